@@ -141,7 +141,7 @@ def _locale_options(tools: Path) -> list[str]:
 def _launch(tools: Path, folder: Path, parameters: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start the server as our child and wait until it accepts connections.
 
-    Tried again for a while: after a kill -9 the dead server's children hold its memory for a moment.
+    Tried again for a while: after a kill -9 the dead server's children hold its memory, and it its lock, a moment.
     """
     command = [str(tools / "postgres"), "-D", str(folder)]
     for name, value in parameters.items():
@@ -164,7 +164,8 @@ def _launch(tools: Path, folder: Path, parameters: Mapping[str, str]) -> subproc
         if process.poll() is None:
             process.send_signal(signal.SIGQUIT)
             process.wait(STOP_SECONDS)
-        if "shared memory block" not in said or time.monotonic() > give_up:
+        passes = "shared memory block" in said or 'postmaster.pid" already exists' in said
+        if not passes or time.monotonic() > give_up:
             raise PostgresFailed(f"PostgreSQL did not start on {folder}. Its log ({log_path}) says:\n{said[-2000:]}")
         time.sleep(0.2)
 
@@ -218,7 +219,7 @@ def _socket_folder(folder: Path) -> tuple[Path, Path | None]:
     """Where the unix socket goes: the data folder, or a private temporary folder when that path is too long."""
     if len(os.fsencode(folder)) <= LONGEST_SOCKET_FOLDER:
         return folder, None
-    private = Path(tempfile.mkdtemp(prefix="stoa-postgres-", dir="/tmp"))  # noqa: S108 - made 0700 by mkdtemp
+    private = Path(tempfile.mkdtemp(prefix="stoa-postgres-", dir="/tmp"))  # made 0700
     _own(private)
     return private, private
 
