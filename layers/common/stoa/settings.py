@@ -1,0 +1,58 @@
+"""Settings from the environment, read when first asked for and never at import, and secrets, fetched when needed."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the installation decided. Names of environment variables are the fields, upper-case, with `STOA_` before."""
+
+    database_url: str | None
+    database_secret_arn: str | None
+    database_connections: int
+    migration_database_url: str | None
+    migration_secret_arn: str | None
+    provider_secret_arn: str | None
+    claim_tenant: str
+    claim_groups: str
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Settings out of an environment mapping. Pure, so that tests pass their own."""
+    return Settings(
+        database_url=environment.get("STOA_DATABASE_URL"),
+        database_secret_arn=environment.get("STOA_DATABASE_SECRET_ARN"),
+        # A Lambda instance serves one request at a time, so one connection is all it can use.
+        database_connections=int(environment.get("STOA_DATABASE_CONNECTIONS", "1")),
+        migration_database_url=environment.get("STOA_MIGRATION_DATABASE_URL"),
+        migration_secret_arn=environment.get("STOA_MIGRATION_SECRET_ARN"),
+        provider_secret_arn=environment.get("STOA_PROVIDER_SECRET_ARN"),
+        claim_tenant=environment.get("STOA_CLAIM_TENANT", "custom:tenant_id"),
+        claim_groups=environment.get("STOA_CLAIM_GROUPS", "cognito:groups"),
+    )
+
+
+@cache
+def settings() -> Settings:
+    """This process's settings."""
+    return read_settings(os.environ)
+
+
+@cache
+def secret(arn: str) -> dict[str, Any]:
+    """A JSON secret from AWS Secrets Manager, fetched once a process.
+
+    Raises botocore's ClientError when it cannot be read: a function without its secret must fail loudly.
+    """
+    import boto3  # 270 ms: only where a secret is really fetched
+
+    answer = boto3.client("secretsmanager").get_secret_value(SecretId=arn)
+    value = json.loads(answer["SecretString"])
+    if not isinstance(value, dict):
+        raise TypeError(f"The secret {arn} is not a JSON object.")
+    return value

@@ -1,0 +1,100 @@
+-- migrate:up
+SET LOCAL lock_timeout = '5s';
+
+-- The ledger: one line for every message that reached a provider. A line is born `reserved`, with the price row it will
+-- be charged by and an expiry, and ends once. Lines are never deleted; counters are derived from them.
+CREATE TABLE usage (
+    id uuid PRIMARY KEY, -- version 7: sorts by the time it was made
+    tenant_id uuid NOT NULL REFERENCES tenants (id),
+    user_id uuid NOT NULL REFERENCES users (id),
+    model_id text NOT NULL REFERENCES models (id),
+    provider_id text NOT NULL REFERENCES providers (id),
+    price_row_id uuid NOT NULL REFERENCES price_book (id),
+    requested_model_id text, -- what was asked for, where that differs
+    rule text NOT NULL, -- the selection rule that chose the model
+    access text NOT NULL CHECK (access IN ('free', 'entitled', 'team', 'trial')),
+    status text NOT NULL DEFAULT 'reserved' CHECK (status IN ('reserved', 'completed', 'partial', 'failed', 'expired')),
+    local_day date NOT NULL, -- the tenant's day whose counter holds this message
+    persona_id text,
+    domain_mode text,
+    focus_mode text,
+    conversation_id uuid, -- no reference: deleting a conversation leaves the ledger whole
+    estimated_cost numeric(18, 9) NOT NULL,
+    reserved_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    settled_at timestamptz,
+    input_tokens integer,
+    output_tokens integer,
+    tokens_estimated boolean NOT NULL DEFAULT false, -- the provider reported none
+    provider_cost numeric(18, 9), -- USD, what the provider takes
+    charge numeric(18, 9), -- USD, what the member pays
+    latency_ms integer,
+    first_token_ms integer,
+    stop_reason text,
+    error_code text,
+    CHECK ((status = 'reserved') = (settled_at IS NULL)),
+    CHECK (status NOT IN ('completed', 'partial') OR (charge IS NOT NULL AND provider_cost IS NOT NULL))
+);
+CREATE INDEX usage_by_user ON usage (user_id, reserved_at DESC);
+CREATE INDEX usage_reserved ON usage (user_id, expires_at) WHERE status = 'reserved';
+CREATE INDEX usage_reserved_by_tenant ON usage (tenant_id, expires_at) WHERE status = 'reserved';
+CREATE INDEX usage_by_time ON usage USING brin (reserved_at);
+
+-- Messages a user sent to a model on one day of the tenant's calendar. A new day is a new row, so the limit starts
+-- afresh at the tenant's midnight whether or not any scheduled function runs.
+CREATE TABLE daily_counters (
+    tenant_id uuid NOT NULL REFERENCES tenants (id),
+    user_id uuid NOT NULL REFERENCES users (id),
+    model_id text NOT NULL REFERENCES models (id),
+    day date NOT NULL,
+    used integer NOT NULL DEFAULT 0 CHECK (used >= 0),
+    PRIMARY KEY (user_id, day, model_id)
+) WITH (fillfactor = 80); -- room for HOT updates
+
+CREATE TABLE trial_counters (
+    tenant_id uuid NOT NULL REFERENCES tenants (id),
+    user_id uuid NOT NULL REFERENCES users (id),
+    model_id text NOT NULL REFERENCES models (id),
+    used integer NOT NULL DEFAULT 0 CHECK (used >= 0),
+    extra integer NOT NULL DEFAULT 0 CHECK (extra >= 0), -- messages granted beyond the model's own number
+    PRIMARY KEY (user_id, model_id)
+) WITH (fillfactor = 80);
+
+-- One row a key a user sent with a chat request: the same key and body are answered once and charged once.
+CREATE TABLE idempotency_keys (
+    tenant_id uuid NOT NULL REFERENCES tenants (id),
+    user_id uuid NOT NULL REFERENCES users (id),
+    key text NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
+    request_hash text NOT NULL, -- SHA-256 of the request body's meaning, never the body
+    usage_id uuid NOT NULL REFERENCES usage (id),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (user_id, key)
+);
+
+ALTER TABLE usage ENABLE ROW LEVEL SECURITY;
+ALTER TABLE usage FORCE ROW LEVEL SECURITY;
+ALTER TABLE daily_counters ENABLE ROW LEVEL SECURITY;
+ALTER TABLE daily_counters FORCE ROW LEVEL SECURITY;
+ALTER TABLE trial_counters ENABLE ROW LEVEL SECURITY;
+ALTER TABLE trial_counters FORCE ROW LEVEL SECURITY;
+ALTER TABLE idempotency_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE idempotency_keys FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY own_rows ON usage
+    USING (tenant_id = current_tenant_id() AND (current_user_id() IS NULL OR user_id = current_user_id()))
+    WITH CHECK (tenant_id = current_tenant_id() AND (current_user_id() IS NULL OR user_id = current_user_id()));
+CREATE POLICY own_rows ON daily_counters
+    USING (tenant_id = current_tenant_id() AND (current_user_id() IS NULL OR user_id = current_user_id()))
+    WITH CHECK (tenant_id = current_tenant_id() AND (current_user_id() IS NULL OR user_id = current_user_id()));
+CREATE POLICY own_rows ON trial_counters
+    USING (tenant_id = current_tenant_id() AND (current_user_id() IS NULL OR user_id = current_user_id()))
+    WITH CHECK (tenant_id = current_tenant_id() AND (current_user_id() IS NULL OR user_id = current_user_id()));
+CREATE POLICY own_rows ON idempotency_keys
+    USING (tenant_id = current_tenant_id() AND (current_user_id() IS NULL OR user_id = current_user_id()))
+    WITH CHECK (tenant_id = current_tenant_id() AND (current_user_id() IS NULL OR user_id = current_user_id()));
+
+GRANT SELECT, INSERT, UPDATE ON usage, daily_counters, trial_counters TO stoa_runtime;
+GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO stoa_runtime;
+
+-- migrate:down
+DROP TABLE idempotency_keys, trial_counters, daily_counters, usage;
