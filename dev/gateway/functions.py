@@ -1,0 +1,43 @@
+"""The functions of the template, called in this process as Lambda would call them."""
+
+import importlib
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from stoa.streaming_runtime import Context
+
+from dev.gateway.template import Function
+
+Handler = Callable[[dict[str, Any], Context], Any]
+
+
+class Functions:
+    """Handlers by function name, imported once."""
+
+    def __init__(self, functions: Iterable[Function], load: Callable[[Function], Handler] | None = None) -> None:
+        self._functions = {function.name: function for function in functions}
+        self._handlers = {name: (load or load_handler)(function) for name, function in self._functions.items()}
+
+    def call(self, name: str, event: dict[str, Any], request_id: str) -> Any:
+        """What the function returns; whatever it raises comes out."""
+        return self._handlers[name](event, _context(self._functions[name], request_id))
+
+
+def load_handler(function: Function) -> Handler:
+    """The handler that the template names. Raises what its module raises when it is imported."""
+    handler: Handler = getattr(importlib.import_module(function.module), function.attribute)
+    return handler
+
+
+def _context(function: Function, request_id: str) -> Context:
+    return Context(
+        aws_request_id=request_id,
+        invoked_function_arn=f"arn:aws:lambda:local:000000000000:function:{function.name}",
+        deadline_ms=int((time.time() + function.timeout) * 1000),
+        function_name=function.name,
+        function_version="$LATEST",
+        memory_limit_in_mb=str(function.memory),
+        log_group_name=f"/aws/lambda/{function.name}",
+        log_stream_name="local",
+    )
