@@ -79,7 +79,7 @@ CREATE TABLE price_book (
     base_output_price numeric(14, 6) NOT NULL CHECK (base_output_price >= 0),
     markup numeric(8, 6) NOT NULL CHECK (markup >= 0),
     minimum_charge numeric(18, 9) NOT NULL CHECK (minimum_charge >= 0), -- USD a message
-    source text NOT NULL CHECK (source IN ('seed', 'config', 'bulk', 'override', 'override_end', 'base', 'sync')),
+    source text NOT NULL CHECK (source IN ('initial', 'config', 'bulk', 'override', 'override_end', 'base', 'sync')),
     actor_id uuid,
     created_at timestamptz NOT NULL DEFAULT now(),
     cancelled_at timestamptz

@@ -48,7 +48,7 @@ CREATE INDEX conversations_newest ON conversations (user_id, updated_at DESC, id
 
 CREATE TABLE messages (
     id uuid PRIMARY KEY, -- version 7: sorts by the time it was made
-    tenant_id uuid NOT NULL REFERENCES tenants (id),
+    tenant_id uuid NOT NULL,
     user_id uuid NOT NULL,
     conversation_id uuid NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
     role text NOT NULL CHECK (role IN ('user', 'assistant')),

@@ -5,10 +5,12 @@ SET LOCAL lock_timeout = '5s';
 -- be charged by and an expiry, and ends once. Lines are never deleted; counters are derived from them.
 CREATE TABLE usage (
     id uuid PRIMARY KEY, -- version 7: sorts by the time it was made
-    tenant_id uuid NOT NULL REFERENCES tenants (id),
+    -- Only two references, because each is checked and locked on every message: the user stands for the tenant, and the
+    -- price row for the model.
+    tenant_id uuid NOT NULL,
     user_id uuid NOT NULL REFERENCES users (id),
-    model_id text NOT NULL REFERENCES models (id),
-    provider_id text NOT NULL REFERENCES providers (id),
+    model_id text NOT NULL,
+    provider_id text NOT NULL,
     price_row_id uuid NOT NULL REFERENCES price_book (id),
     requested_model_id text, -- what was asked for, where that differs
     rule text NOT NULL, -- the selection rule that chose the model
@@ -43,18 +45,18 @@ CREATE INDEX usage_by_time ON usage USING brin (reserved_at);
 -- Messages a user sent to a model on one day of the tenant's calendar. A new day is a new row, so the limit starts
 -- afresh at the tenant's midnight whether or not any scheduled function runs.
 CREATE TABLE daily_counters (
-    tenant_id uuid NOT NULL REFERENCES tenants (id),
+    tenant_id uuid NOT NULL,
     user_id uuid NOT NULL REFERENCES users (id),
-    model_id text NOT NULL REFERENCES models (id),
+    model_id text NOT NULL,
     day date NOT NULL,
     used integer NOT NULL DEFAULT 0 CHECK (used >= 0),
     PRIMARY KEY (user_id, day, model_id)
 ) WITH (fillfactor = 80); -- room for HOT updates
 
 CREATE TABLE trial_counters (
-    tenant_id uuid NOT NULL REFERENCES tenants (id),
+    tenant_id uuid NOT NULL,
     user_id uuid NOT NULL REFERENCES users (id),
-    model_id text NOT NULL REFERENCES models (id),
+    model_id text NOT NULL,
     used integer NOT NULL DEFAULT 0 CHECK (used >= 0),
     extra integer NOT NULL DEFAULT 0 CHECK (extra >= 0), -- messages granted beyond the model's own number
     PRIMARY KEY (user_id, model_id)
@@ -62,8 +64,8 @@ CREATE TABLE trial_counters (
 
 -- One row a key a user sent with a chat request: the same key and body are answered once and charged once.
 CREATE TABLE idempotency_keys (
-    tenant_id uuid NOT NULL REFERENCES tenants (id),
-    user_id uuid NOT NULL REFERENCES users (id),
+    tenant_id uuid NOT NULL,
+    user_id uuid NOT NULL,
     key text NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
     request_hash text NOT NULL, -- SHA-256 of the request body's meaning, never the body
     usage_id uuid NOT NULL REFERENCES usage (id),

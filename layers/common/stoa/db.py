@@ -230,7 +230,6 @@ class Connection:
             self.started = True
         return self._wire.execute([*prefix, *statements])[len(prefix) :]
 
-
     def run_script(self, script: str) -> None:
         """Run a migration: many statements, no parameters, inside the transaction that was opened around it."""
         if not self.started:
@@ -317,6 +316,11 @@ def database() -> Database:
     else:
         raise RuntimeError("Set STOA_DATABASE_URL or STOA_DATABASE_SECRET_ARN.")
     return Database(dsn, chosen.database_connections)
+
+
+def json_parameter(value: Any) -> str:
+    """`value` as a JSON parameter. Decimals, ids and instants travel as strings, so that PostgreSQL reads them exactly."""
+    return json.dumps(value, default=str)
 
 
 def _scope_parameters(scope: Scope) -> dict[str, str]:

@@ -78,7 +78,8 @@ class InvalidFields(StoaError):
 
     def __init__(self, problems: list[dict[str, str]]) -> None:
         named = "; ".join(f"{problem['path']}: {problem['reason']}" for problem in problems)
-        super().__init__("INVALID_FIELDS", f"Correct these fields and send again: {named}", status=422, details=problems)
+        message = f"Correct these fields and send again: {named}"
+        super().__init__("INVALID_FIELDS", message, status=422, details=problems)
 
 
 class Unavailable(StoaError):

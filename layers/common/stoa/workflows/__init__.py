@@ -1,1 +1,1 @@
-"""Use cases. A workflow owns its transactions and calls the store and the clients; workflows never import each other."""
+"""Use cases. A workflow owns its transactions and calls store and clients; workflows never import each other."""

@@ -1,0 +1,98 @@
+"""What goes out: JSON encoding, the one mapping of errors to HTTP, and streamed answers. Cheap to import."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from stoa.errors import StoaError
+from stoa.observe import logger
+
+JSON_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+
+
+@dataclass(slots=True)
+class Answer:
+    """A whole HTTP answer whose body is JSON text."""
+
+    status: int
+    body: str
+    headers: dict[str, str] = field(default_factory=lambda: dict(JSON_HEADERS))
+
+
+@dataclass(slots=True)
+class StreamingAnswer:
+    """An HTTP answer whose body comes in pieces.
+
+    Whoever sends it must call `body.close()` when it stops before the end, so that the workflow behind settles what was
+    produced. `cancel` may be called from any thread when the client has gone: a read that waits for the provider
+    then returns at once.
+    """
+
+    status: int
+    headers: dict[str, str]
+    body: Iterator[bytes]
+    cancel: Callable[[], None] | None = None
+
+
+def to_json(value: Any) -> str:
+    """JSON text of our answers. Decimals become numbers: fields that must stay exact are strings already."""
+    return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
+
+
+def iso(moment: datetime) -> str:
+    """An instant as clients read it: UTC, milliseconds, `Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def error_body(error: StoaError, request_id: str) -> dict[str, Any]:
+    """The one error shape: `{"error": {code, message, details?, requestId}}`."""
+    described: dict[str, Any] = {"code": error.code, "message": error.message, "requestId": request_id}
+    if error.details is not None:
+        described["details"] = error.details
+    return {"error": described}
+
+
+def known_error(error: Exception, request_id: str) -> StoaError:
+    """`error` itself when it is one of ours; else an internal error that tells nothing, with the cause logged."""
+    if isinstance(error, StoaError):
+        if error.status >= 500:
+            logger().warning("refused", extra={"code": error.code, "status": error.status, "requestId": request_id})
+        return error
+    # The traceback names files and lines; the exception's own text may quote what a member wrote, so it stays out.
+    logger().error(
+        "unexpected error",
+        extra={"requestId": request_id, "error": type(error).__name__, "where": _where(error)},
+    )
+    return StoaError(
+        "INTERNAL_ERROR", "Something went wrong on our side. Report the requestId if it stays so.", status=500
+    )
+
+
+def error_answer(error: Exception, request_id: str) -> Answer:
+    """The one place where an exception becomes HTTP."""
+    known = known_error(error, request_id)
+    return Answer(known.status, to_json(error_body(known, request_id)), {**JSON_HEADERS, **known.headers})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _where(error: BaseException) -> list[str]:
+    steps = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        steps.append(f"{code.co_filename.rsplit('/', 3)[-1]}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return steps[-8:]

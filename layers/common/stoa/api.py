@@ -1,0 +1,170 @@
+"""The HTTP front of a function: routes on Powertools' resolver, validated input, and the one error hook."""
+
+import base64
+import binascii
+import importlib
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+
+from stoa.answers import JSON_HEADERS, error_answer, to_json
+from stoa.db import Database, database
+from stoa.errors import InvalidFields, MalformedRequest, NotFound, PayloadTooLarge
+from stoa.identity import Member, Principal, members, principal_from_event
+from stoa.settings import settings
+
+MAX_BODY_BYTES = 1_000_000
+MAX_PAGE = 200
+DEFAULT_PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route as it is documented. `body` and `answer` name classes in the function's `models` module."""
+
+    method: str
+    path: str
+    summary: str
+    answer: str | None = None
+    body: str | None = None
+    status: int = 200
+    public: bool = False
+    paged: bool = False
+    errors: tuple[int, ...] = ()
+    tags: tuple[str, ...] = ()
+    module: str = ""
+
+
+@dataclass(slots=True)
+class Request:
+    """One request, read when asked: a handler takes from it what its route needs."""
+
+    event: Mapping[str, Any]
+    route: Route
+    path: Mapping[str, str]
+    headers: dict[str, str] = field(default_factory=dict)  # set by handlers, sent with the answer
+
+    @property
+    def database(self) -> Database:
+        """The process's database."""
+        return database()
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The query string's parameters."""
+        return self.event.get("queryStringParameters") or {}
+
+    def principal(self) -> Principal:
+        """Who asks. Raises Unauthenticated or Forbidden."""
+        return principal_from_event(self.event, settings())
+
+    def member(self) -> Member:
+        """Who asks, with their row; the first request makes it."""
+        return members.get(self.database, self.principal())
+
+    def body(self) -> Any:
+        """The validated body as the route's model. Raises MalformedRequest, PayloadTooLarge or InvalidFields."""
+        from stoa.schemas import parse_body  # pydantic costs 70 ms: only requests with a body pay
+
+        models = importlib.import_module(f"{self.route.module.rpartition('handler')[0]}models")
+        return parse_body(getattr(models, str(self.route.body)), body_bytes(self.event))
+
+    def identifier(self, name: str, what: str) -> UUID:
+        """A UUID from the path; anything else is a thing that does not exist (404)."""
+        try:
+            return UUID(self.path[name])
+        except ValueError as error:
+            raise NotFound(what) from error
+
+    def limit(self) -> int:
+        """The page size, 1 to 200."""
+        text = self.query.get("limit", str(DEFAULT_PAGE))
+        if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_PAGE:
+            raise InvalidFields([{"path": "limit", "reason": f"a whole number from 1 to {MAX_PAGE}"}])
+        return int(text)
+
+    def cursor(self) -> list[str] | None:
+        """Where the previous page ended, or None for the first page. Raises MalformedRequest for a foreign cursor."""
+        text = self.query.get("cursor")
+        if not text:
+            return None
+        try:
+            parts = json.loads(base64.urlsafe_b64decode(text.encode("ascii")))
+        except (ValueError, binascii.Error) as error:
+            raise MalformedRequest("The cursor was not made by this API; start without one.") from error
+        if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+            raise MalformedRequest("The cursor was not made by this API; start without one.")
+        return parts
+
+
+def make_cursor(*parts: Any) -> str:
+    """An opaque cursor that `Request.cursor` reads back."""
+    return base64.urlsafe_b64encode(json.dumps([str(part) for part in parts]).encode()).decode("ascii")
+
+
+def body_bytes(event: Mapping[str, Any]) -> bytes:
+    """The raw body of an API Gateway event. Raises PayloadTooLarge over 1 MB, MalformedRequest for bad base64."""
+    body = event.get("body") or ""
+    try:
+        raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
+    except (ValueError, UnicodeEncodeError) as error:
+        raise MalformedRequest("The request body is not valid.") from error
+    if len(raw) > MAX_BODY_BYTES:
+        raise PayloadTooLarge(f"The request body is larger than {MAX_BODY_BYTES:,} bytes.")
+    return raw
+
+
+Handle = Callable[[Request], Any]
+
+# Powertools keeps the current event on a class of its own, shared by all resolvers. A Lambda instance serves one request
+# at a time; the local gateway calls from many threads, so there they take turns.
+_one_at_a_time = threading.Lock()
+
+
+class Api:
+    """The routes of one function. Call it with an event, as Lambda calls a handler."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+        self.routes: list[Route] = []
+        self._resolver = APIGatewayHttpResolver()
+        self._resolver.exception_handler(Exception)(self._on_error)
+        self._resolver.not_found(self._on_missing_route)
+
+    def route(self, method: str, path: str, *, summary: str, **described: Any) -> Callable[[Handle], Handle]:
+        """Register a handler for `method path`; what it returns is the JSON answer."""
+        route = Route(method, path, summary, module=self._module, **described)
+        self.routes.append(route)
+
+        def register(handle: Handle) -> Handle:
+            def answer(**path_parameters: str) -> Response[str]:
+                if any("\x00" in value for value in path_parameters.values()):
+                    raise NotFound("thing")
+                request = Request(self._resolver.current_event.raw_event, route, path_parameters)
+                body = handle(request)
+                return Response(route.status, body=to_json(body), headers={**JSON_HEADERS, **request.headers})
+
+            self._resolver.route(path.replace("{", "<").replace("}", ">"), method=method)(answer)
+            return handle
+
+        return register
+
+    def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """Answer one API Gateway event (HTTP API, payload version 2.0)."""
+        with _one_at_a_time:
+            return self._resolver.resolve(event, context)
+
+    def _request_id(self) -> str:
+        return str((self._resolver.current_event.raw_event.get("requestContext") or {}).get("requestId", ""))
+
+    def _on_error(self, error: Exception) -> Response[str]:
+        answer = error_answer(error, self._request_id())
+        return Response(answer.status, body=answer.body, headers=dict(answer.headers))
+
+    def _on_missing_route(self, _: Exception) -> Response[str]:
+        return self._on_error(NotFound("route"))

@@ -1,0 +1,73 @@
+"""Base of all request and answer models, and the validation of request bodies. Imports pydantic: load it lazily."""
+
+from collections.abc import Iterable
+from typing import Any, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+
+from stoa.errors import InvalidFields, MalformedRequest
+
+
+class Schema(BaseModel):
+    """camelCase outside, snake_case inside; unknown fields and wrong types are refused, nothing is coerced."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, alias_generator=to_camel, allow_inf_nan=False, validate_by_name=False
+    )
+
+    @model_validator(mode="after")
+    def _without_null_characters(self) -> Self:
+        # PostgreSQL's text cannot hold U+0000; better refused here by name than there by accident.
+        for name, value in self.__dict__.items():
+            if any("\x00" in text for text in _texts(value)):
+                raise ValueError(f"{to_camel(name)} must not contain the null character")
+        return self
+
+    def given(self) -> dict[str, Any]:
+        """The fields the client really sent, by inner name: null stays null, absent stays absent."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+SchemaType = TypeVar("SchemaType", bound=Schema)
+
+
+class AnswerSchema(BaseModel):
+    """Base of answer models: they document and are checked by tests; answers are not validated on their way out."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
+
+
+def parse_body(model: type[SchemaType], body: bytes) -> SchemaType:
+    """The request body as `model`. Raises MalformedRequest for bad JSON, InvalidFields naming each field otherwise."""
+    try:
+        return model.model_validate_json(body or b"{}")
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False, include_context=False)
+    if problems[0]["type"] == "json_invalid":
+        reason = problems[0]["msg"].removeprefix("Invalid JSON: ")
+        raise MalformedRequest(f"The request body is not valid JSON: {reason}.")
+    raise InvalidFields([{"path": _path(problem["loc"]), "reason": _reason(problem)} for problem in problems])
+
+
+def _path(location: Iterable[int | str]) -> str:
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
+    return path.removeprefix(".") or "body"
+
+
+def _reason(problem: Any) -> str:
+    if problem["type"] == "extra_forbidden":
+        return "this field is not known here"
+    return str(problem["msg"]).removeprefix("Value error, ")
+
+
+def _texts(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _texts(key)
+            yield from _texts(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item)

@@ -1,0 +1,91 @@
+"""The shared registry: providers, models, and the system's own personas and modes. Written in the operator's scope."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from stoa.db import Connection, json_parameter
+
+# Providers, personas and modes of the system are ours to define, so a new release rewrites them where they differ.
+_PROVIDERS = """
+INSERT INTO providers AS p (id, display_name, api_base, auth, wire, options)
+SELECT r.id, r.display_name, r.api_base, r.auth, r.wire, r.options
+FROM jsonb_to_recordset(:rows ::jsonb)
+    AS r (id text, display_name text, api_base text, auth text, wire text, options jsonb)
+ON CONFLICT (id) DO UPDATE SET
+    display_name = excluded.display_name, api_base = excluded.api_base, auth = excluded.auth,
+    wire = excluded.wire, options = excluded.options, updated_at = now()
+WHERE (p.display_name, p.api_base, p.auth, p.wire, p.options)
+    IS DISTINCT FROM (excluded.display_name, excluded.api_base, excluded.auth, excluded.wire, excluded.options)
+"""
+
+# A model's row is a seed: once there it belongs to the operator and to the registry sync, so it is never overwritten.
+_MODELS = """
+INSERT INTO models (
+    id, provider_id, provider_model, display_name, context_window, max_output_tokens, base_input_price,
+    base_output_price, modalities, capabilities, is_novel, category, known_for, access_tier, unlock_price_cents,
+    daily_limit, trial_messages, speed, quality, display_order, deprecated_at, successor_id
+)
+SELECT
+    r.id, r.provider_id, r.provider_model, r.display_name, r.context_window, r.max_output_tokens, r.base_input_price,
+    r.base_output_price, r.modalities, r.capabilities, r.is_novel, r.category, r.known_for, r.access_tier,
+    r.unlock_price_cents, r.daily_limit, r.trial_messages, r.speed, r.quality, r.display_order, r.deprecated_at,
+    r.successor_id
+FROM jsonb_to_recordset(:rows ::jsonb) AS r (
+    id text, provider_id text, provider_model text, display_name text, context_window int, max_output_tokens int,
+    base_input_price numeric, base_output_price numeric, modalities text[], capabilities text[], is_novel boolean,
+    category text, known_for text, access_tier text, unlock_price_cents int, daily_limit int, trial_messages int,
+    speed text, quality text, display_order int, deprecated_at timestamptz, successor_id text
+)
+ON CONFLICT (id) DO NOTHING
+"""
+
+_PERSONAS = """
+INSERT INTO personas AS p (id, name, display_name, system_prompt, traits, domains, is_public)
+SELECT r.id, r.name, r.display_name, r.system_prompt, r.traits, r.domains, true
+FROM jsonb_to_recordset(:rows ::jsonb)
+    AS r (id text, name text, display_name text, system_prompt text, traits text[], domains text[])
+ON CONFLICT (id) DO UPDATE SET
+    name = excluded.name, display_name = excluded.display_name, system_prompt = excluded.system_prompt,
+    traits = excluded.traits, domains = excluded.domains, updated_at = now()
+WHERE (p.name, p.display_name, p.system_prompt, p.traits, p.domains)
+    IS DISTINCT FROM (excluded.name, excluded.display_name, excluded.system_prompt, excluded.traits, excluded.domains)
+"""
+
+_FOCUS_MODES = """
+INSERT INTO focus_modes AS f (id, name, icon, system_prompt, display_order)
+SELECT r.id, r.name, r.icon, r.system_prompt, r.display_order
+FROM jsonb_to_recordset(:rows ::jsonb) AS r (id text, name text, icon text, system_prompt text, display_order int)
+ON CONFLICT (tenant_id, id) DO UPDATE SET
+    name = excluded.name, icon = excluded.icon, system_prompt = excluded.system_prompt,
+    display_order = excluded.display_order, updated_at = now()
+WHERE (f.name, f.icon, f.system_prompt, f.display_order)
+    IS DISTINCT FROM (excluded.name, excluded.icon, excluded.system_prompt, excluded.display_order)
+"""
+
+_DOMAIN_MODES = """
+INSERT INTO domain_modes AS d (id, name, description, system_prompt, temperature, display_order)
+SELECT r.id, r.name, r.description, r.system_prompt, r.temperature, r.display_order
+FROM jsonb_to_recordset(:rows ::jsonb)
+    AS r (id text, name text, description text, system_prompt text, temperature numeric, display_order int)
+ON CONFLICT (id) DO UPDATE SET
+    name = excluded.name, description = excluded.description, system_prompt = excluded.system_prompt,
+    temperature = excluded.temperature, display_order = excluded.display_order, updated_at = now()
+WHERE (d.name, d.description, d.system_prompt, d.temperature, d.display_order) IS DISTINCT FROM
+    (excluded.name, excluded.description, excluded.system_prompt, excluded.temperature, excluded.display_order)
+"""
+
+Rows = Iterable[Mapping[str, Any]]
+
+
+def save(
+    connection: Connection, *, providers: Rows, models: Rows, personas: Rows, focus_modes: Rows, domain_modes: Rows
+) -> None:
+    """Write the whole registry. Running it again with the same rows writes nothing."""
+    parts = [
+        (_PROVIDERS, providers),
+        (_MODELS, models),
+        (_PERSONAS, personas),
+        (_FOCUS_MODES, focus_modes),
+        (_DOMAIN_MODES, domain_modes),
+    ]
+    connection.run_all([(sql, {"rows": json_parameter(list(rows))}) for sql, rows in parts])

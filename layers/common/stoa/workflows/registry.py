@@ -1,0 +1,131 @@
+"""Load the registry that ships with Stoa, and set tenants up with it: every model a tenant sees has a price."""
+
+import csv
+import json
+import tomllib
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any
+from uuid import UUID
+
+from stoa.db import Connection, Database, Scope
+from stoa.domain.price_book import BasePrices, PricingConfig, first_row
+from stoa.ids import new_id
+from stoa.store import registry, tenants
+
+_PROVIDER_COLUMNS = ("id", "display_name", "api_base", "auth", "wire")
+
+
+def load_registry(database: Database, now: datetime) -> None:
+    """Write providers, models, system personas and modes, and a first price for each model a tenant has none for.
+
+    Idempotent. `database` may be the runtime role's: the operator's scope opens the registry for writing.
+    """
+    data = _packaged_registry()
+    with database.autocommit(Scope(operator=True)) as connection:
+        registry.save(connection, **data)
+        known = tenants.ids(connection)
+    for tenant in known:
+        with database.transaction(Scope(tenant_id=tenant["id"])) as connection:
+            _price_unpriced_models(connection, tenant["id"], now)
+
+
+def create_tenant(database: Database, slug: str, name: str, time_zone: str, now: datetime) -> UUID:
+    """The tenant called `slug`, made with prices for all models if it is not there. Idempotent."""
+    with database.autocommit(Scope(operator=True)) as connection:
+        known = {row["slug"]: row["id"] for row in tenants.ids(connection)}
+    if slug in known:
+        return known[slug]  # type: ignore[no-any-return]
+    tenant_id = new_id()
+    with database.transaction(Scope(tenant_id=tenant_id)) as connection:
+        tenants.create(connection, tenant_id, slug, name, time_zone)
+        _price_unpriced_models(connection, tenant_id, now)
+    return tenant_id
+
+
+def _price_unpriced_models(connection: Connection, tenant_id: UUID, now: datetime) -> None:
+    saved = tenants.pricing(connection, tenant_id)
+    config = PricingConfig(**saved) if saved else PricingConfig()
+    rows = []
+    for model in tenants.unpriced_models(connection, tenant_id):
+        base = BasePrices(model["base_input_price"], model["base_output_price"])
+        row = first_row(base, config, is_self_hosted=model["provider_id"] == "self_hosted", effective_from=now)
+        rows.append({"id": new_id(), "model_id": model["id"], **asdict(row)})
+    if rows:
+        tenants.add_prices(connection, tenant_id, rows)
+
+
+@cache
+def _packaged_registry() -> dict[str, list[dict[str, Any]]]:
+    modes = _toml("modes.toml")
+    return {
+        "providers": [_provider(row) for row in _csv("providers.csv")],
+        "models": _models(),
+        "personas": _named(_toml("personas.toml")),
+        "focus_modes": _named(modes["focus"]),
+        "domain_modes": _named(modes["domain"]),
+    }
+
+
+def _provider(row: dict[str, str]) -> dict[str, Any]:
+    return {
+        **{name: row[name] for name in _PROVIDER_COLUMNS},
+        "options": json.loads(row["options"] or "{}"),
+    }
+
+
+def _models() -> list[dict[str, Any]]:
+    provider_names = {row["id"]: row for row in _csv("model_names.csv")}
+    return [_model(row, provider_names[row["id"]]) for row in _csv("registry.csv")]
+
+
+def _model(row: dict[str, str], name: dict[str, str]) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "provider_id": row["provider_id"],
+        "provider_model": name["provider_model"],
+        "display_name": row["display_name"],
+        "context_window": int(row["context_window"]),
+        "max_output_tokens": int(row["max_output_tokens"]),
+        "base_input_price": row["input_per_1m_usd"] or None,
+        "base_output_price": row["output_per_1m_usd"] or None,
+        "modalities": row["modalities"].split("|"),
+        "capabilities": row["capabilities"].split("|"),
+        "is_novel": row["is_novel"] == "true",
+        "category": row["category"],
+        "known_for": row["known_for"],
+        "access_tier": row["access_tier"],
+        "unlock_price_cents": _whole(row["unlock_price_cents"]),
+        "daily_limit": _whole(row["messages_per_day"]),
+        "trial_messages": _whole(row["trial_messages"]) or 0,
+        "speed": row["speed"],
+        "quality": row["quality"],
+        "display_order": int(row["display_order"]),
+        "deprecated_at": name["deprecated_at"] or None,
+        "successor_id": name["successor_id"] or None,
+    }
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text else None
+
+
+def _named(table: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {"id": key, "display_order": order, **_stripped(row)} for order, (key, row) in enumerate(table.items(), start=1)
+    ]
+
+
+def _stripped(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value.strip() if isinstance(value, str) else value for name, value in row.items()}
+
+
+def _csv(name: str) -> Iterable[dict[str, str]]:
+    return csv.DictReader(files("stoa.data").joinpath(name).read_text(encoding="utf-8").splitlines())
+
+
+def _toml(name: str) -> dict[str, Any]:
+    return tomllib.loads(files("stoa.data").joinpath(name).read_text(encoding="utf-8"))
