@@ -1,0 +1,24 @@
+"""The provider rows that Stoa ships, read without Stoa: practice providers also run on their own."""
+
+import csv
+from pathlib import Path
+from urllib.parse import urlsplit
+
+_FILE = Path(__file__).parents[2] / "layers" / "common" / "stoa" / "data" / "providers.csv"
+
+
+def _rows() -> list[dict[str, str]]:
+    with _FILE.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+ROWS = {row["id"]: row for row in _rows()}
+OPTIONS = {
+    name: dict(pair.split("=", 1) for pair in row["options"].split("|") if pair) for name, row in ROWS.items()
+}
+
+
+def base_path(provider: str) -> str:
+    """The path that belongs to a provider's base address, such as `/v1`; self-hosted servers have `/v1`, too."""
+    address = ROWS[provider]["api_base"]
+    return urlsplit(address).path if address else "/v1"

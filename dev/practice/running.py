@@ -1,0 +1,179 @@
+"""Starting and steering practice providers, from a command or from a test."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import threading
+import time
+import urllib.request
+import weakref
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any
+
+from dev.practice.faults import fault_from
+from dev.practice.http_server import Connection
+from dev.practice.rows import ROWS, base_path
+from dev.practice.service import Service
+
+DEFAULT_DELAY = 0.015  # seconds before every word: fast enough not to bore, slow enough to see it stream
+CONTROL_SECONDS = 10.0
+
+
+async def serve(service: Service, port: int, started: Callable[[int], None]) -> None:
+    """Serve on 127.0.0.1 until cancelled. Port 0 takes a free one; `started` is told which."""
+    loop = asyncio.get_running_loop()
+    numbers = itertools.count(1)
+
+    connections: weakref.WeakSet[Connection] = weakref.WeakSet()
+
+    def connection() -> Connection:
+        service.log.connections += 1
+        made = Connection(service.handle, next(numbers))
+        connections.add(made)
+        return made
+
+    server = await loop.create_server(connection, "127.0.0.1", port, backlog=1024)
+    async with server:
+        started(server.sockets[0].getsockname()[1])
+        try:
+            await server.serve_forever()
+        finally:
+            for open_connection in list(connections):  # from 3.12 on, closing a server waits for them
+                open_connection.abort()
+
+
+def provider_url(port: int, provider_id: str) -> str:
+    """The base address of one practice provider, in the form of `api_base` in `providers.csv`."""
+    return f"http://127.0.0.1:{port}/{provider_id}{base_path(provider_id)}"
+
+
+class PracticeProviders:
+    """Practice providers in a thread of this process; a context manager.
+
+    `delay_seconds` comes before every word; tests take 0.
+    """
+
+    def __init__(self, port: int = 0, delay_seconds: float = 0.0) -> None:
+        self.port = port
+        self._service = Service(delay_seconds)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="practice-providers", daemon=True)
+        self._started = threading.Event()
+        self._failure: BaseException | None = None
+
+    def __enter__(self) -> "PracticeProviders":
+        self._thread.start()
+        self._started.wait()
+        if self._failure is not None:
+            raise self._failure
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._stop)
+        self._thread.join()
+
+    def url(self, provider_id: str) -> str:
+        """The base address of one provider, for its client library or `STOA_PROVIDER_<ID>_BASE_URL`."""
+        return provider_url(self.port, provider_id)
+
+    def fault(self, fault: str, **fields: Any) -> None:
+        """Order a fault: `fault("cut", provider="openai", times=1, afterChunks=2)`. See `faults.py`."""
+        ordered = fault_from({"fault": fault, **fields})
+        self._in_loop(lambda: self._service.faults.add(ordered))
+
+    def clear(self) -> None:
+        """Take all faults back, let held streams go, forget the calls."""
+        self._in_loop(self._service.faults.clear)
+        self._service.log.clear()
+
+    def release(self) -> None:
+        """Let held streams go on."""
+        self._in_loop(self._service.faults.release)
+
+    def calls(self) -> list[dict[str, Any]]:
+        """The calls taken, oldest first, as `GET /practice/calls` tells them."""
+        return self._service.log.listed()
+
+    def counters(self) -> dict[str, int]:
+        """Totals: calls, running calls, connections."""
+        return self._service.log.counters()
+
+    def wait_for(
+        self, condition: Callable[[list[dict[str, Any]]], bool], seconds: float = 10.0
+    ) -> list[dict[str, Any]]:
+        """The calls, as soon as `condition(calls)` holds. Raises TimeoutError when it does not come to hold."""
+        limit = time.monotonic() + seconds
+        changed = self._service.log.changed
+        with changed:
+            while not condition(calls := self._service.log.listed()):
+                remaining = limit - time.monotonic()
+                if remaining <= 0:
+                    raise TimeoutError(f"The practice providers' calls never came to that: {calls}")
+                changed.wait(remaining)
+            return calls
+
+    def _in_loop(self, action: Callable[[], None]) -> None:
+        done = threading.Event()
+
+        def run() -> None:
+            action()
+            done.set()
+
+        self._loop.call_soon_threadsafe(run)
+        if not done.wait(CONTROL_SECONDS):
+            raise TimeoutError("The practice providers do not answer.")
+
+    def _run(self) -> None:
+        def started(port: int) -> None:
+            self.port = port
+            self._started.set()
+
+        self._serving = self._loop.create_task(serve(self._service, self.port, started))
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                self._loop.run_until_complete(self._serving)
+        except OSError as error:
+            self._failure = error
+        finally:
+            self._started.set()
+            self._loop.run_until_complete(_wind_up())
+            self._loop.close()
+
+    def _stop(self) -> None:
+        self._serving.cancel()
+
+
+async def _wind_up() -> None:
+    leftover = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in leftover:
+        task.cancel()
+    await asyncio.gather(*leftover, return_exceptions=True)
+
+
+def practice_environment(port: int, environment: Mapping[str, str]) -> dict[str, str]:
+    """The settings that send every provider without a key or address of its own in `environment` to practice."""
+    settings = {}
+    for provider_id in ROWS:
+        prefix = f"STOA_PROVIDER_{provider_id.upper()}_"
+        if not environment.get(f"{prefix}API_KEY") and not environment.get(f"{prefix}BASE_URL"):
+            settings[f"{prefix}API_KEY"] = "practice"
+            settings[f"{prefix}BASE_URL"] = provider_url(port, provider_id)
+            if provider_id == "vertex_ai":
+                settings[f"{prefix}PROJECT"] = "practice"
+    return settings
+
+
+def control(port: int, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """Call a control endpoint of practice providers in another process: `control(port, "POST", "/faults", {...})`."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/practice{path}",
+        data=None if body is None else json.dumps(body).encode(),
+        method=method,
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=CONTROL_SECONDS) as answer:  # noqa: S310 (our own address)
+        return json.load(answer)

@@ -1,0 +1,232 @@
+"""The practice providers' service: who is called, what goes wrong on purpose, and the control endpoints."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from dev.practice.answers import Answer, Question, Refusal, compose
+from dev.practice.calls import CallLog, TakenCall, key_hash
+from dev.practice.faults import Fault, Faults, UnknownFault, fault_from
+from dev.practice.http_server import ClientGone, Exchange, Request
+from dev.practice.openai_wire import OpenAIWire
+from dev.practice.rows import ROWS
+from dev.practice.wire import StreamWriter, Wire
+
+PAGE = b"<!doctype html><html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>"
+STREAM_FAULTS_END = {"cut", "end_early", "error_event", "malformed"}
+
+
+class Service:
+    """All practice providers of one process."""
+
+    def __init__(self, delay_seconds: float) -> None:
+        self.delay_seconds = delay_seconds  # before every word of every stream
+        self.faults = Faults()
+        self.log = CallLog()
+        self._openai = OpenAIWire()
+
+    async def handle(self, exchange: Exchange) -> None:
+        """Answer one request."""
+        request = exchange.request
+        _, first, rest = (request.path + "/").split("/", 2)
+        rest = "/" + rest.rstrip("/")
+        try:
+            if first == "practice":
+                self._control(exchange, rest)
+            elif first not in ROWS:
+                exchange.respond(404, {"error": {"message": f"No practice provider is called {first!r}."}})
+            elif (wire := self._wire_at(rest, request.method)) is not None:
+                await self._call(exchange, wire, first)
+            elif request.method == "GET" and rest.endswith("/models"):
+                self._models(exchange, first)
+            else:
+                exchange.respond(404, {"error": {"message": f"{first} has nothing at {rest}."}})
+        except UnknownFault as error:
+            exchange.respond(422, {"error": {"message": str(error)}})
+
+    def _wire_at(self, path: str, method: str) -> Wire | None:
+        if method == "POST" and path.endswith("/chat/completions"):
+            return self._openai
+        return None
+
+    async def _call(self, exchange: Exchange, wire: Wire, provider: str) -> None:
+        request = exchange.request
+        try:
+            self._check_key(provider, request)
+            question = wire.question(provider, request)
+        except Refusal as refusal:
+            exchange.respond(
+                refusal.status, wire.error(refusal.status, refusal.message), headers=wire.error_headers(refusal.status)
+            )
+            self._taken(exchange, provider, None, None).ended = "refused"
+            return
+        fault = self.faults.of(provider, question.model, question.message)
+        taken = self._taken(exchange, provider, question, fault)
+        try:
+            await self._answer(exchange, wire, question, fault, taken)
+        except ClientGone:
+            taken.ended = taken.ended or "client_disconnected"
+        finally:
+            taken.status = exchange.status
+            self.log.notify()
+
+    async def _answer(
+        self, exchange: Exchange, wire: Wire, question: Question, fault: Fault | None, taken: TakenCall
+    ) -> None:
+        if fault is not None and await self._refused(exchange, wire, fault, taken):
+            return
+        answer = compose(question, fault)
+        taken.input_tokens = answer.input_tokens
+        usage = fault is None or fault.fault != "no_usage"
+        if question.streamed:
+            writer = wire.writer(question, answer)
+            exchange.start(writer.content_type)
+            await self.play(exchange, writer, answer, fault, taken, usage=usage)
+        else:
+            if fault is not None and fault.delay:
+                await exchange.pause(fault.delay)
+            if fault is not None and fault.fault == "malformed":
+                exchange.respond(200, b'{"choices": [')
+            else:
+                exchange.respond(200, wire.whole(question, answer, usage=usage))
+            taken.output_tokens = len(answer.pieces)
+            taken.ended = "complete"
+
+    async def _refused(self, exchange: Exchange, wire: Wire, fault: Fault, taken: TakenCall) -> bool:
+        status = fault.status
+        if fault.fault == "refuse":
+            taken.ended = "cut"
+            exchange.drop()
+        elif fault.fault == "hang":
+            await exchange.until_gone()
+        elif fault.fault == "html":
+            exchange.respond(200, PAGE, "text/html; charset=utf-8")
+            taken.ended = "refused"
+        elif status is not None or fault.fault == "context_length":
+            status = status or 400
+            message = "This model's maximum context length is exceeded." if fault.status is None else "Practice fault."
+            headers = wire.error_headers(status)
+            if status == 429 or fault.retry_after is not None:
+                headers["Retry-After"] = f"{2 if fault.retry_after is None else fault.retry_after:g}"
+            exchange.respond(status, wire.error(status, message), headers=headers)
+            taken.ended = "refused"
+        else:
+            return False
+        return True
+
+    async def play(
+        self,
+        exchange: Exchange,
+        writer: StreamWriter,
+        answer: Answer,
+        fault: Fault | None,
+        taken: TakenCall,
+        *,
+        usage: bool,
+    ) -> None:
+        """Stream an answer, with what was ordered to go wrong on the way."""
+        kind = fault.fault if fault is not None else ""
+        delay = fault.delay if fault is not None and kind == "slow" else self.delay_seconds
+        if fault is not None and kind == "slow_first_token":
+            await exchange.pause(fault.delay)
+        for event in writer.opening():
+            await exchange.write(event)
+        stop_at = fault.after_chunks if fault is not None and kind in {*STREAM_FAULTS_END, "hold"} else -1
+        for number, piece in enumerate(answer.pieces):
+            if number == stop_at and await self._spoil(exchange, writer, kind, taken):
+                return
+            await exchange.pause(delay)
+            await exchange.write(writer.piece(piece))
+            taken.chunks_sent = taken.output_tokens = number + 1
+            if number == 0 or number + 1 == stop_at:
+                self.log.notify()
+        for event in writer.closing(answer.stop, len(answer.pieces), usage=usage):
+            await exchange.write(event)
+        exchange.end()
+        taken.ended = "complete"
+        if kind == "close_after":
+            await asyncio.sleep(0)
+            exchange.drop()
+
+    async def _spoil(self, exchange: Exchange, writer: StreamWriter, kind: str, taken: TakenCall) -> bool:
+        """Do what a stream fault orders; True when nothing follows."""
+        if kind == "hold":
+            await exchange.until(self.faults.gate)
+            return False
+        taken.ended = "cut"
+        if kind == "cut":
+            exchange.drop()
+            return True
+        if kind != "end_early":
+            await exchange.write(writer.error_event() if kind == "error_event" else writer.broken())
+        exchange.end()
+        return True
+
+    def _check_key(self, provider: str, request: Request) -> None:
+        if key_of(request.headers) is None and provider not in ("self_hosted",):
+            raise Refusal(401, "No key was sent. Practice providers take any.")
+
+    def _taken(
+        self, exchange: Exchange, provider: str, question: Question | None, fault: Fault | None
+    ) -> TakenCall:
+        request = exchange.request
+        call = TakenCall(
+            number=self.log.next_number(),
+            connection=exchange.connection_number,
+            provider=provider,
+            model=question.model if question else "",
+            path=request.path,
+            streamed=question.streamed if question else False,
+            header_names=sorted(request.headers),
+            key_sha256=key_hash(key_of(request.headers)),
+            fault=fault.fault if fault else None,
+            status=exchange.status,
+        )
+        self.log.add(call)
+        return call
+
+    def _models(self, exchange: Exchange, provider: str) -> None:
+        names = ["practice-small", "practice-large"]
+        exchange.respond(200, {
+            "object": "list",
+            "data": [{"id": name, "object": "model", "created": 1_790_000_000, "owned_by": provider} for name in names],
+        })
+
+    def _control(self, exchange: Exchange, path: str) -> None:
+        request = exchange.request
+        match request.method, path:
+            case "POST", "/faults":
+                self.faults.add(fault_from(_object(request.body)))
+                exchange.respond(201, {"added": True})
+            case "DELETE", "/faults":
+                self.faults.clear()
+                exchange.respond(200, {"cleared": True})
+            case "POST", "/release":
+                self.faults.release()
+                exchange.respond(200, {"released": True})
+            case "GET", "/calls":
+                exchange.respond(200, {"calls": self.log.listed(), "counters": self.log.counters()})
+            case "DELETE", "/calls":
+                self.log.clear()
+                exchange.respond(200, {"cleared": True})
+            case "GET", "/health":
+                exchange.respond(200, {"practice": True})
+            case _:
+                exchange.respond(404, {"error": {"message": "See dev/practice/README.md for the control endpoints."}})
+
+
+def key_of(headers: Mapping[str, str]) -> str | None:
+    """The key that a request carries, wherever its provider wants it."""
+    bearer = headers.get("authorization", "").removeprefix("Bearer ") or None
+    return headers.get("x-api-key") or headers.get("api-key") or bearer
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise UnknownFault("Send a JSON object.")
+    return value

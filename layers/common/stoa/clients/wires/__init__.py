@@ -1,0 +1,47 @@
+"""The four wire formats that all providers are reached through. `stream` is the only way in."""
+
+from collections.abc import Generator
+from importlib import import_module
+
+from stoa.clients.wires.types import (
+    Call,
+    Cancel,
+    Cancelled,
+    Citation,
+    Endpoint,
+    Finish,
+    ProviderError,
+    Text,
+    Turn,
+)
+
+__all__ = [
+    "Call",
+    "Cancel",
+    "Cancelled",
+    "Citation",
+    "Endpoint",
+    "Finish",
+    "ProviderError",
+    "Text",
+    "Turn",
+    "stream",
+]
+
+_MODULES = {
+    "openai": "stoa.clients.wires.openai_compatible",
+    "anthropic": "stoa.clients.wires.anthropic_messages",
+    "bedrock": "stoa.clients.wires.bedrock_converse",
+    "replicate": "stoa.clients.wires.replicate",
+}
+
+
+def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | Finish, None, None]:
+    """Ask a model and yield its answer as it comes: Text pieces, then exactly one Finish.
+
+    Nothing is sent before the first item is asked for. Closing the generator, or `cancel.cancel()` from any thread,
+    stops the provider. Raises ProviderError, also after some Text; Cancelled after `cancel`.
+    """
+    module = import_module(_MODULES[endpoint.wire])  # a wire is imported by whoever calls through it first
+    answer: Generator[Text | Finish, None, None] = module.stream(endpoint, call, cancel)
+    return answer

@@ -1,0 +1,69 @@
+"""Kept connections, by origin. A provider call takes one out, owns it alone, and gives it back or closes it."""
+
+import http.client
+import select
+import ssl
+import threading
+import time
+from functools import cache
+
+Origin = tuple[str, str, int | None]  # scheme, host, port
+
+# A frozen Lambda instance wakes with sockets that the other side has given up without our seeing it, and load
+# balancers drop idle connections after a minute: older ones are not worth the risk of a hanging first read.
+IDLE_SECONDS = 30.0
+IDLE_PER_ORIGIN = 32
+
+
+@cache
+def tls() -> ssl.SSLContext:
+    """The one TLS context, made when first needed: reading the machine's certificate authorities costs 20 ms."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+class Connections:
+    """A thread-safe store of idle connections, newest first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: dict[Origin, list[tuple[float, http.client.HTTPConnection]]] = {}
+
+    def take(self, origin: Origin, timeout: float, *, fresh: bool) -> tuple[http.client.HTTPConnection, bool]:
+        """A connected connection, and whether it has served before. Raises OSError when none can be opened."""
+        while not fresh and (kept := self._pop(origin)) is not None:
+            since, connection = kept
+            if time.monotonic() - since < IDLE_SECONDS and not _has_ended(connection):
+                return connection, True
+            connection.close()
+        scheme, host, port = origin
+        if scheme == "https":
+            connection = http.client.HTTPSConnection(host, port, timeout=timeout, context=tls())
+        elif scheme == "http":
+            connection = http.client.HTTPConnection(host, port, timeout=timeout)
+        else:
+            raise ValueError("a provider's address begins with https:// or http://")
+        connection.connect()  # sets TCP_NODELAY
+        return connection, False
+
+    def give(self, origin: Origin, connection: http.client.HTTPConnection) -> None:
+        """Keep a connection whose last answer was read to its end."""
+        with self._lock:
+            idle = self._idle.setdefault(origin, [])
+            if len(idle) < IDLE_PER_ORIGIN:
+                idle.append((time.monotonic(), connection))
+                return
+        connection.close()
+
+    def _pop(self, origin: Origin) -> tuple[float, http.client.HTTPConnection] | None:
+        with self._lock:
+            idle = self._idle.get(origin)
+            return idle.pop() if idle else None
+
+
+def _has_ended(connection: http.client.HTTPConnection) -> bool:
+    """True when an idle connection has something to read: the other side's goodbye, for it owes us nothing."""
+    waiting = select.poll()  # select() cannot watch descriptors past 1024
+    waiting.register(connection.sock, select.POLLIN)
+    return bool(waiting.poll(0))

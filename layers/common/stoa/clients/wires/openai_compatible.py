@@ -1,0 +1,185 @@
+"""OpenAI's chat completions, and everybody who took the format over.
+
+https://platform.openai.com/docs/api-reference/chat-streaming
+What differs between the providers is data (`data/providers.csv`), read here as `Endpoint.options`:
+
+chat_path      path after the base address; `{model}` is filled in (Azure's deployments)
+auth_header    header that carries the key as it is; without it the key goes as a bearer token
+tokens_field   field of the output limit, `max_tokens` unless given
+usage          `stream_options`: usage must be asked for; anything else: it comes by itself
+fixed_temperature   models (prefixes, separated by spaces) that refuse a temperature
+completion_tokens   models (prefixes) that take `max_completion_tokens`, whatever `tokens_field` says
+"""
+
+import json
+from collections.abc import Generator
+from typing import Any
+
+from stoa.clients.wires.failures import cut, malformed, refused, told
+from stoa.clients.wires.headers import base_headers
+from stoa.clients.wires.http import Exchange, Limits
+from stoa.clients.wires.sse import NotAnEventStream, events
+from stoa.clients.wires.types import Call, Cancel, Citation, Endpoint, Finish, Text, token_count
+
+STOP_REASONS = {
+    "stop": "stop",
+    "eos": "stop",  # Together
+    "eos_token": "stop",  # Hugging Face
+    "stop_sequence": "stop",
+    "complete": "stop",  # Cohere
+    "length": "length",
+    "max_tokens": "length",
+    "model_length": "length",  # Mistral
+    "content_filter": "content_filter",
+    "tool_calls": "tool_use",
+    "function_call": "tool_use",
+}
+
+
+def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | Finish, None, None]:
+    """See `stoa.clients.wires.stream`."""
+    path = endpoint.options.get("chat_path", "/chat/completions").replace("{model}", call.model)
+    body = json.dumps(request_body(endpoint, call)).encode()
+    headers = base_headers(endpoint) | {"Content-Type": "application/json", "Accept": "text/event-stream"}
+    with Exchange(endpoint, Limits.of(call), cancel, "POST", endpoint.base_url + path, headers, body) as exchange:
+        if exchange.status != 200:
+            raise refused(endpoint, exchange)
+        if "text/event-stream" not in exchange.headers.get("Content-Type", "text/event-stream"):
+            raise _not_a_stream(endpoint, exchange)
+        yield from _read(endpoint, exchange)
+
+
+def request_body(endpoint: Endpoint, call: Call) -> dict[str, Any]:
+    """The JSON that asks for a streamed completion."""
+    options = endpoint.options
+    messages = [{"role": "system", "content": call.system}] if call.system else []
+    messages += [{"role": turn.role, "content": turn.content} for turn in call.turns if turn.content]
+    tokens_field = options.get("tokens_field", "max_tokens")
+    if _is_one_of(call.model, options.get("completion_tokens", "")):
+        tokens_field = "max_completion_tokens"
+    body: dict[str, Any] = {
+        "model": call.model,
+        "messages": messages,
+        "stream": True,
+        tokens_field: call.max_output_tokens,
+    }
+    if call.temperature is not None and not _is_one_of(call.model, options.get("fixed_temperature", "")):
+        body["temperature"] = call.temperature
+    if options.get("usage") == "stream_options":
+        body["stream_options"] = {"include_usage": True}
+    return body
+
+
+def _is_one_of(model: str, prefixes: str) -> bool:
+    return model.startswith(tuple(prefixes.split())) if prefixes else False
+
+
+def _read(endpoint: Endpoint, exchange: Exchange) -> Generator[Text | Finish, None, None]:
+    answer = _Answer()
+    rest = events(exchange.pieces())
+    silent = True
+    done = False
+    try:
+        for _, data in rest:
+            if data == b"[DONE]":
+                done = True
+                break
+            text = answer.read(json.loads(data.decode()))
+            if silent and answer.begun:
+                silent = False
+                exchange.token_seen()
+            if text:
+                yield Text(text)
+    except (ValueError, NotAnEventStream, TypeError, AttributeError, KeyError, IndexError):
+        raise malformed(endpoint, "not a chat completion stream") from None
+    except _ErrorEvent as event:
+        raise told(endpoint, event.error) from None
+    if answer.stop_reason is None and not done:
+        raise cut(endpoint)
+    yield answer.finish()
+    exchange.finish(rest)
+
+
+def _not_a_stream(endpoint: Endpoint, exchange: Exchange) -> Exception:
+    try:
+        answer = json.loads(exchange.whole())
+    except ValueError:
+        return malformed(endpoint, "a page instead of an answer")
+    if isinstance(answer, list) and answer:  # Google wraps its errors in a list
+        answer = answer[0]
+    error = answer.get("error") if isinstance(answer, dict) else None
+    return told(endpoint, error) if error else malformed(endpoint, "not an event stream")
+
+
+class _ErrorEvent(Exception):
+    def __init__(self, error: Any) -> None:
+        super().__init__()
+        self.error = error
+
+
+class _Answer:
+    """What the chunks have said so far."""
+
+    __slots__ = ("begun", "citations", "stop_reason", "usage")
+
+    def __init__(self) -> None:
+        self.begun = False  # text, or reasoning that is not shown
+        self.stop_reason: str | None = None
+        self.usage: dict[str, Any] = {}
+        self.citations: tuple[Citation, ...] = ()
+
+    def read(self, chunk: dict[str, Any]) -> str:
+        """Take one chunk in; answers its text."""
+        text = ""
+        if choices := chunk.get("choices"):
+            choice = choices[0]
+            if delta := choice.get("delta"):
+                text = delta.get("content") or ""
+                if text:
+                    self.begun = True
+                    if not isinstance(text, str):
+                        text = _text_parts(text)
+                elif delta.get("reasoning_content") or delta.get("reasoning") or delta.get("tool_calls"):
+                    self.begun = True
+            if reason := choice.get("finish_reason"):
+                if reason == "error":
+                    raise _ErrorEvent(chunk.get("error") or reason)
+                self.stop_reason = STOP_REASONS.get(reason.lower(), "other")
+        elif error := chunk.get("error"):
+            raise _ErrorEvent(error)
+        if usage := chunk.get("usage") or (chunk["x_groq"].get("usage") if chunk.get("x_groq") else None):
+            self.usage = usage
+        if "search_results" in chunk or "citations" in chunk:
+            self.citations = _citations(chunk) or self.citations
+        return text
+
+    def finish(self) -> Finish:
+        """The end of the answer."""
+        usage = self.usage
+        details = usage.get("prompt_tokens_details") or {}
+        cached = details.get("cached_tokens")
+        if cached is None:
+            cached = usage.get("prompt_cache_hit_tokens")  # DeepSeek
+        return Finish(
+            stop_reason=self.stop_reason or "stop",
+            input_tokens=token_count(usage.get("prompt_tokens")),
+            output_tokens=token_count(usage.get("completion_tokens")),
+            cached_input_tokens=token_count(cached),
+            citations=self.citations,
+        )
+
+
+def _text_parts(parts: list[dict[str, Any]]) -> str:
+    """Mistral's reasoning models send a list of parts, the thinking among them."""
+    return "".join(part.get("text", "") for part in parts if part.get("type") == "text")
+
+
+def _citations(chunk: dict[str, Any]) -> tuple[Citation, ...]:
+    """Perplexity's sources: `search_results` with titles, or the older `citations`, bare addresses.
+
+    https://docs.perplexity.ai/api-reference/chat-completions-post
+    """
+    results = chunk.get("search_results")
+    if results:
+        return tuple(Citation(result["url"], result.get("title")) for result in results)
+    return tuple(Citation(url) for url in chunk.get("citations") or ())
