@@ -23,7 +23,7 @@ _PREFLIGHT: Headers = [
     ("access-control-max-age", "300"),
 ]
 
-DevEndpoint = Callable[[Request], Answer]
+OwnEndpoint = Callable[[Request], Answer]
 
 
 class Gateway:
@@ -38,7 +38,7 @@ class Gateway:
         routes: list[Route],
         functions: Functions,
         verify: Callable[[str], Identity],
-        own: Mapping[tuple[str, str], DevEndpoint] | None = None,
+        own: Mapping[tuple[str, str], OwnEndpoint] | None = None,
         log: Callable[[str], None] | None = None,
     ) -> None:
         self._routes = RouteTable(routes)
@@ -92,7 +92,7 @@ class Gateway:
         event = make_event(request, route, parameters, request_id, identity)
         return _translate(self._functions.call(route.function.name, event, request_id))
 
-    def _find_own(self, request: Request) -> DevEndpoint | None:
+    def _find_own(self, request: Request) -> OwnEndpoint | None:
         exact = self._own.get((request.method, request.path))
         if exact is not None:
             return exact

@@ -41,13 +41,17 @@ class Issuer:
         """The document at /.well-known/jwks.json."""
         return {"keys": [self._published]}
 
+    def subject(self, email: str, tenant_id: UUID) -> str:
+        """The same e-mail in the same tenant is the same subject."""
+        return str(uuid5(NAMESPACE_URL, f"{tenant_id}/{email}"))
+
     def token(self, email: str, tenant_id: UUID, groups: Sequence[str], **other_claims: Any) -> str:
-        """A token as Cognito would issue it. The same e-mail in the same tenant is the same subject."""
+        """A token as Cognito would issue it."""
         now = int(time.time())
         claims = {
             "iss": self.url,
             "aud": AUDIENCE,
-            "sub": str(uuid5(NAMESPACE_URL, f"{tenant_id}/{email}")),
+            "sub": self.subject(email, tenant_id),
             "email": email,
             "custom:tenant_id": str(tenant_id),
             "cognito:groups": list(groups),

@@ -24,17 +24,20 @@ LINGER_SECONDS = 2.0
 LINGER_BYTES = 32 * 1024 * 1024
 
 
+def listen(port: int) -> socket.socket:
+    """A listening socket on this machine only. Port 0 takes a free one. Raises OSError when the port is taken."""
+    return socket.create_server(("127.0.0.1", port), backlog=BACKLOG)
+
+
 class Server:
-    """Listens at once; `stop()` ends it.
+    """Serves a listening socket until `stop()`.
 
     `respond` makes a request's answer and must not raise; `refuse` does so for bytes that are no acceptable request.
-    Raises OSError when the port is taken.
     """
 
     def __init__(
         self,
-        host: str,
-        port: int,
+        listener: socket.socket,
         respond: Callable[[Request], Answer],
         refuse: Callable[[RequestRefused], Answer],
     ) -> None:
@@ -47,7 +50,7 @@ class Server:
         self._stopping = False
         self._watcher = DisconnectWatcher()
         self._workers = _Workers()
-        self._listener = socket.create_server((host, port), backlog=BACKLOG)
+        self._listener = listener
         self.host, self.port = self._listener.getsockname()[:2]
         self._acceptor = threading.Thread(target=self._accept, name="acceptor", daemon=True)
         self._acceptor.start()

@@ -1,0 +1,88 @@
+"""`python -m dev.run` (or `make run`): the whole of Stoa on this machine, until Ctrl-C."""
+
+import fcntl
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import IO
+
+from dev import ROOT
+from dev.demo import ADMIN, MEMBERS
+from dev.gateway.server import listen
+from dev.postgres import PostgresFailed
+from dev.stack import Stack, running
+
+DEFAULT_PORT = 8787
+FOLDER = ROOT / ".stoa"
+
+
+def main() -> int:
+    """Run until Ctrl-C or SIGTERM. The exit code says whether it could start."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        port = int(os.environ.get("PORT", str(DEFAULT_PORT)))
+        listener = listen(port)
+    except (ValueError, OverflowError):
+        return _fail("PORT is not a port number. Try: make run PORT=8788")
+    except OSError as error:
+        return _fail(f"Port {port} cannot be used ({error.strerror}). Try another one: make run PORT={port + 1}")
+    lock = _lock(FOLDER)
+    if lock is None:
+        return _fail("Stoa already runs from this folder. Stop that one first (Ctrl-C there).")
+    with lock:
+        try:
+            with running(listener, FOLDER) as stack:
+                print(_welcome(stack), flush=True)
+                stop.wait()
+                print("\nStopping…", flush=True)
+        except (PostgresFailed, RuntimeError) as error:
+            return _fail(str(error))
+    print("Stopped. Data stays in .stoa/ (make reset empties it).", flush=True)
+    return 0
+
+
+def _lock(folder: Path) -> IO[str] | None:
+    """Hold the data folder for this process, or None when another one has it. The kernel lets go when we end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / "run.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    return lock
+
+
+def _welcome(stack: Stack) -> str:
+    member = stack.token(MEMBERS[0])
+    return f"""
+Stoa answers on {stack.url}   (Ctrl-C stops it, data stays in .stoa/)
+
+Token of {MEMBERS[0]}, a member:
+{member}
+
+Token of {ADMIN}, an admin:
+{stack.token(ADMIN)}
+
+A streamed chat, ready to paste:
+curl -N {stack.url}/api/chat \\
+  -H 'Authorization: Bearer {member}' \\
+  -H 'Accept: text/event-stream' -H 'Content-Type: application/json' \\
+  -d '{{"content": "Say hello in three languages.", "modelId": null}}'
+
+More tokens: curl {stack.url}/dev/token -d '{{"email": "you@example.test"}}'
+Providers without a key in STOA_PROVIDER_<ID>_API_KEY are practice ones that make their text up.
+"""
+
+
+def _fail(message: str) -> int:
+    print(message, file=sys.stderr, flush=True)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

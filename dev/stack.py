@@ -1,0 +1,133 @@
+"""The whole local stack, started in the order in which its parts need each other and stopped in the opposite one."""
+
+import contextlib
+import os
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+from stoa.db import Database
+from stoa.dsn import parse_url
+
+from dev import ROOT, postgres
+from dev.children import Child, free_port
+from dev.database import prepare
+from dev.demo import DEMO_TENANT, Tenants, add_people, default_groups
+from dev.gateway.events import scheduled_event
+from dev.gateway.functions import Functions
+from dev.gateway.gateway import Gateway
+from dev.gateway.issuer import AUDIENCE, Issuer
+from dev.gateway.own_endpoints import OwnEndpoints
+from dev.gateway.server import Server
+from dev.gateway.template import Schedule, read_template
+from dev.gateway.ticking import Ticker
+from dev.practice import practice_environment
+
+DATABASE_CONNECTIONS = 24  # the gateway serves many requests at once, a Lambda instance one
+AWS_REGION = "us-east-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running stack: where it answers, where its database is, and tokens for it."""
+
+    url: str
+    runtime_url: str
+    owner_url: str
+    practice_port: int
+    issuer: Issuer
+    tenants: Tenants
+
+    def token(self, email: str, tenant: str = DEMO_TENANT) -> str:
+        """A token as `POST /dev/token` gives it."""
+        return self.issuer.token(email, self.tenants.find_or_create(tenant), default_groups(email, tenant))
+
+
+@contextlib.contextmanager
+def running(listener: socket.socket, folder: Path, log: Callable[[str], None] | None = None) -> Iterator[Stack]:
+    """The stack, serving on `listener`, with its data in `folder`; stopped when the block ends.
+
+    One a process, because functions read their settings once, from `os.environ`, which is filled here.
+    `DATABASE_URL` in it names a database to use in the place of our own.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    port = listener.getsockname()[1]
+    with contextlib.ExitStack() as parts:
+        parts.callback(listener.close)
+        # The helpers start while the database does.
+        practice_port, aws_port = free_port(), free_port()
+        practice = _child(parts, "practice", "dev.practice", "--port", practice_port, folder)
+        _child(parts, "aws", "moto.server", "-p", aws_port, folder)
+        given_url = os.environ.get("DATABASE_URL")
+        owner_url = given_url or _start_postgres(parts, folder)
+        runtime_url = prepare(owner_url, embedded=given_url is None)
+        _fill_environment(f"http://127.0.0.1:{port}", runtime_url, practice_port, aws_port)
+
+        template = read_template(ROOT / "template.yaml")
+        for name, value in template.environment.items():
+            os.environ.setdefault(name, value)
+        functions = Functions(template.functions.values())
+        database = Database(parse_url(runtime_url), 2)
+        parts.callback(database.close)
+        tenants = Tenants(database)
+        issuer = Issuer(f"http://127.0.0.1:{port}", folder / "issuer.pem")
+        add_people(database, tenants, issuer)
+
+        own = OwnEndpoints(issuer, functions, template.schedules, tenants.find_or_create, default_groups)
+        gateway = Gateway(template.routes, functions, _verify, own.table(), log)
+        practice.wait_until_listening()
+        server = Server(listener, gateway.respond, gateway.refuse)
+        parts.callback(server.stop)
+
+        def fire(schedule: Schedule, now: datetime) -> None:
+            functions.call(schedule.function.name, scheduled_event(schedule, now), str(uuid4()))
+
+        ticker = Ticker(template.schedules, fire)
+        parts.callback(ticker.stop)
+        yield Stack(issuer.url, runtime_url, owner_url, practice_port, issuer, tenants)
+
+
+def _child(parts: contextlib.ExitStack, name: str, module: str, port_option: str, port: int, folder: Path) -> Child:
+    log_path = folder / f"{name}.log"
+    child = Child(module, port_option, str(port), port=port, log_path=log_path)
+    parts.callback(child.stop)
+    return child
+
+
+def _start_postgres(parts: contextlib.ExitStack, folder: Path) -> str:
+    server = postgres.start(folder / "postgres", take_over=True)
+    parts.callback(server.stop)
+    return server.url
+
+
+def _fill_environment(issuer_url: str, runtime_url: str, practice_port: int, aws_port: int) -> None:
+    """The environment that the template gives the functions on AWS, for here. What the caller set stays."""
+    os.environ.update(
+        {
+            "STOA_DATABASE_URL": runtime_url,
+            "STOA_DATABASE_CONNECTIONS": str(DATABASE_CONNECTIONS),
+            "STOA_JWT_ISSUER": issuer_url,
+            "STOA_JWT_AUDIENCE": AUDIENCE,
+        }
+    )
+    os.environ.update(practice_environment(practice_port, os.environ))
+    defaults = {"POWERTOOLS_LOG_LEVEL": "WARNING", "POWERTOOLS_METRICS_DISABLED": "true", "AWS_REGION": AWS_REGION}
+    if not os.environ.get("AWS_ENDPOINT_URL") and not os.environ.get("AWS_PROFILE"):
+        defaults |= {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{aws_port}",
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_DEFAULT_REGION": AWS_REGION,
+        }
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+
+
+def _verify(token: str) -> dict[str, object]:
+    """What the HTTP API's own JWT authorizer checks, by the code of our Lambda authorizer."""
+    from functions.authorizer.handler import claims_of
+
+    return claims_of(token)
