@@ -8,6 +8,7 @@ CREATE TABLE providers (
     auth text NOT NULL,
     -- One of the four wire protocols; everything else about a provider is configuration in `options`.
     wire text NOT NULL CHECK (wire IN ('openai', 'anthropic', 'bedrock', 'replicate')),
+    chat_path text NOT NULL DEFAULT '',
     options jsonb NOT NULL DEFAULT '{}',
     -- An operator's switch for a provider in trouble.
     is_available boolean NOT NULL DEFAULT true,

@@ -14,30 +14,13 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from stoa.answers import JSON_HEADERS, error_answer, to_json
 from stoa.db import Database, database
-from stoa.errors import InvalidFields, MalformedRequest, NotFound, PayloadTooLarge
+from stoa.errors import InvalidFields, MalformedRequest, NotFound
 from stoa.identity import Member, Principal, members, principal_from_event
+from stoa.routes import Route, body_bytes
 from stoa.settings import settings
 
-MAX_BODY_BYTES = 1_000_000
 MAX_PAGE = 200
 DEFAULT_PAGE = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One route as it is documented. `body` and `answer` name classes in the function's `models` module."""
-
-    method: str
-    path: str
-    summary: str
-    answer: str | None = None
-    body: str | None = None
-    status: int = 200
-    public: bool = False
-    paged: bool = False
-    errors: tuple[int, ...] = ()
-    tags: tuple[str, ...] = ()
-    module: str = ""
 
 
 @dataclass(slots=True)
@@ -107,21 +90,9 @@ def make_cursor(*parts: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps([str(part) for part in parts]).encode()).decode("ascii")
 
 
-def body_bytes(event: Mapping[str, Any]) -> bytes:
-    """The raw body of an API Gateway event. Raises PayloadTooLarge over 1 MB, MalformedRequest for bad base64."""
-    body = event.get("body") or ""
-    try:
-        raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
-    except (ValueError, UnicodeEncodeError) as error:
-        raise MalformedRequest("The request body is not valid.") from error
-    if len(raw) > MAX_BODY_BYTES:
-        raise PayloadTooLarge(f"The request body is larger than {MAX_BODY_BYTES:,} bytes.")
-    return raw
-
-
 Handle = Callable[[Request], Any]
 
-# Powertools keeps the current event on a class of its own, shared by all resolvers. A Lambda instance serves one request
+# Powertools keeps the current event on a class shared by all resolvers. A Lambda instance serves one request
 # at a time; the local gateway calls from many threads, so there they take turns.
 _one_at_a_time = threading.Lock()
 

@@ -319,7 +319,7 @@ def database() -> Database:
 
 
 def json_parameter(value: Any) -> str:
-    """`value` as a JSON parameter. Decimals, ids and instants travel as strings, so that PostgreSQL reads them exactly."""
+    """`value` as a JSON parameter. Decimals, ids and instants travel as strings: PostgreSQL reads them exactly."""
     return json.dumps(value, default=str)
 
 

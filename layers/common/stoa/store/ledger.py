@@ -80,7 +80,8 @@ counted AS (
     UPDATE daily_counters d SET used = greatest(d.used - 1, 0)
     FROM line
     WHERE :give_back ::boolean
-        AND d.tenant_id = :tenant_id AND d.user_id = line.user_id AND d.model_id = line.model_id AND d.day = line.local_day
+        AND d.tenant_id = :tenant_id AND d.user_id = line.user_id AND d.model_id = line.model_id
+        AND d.day = line.local_day
 ),
 tried AS (
     UPDATE trial_counters c SET used = greatest(c.used - 1, 0)
@@ -133,7 +134,7 @@ line AS (
     FROM due
     WHERE l.id = due.id
     RETURNING l.user_id, l.model_id, l.local_day, l.access
-),"""
+),"""  # noqa: S608 - two constants of this file
     + _GIVE_BACK
 )
 

@@ -3,19 +3,19 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stoa.db import Connection, json_parameter
+from stoa.db import Connection, Row, json_parameter
 
 # Providers, personas and modes of the system are ours to define, so a new release rewrites them where they differ.
 _PROVIDERS = """
-INSERT INTO providers AS p (id, display_name, api_base, auth, wire, options)
-SELECT r.id, r.display_name, r.api_base, r.auth, r.wire, r.options
+INSERT INTO providers AS p (id, display_name, api_base, auth, wire, chat_path, options)
+SELECT r.id, r.display_name, r.api_base, r.auth, r.wire, r.chat_path, r.options
 FROM jsonb_to_recordset(:rows ::jsonb)
-    AS r (id text, display_name text, api_base text, auth text, wire text, options jsonb)
+    AS r (id text, display_name text, api_base text, auth text, wire text, chat_path text, options jsonb)
 ON CONFLICT (id) DO UPDATE SET
     display_name = excluded.display_name, api_base = excluded.api_base, auth = excluded.auth,
-    wire = excluded.wire, options = excluded.options, updated_at = now()
-WHERE (p.display_name, p.api_base, p.auth, p.wire, p.options)
-    IS DISTINCT FROM (excluded.display_name, excluded.api_base, excluded.auth, excluded.wire, excluded.options)
+    wire = excluded.wire, chat_path = excluded.chat_path, options = excluded.options, updated_at = now()
+WHERE (p.display_name, p.api_base, p.auth, p.wire, p.chat_path, p.options) IS DISTINCT FROM
+    (excluded.display_name, excluded.api_base, excluded.auth, excluded.wire, excluded.chat_path, excluded.options)
 """
 
 # A model's row is a seed: once there it belongs to the operator and to the registry sync, so it is never overwritten.
@@ -74,6 +74,8 @@ WHERE (d.name, d.description, d.system_prompt, d.temperature, d.display_order) I
     (excluded.name, excluded.description, excluded.system_prompt, excluded.temperature, excluded.display_order)
 """
 
+_ALL_PROVIDERS = "SELECT p.id, p.api_base, p.auth, p.wire, p.chat_path, p.options FROM providers p"
+
 Rows = Iterable[Mapping[str, Any]]
 
 
@@ -89,3 +91,8 @@ def save(
         (_DOMAIN_MODES, domain_modes),
     ]
     connection.run_all([(sql, {"rows": json_parameter(list(rows))}) for sql, rows in parts])
+
+
+def providers(connection: Connection) -> list[Row]:
+    """How every provider is called: wire, address and options."""
+    return connection.run(_ALL_PROVIDERS)

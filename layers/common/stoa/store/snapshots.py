@@ -97,7 +97,10 @@ SELECT
     (
         SELECT to_json(p) FROM personas p
         WHERE p.id = :persona_id ::text
-            AND (p.tenant_id IS NULL OR (p.tenant_id = :tenant_id ::uuid AND (p.is_public OR p.owner_id = :user_id ::uuid)))
+            AND (
+                p.tenant_id IS NULL
+                OR p.tenant_id = :tenant_id ::uuid AND (p.is_public OR p.owner_id = :user_id ::uuid)
+            )
     ) AS persona,
     (
         SELECT json_build_object(

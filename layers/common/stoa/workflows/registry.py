@@ -1,9 +1,8 @@
 """Load the registry that ships with Stoa, and set tenants up with it: every model a tenant sees has a price."""
 
 import csv
-import json
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from functools import cache
@@ -11,12 +10,13 @@ from importlib.resources import files
 from typing import Any
 from uuid import UUID
 
+from stoa.clients.providers import model_names, parse_options, provider_rows
 from stoa.db import Connection, Database, Scope
 from stoa.domain.price_book import BasePrices, PricingConfig, first_row
 from stoa.ids import new_id
 from stoa.store import registry, tenants
 
-_PROVIDER_COLUMNS = ("id", "display_name", "api_base", "auth", "wire")
+_PROVIDER_COLUMNS = ("id", "display_name", "api_base", "auth", "wire", "chat_path")
 
 
 def load_registry(database: Database, now: datetime) -> None:
@@ -62,7 +62,7 @@ def _price_unpriced_models(connection: Connection, tenant_id: UUID, now: datetim
 def _packaged_registry() -> dict[str, list[dict[str, Any]]]:
     modes = _toml("modes.toml")
     return {
-        "providers": [_provider(row) for row in _csv("providers.csv")],
+        "providers": [_provider(row) for row in provider_rows()],
         "models": _models(),
         "personas": _named(_toml("personas.toml")),
         "focus_modes": _named(modes["focus"]),
@@ -70,19 +70,16 @@ def _packaged_registry() -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def _provider(row: dict[str, str]) -> dict[str, Any]:
-    return {
-        **{name: row[name] for name in _PROVIDER_COLUMNS},
-        "options": json.loads(row["options"] or "{}"),
-    }
+def _provider(row: Mapping[str, str]) -> dict[str, Any]:
+    return {**{name: row[name] for name in _PROVIDER_COLUMNS}, "options": parse_options(row["options"])}
 
 
 def _models() -> list[dict[str, Any]]:
-    provider_names = {row["id"]: row for row in _csv("model_names.csv")}
+    provider_names = {row["id"]: row for row in model_names()}
     return [_model(row, provider_names[row["id"]]) for row in _csv("registry.csv")]
 
 
-def _model(row: dict[str, str], name: dict[str, str]) -> dict[str, Any]:
+def _model(row: Mapping[str, str], name: Mapping[str, str]) -> dict[str, Any]:
     return {
         "id": row["id"],
         "provider_id": row["provider_id"],

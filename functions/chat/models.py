@@ -1,0 +1,103 @@
+"""Requests and answers of the chat function."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from stoa.schemas import AnswerSchema, Schema
+
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class ChatRequest(Schema):
+    """One message. `modelId` null leaves the choice to the member's preferences; `auto` to the router."""
+
+    content: Annotated[str, StringConstraints(min_length=1, max_length=400_000)] = Field(
+        description="What the member writes.", examples=["What is in our power?"]
+    )
+    model_id: Identifier | None = Field(
+        None, description="One of our model ids, `auto`, or null.", examples=["gpt-4o-mini"]
+    )
+    persona_id: Identifier | None = Field(None, description="The persona that answers.", examples=["marcus"])
+    domain_mode: Identifier | None = Field(None, description="The field the message is in.", examples=["general"])
+    focus_mode: Identifier | None = Field(None, description="The kind of work the answer is.", examples=["writer"])
+    conversation_id: Annotated[UUID, Field(strict=False)] | None = Field(
+        None, description="The conversation to go on with; without it a new one begins."
+    )
+    max_output_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        None, description="The most tokens the answer may take; the model's own maximum holds, too."
+    )
+
+
+class Selection(AnswerSchema):
+    """Which model answers and why."""
+
+    model_id: str
+    model_name: str
+    provider_id: str
+    rule: str = Field(description="The selection rule that decided, e.g. `request`, `auto`, `fallback`.")
+    reason: str = Field(description="The same in words.")
+    access: str = Field(description="free, entitled, team or trial")
+    requested_model_id: str | None = Field(description="What was asked for, where another model answers.")
+    estimated_cost: str | None = Field(None, description="USD, exact.")
+    fallbacks: list[str] = Field([], description="Models that take over, in order, if this one fails.")
+    conversation_id: str
+
+
+class Usage(AnswerSchema):
+    """Tokens of the message."""
+
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+    estimated: bool = Field(description="True where the provider sent no count and ours is an estimate.")
+
+
+class Metadata(AnswerSchema):
+    """How the message was served, metered and charged."""
+
+    model_id: str
+    model_name: str
+    provider_id: str
+    rule: str
+    reason: str
+    access: str
+    requested_model_id: str | None
+    failed_models: list[str] = Field(description="Models that failed before this one answered.")
+    is_trial_message: bool
+    trial_messages_remaining: int
+    unlock_price: int | None = Field(description="Cents; null for free models.")
+    usage: Usage
+    charge: str = Field(description="What the member pays, in USD, exact.")
+    currency: str
+    stop_reason: str
+    is_partial: bool = Field(description="True when the answer broke off; what was produced is charged.")
+    context_turns_dropped: int = Field(description="Oldest turns that did not fit the model's window.")
+    conversation_id: str
+    message_id: str
+
+
+class Citation(AnswerSchema):
+    """A source of the answer."""
+
+    url: str
+    title: str | None
+
+
+class ChatParts(AnswerSchema):
+    """The same parts that the stream sends as events."""
+
+    selection: Selection
+    content: str
+    metadata: Metadata
+    citations: list[Citation]
+    error: dict[str, Any] | None = Field(
+        None, description="Set when the answer broke off; `content` is what came before."
+    )
+
+
+class ChatAnswer(AnswerSchema):
+    """The answer to a message as one JSON document."""
+
+    data: ChatParts

@@ -1,0 +1,251 @@
+"""The chat itself: reserve, call the provider, pass its answer on as it comes, settle."""
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from stoa.clients.wires.types import Call, Cancel, Cancelled, Finish, ProviderError, Text, Turn
+from stoa.db import RuleRefused
+from stoa.domain.context import FittedConversation, fit_conversation
+from stoa.domain.markup import TokenUsage
+from stoa.domain.offers import Candidate, Refusal
+from stoa.errors import StoaError, Unavailable
+from stoa.identity import Member
+from stoa.ids import new_id
+from stoa.member_view import refused
+from stoa.observe import logger
+from stoa.workflows.chat import report
+from stoa.workflows.chat.books import LedgerLine
+from stoa.workflows.chat.prepare import Prepared, Replay, prepare
+from stoa.workflows.chat.values import (
+    ChatMessage,
+    Citations,
+    Content,
+    Done,
+    Event,
+    Failure,
+    Metadata,
+    Selection,
+    Tools,
+)
+
+# A counter may move between the snapshot and the reservation. Then we look again, and the fresh snapshot gives the
+# refusal or the other model that is right now. Each look sees at least one more message counted, so few are enough.
+LOOKS = 3
+
+CONNECT_TIMEOUT_SECONDS = 5.0
+FIRST_TOKEN_TIMEOUT_SECONDS = 60.0  # reasoning models think before they speak; CloudFront gives up after 60 s, too
+
+
+def chat(tools: Tools, member: Member, message: ChatMessage, cancel: Cancel) -> Iterator[Event]:
+    """Answer `message` as a stream of events. Close it to stop early: what was produced is settled.
+
+    Before the first event it raises what the client must be told instead of an answer: a refusal, a conflict, a field.
+    After it, a failure comes as an event. `cancel` stops a provider that is being waited for.
+    """
+    try:
+        found = _reserved(tools, member, message)
+    except StoaError as error:
+        report.emit_refused(error.code, error.details)
+        raise
+    if isinstance(found, Replay):
+        yield from _replayed(found)
+        return
+    prepared, line = found
+    report.emit_selected(message, prepared.decision)
+    yield from _Conversation(tools, member, message, cancel, prepared, line).events()
+
+
+def _reserved(tools: Tools, member: Member, message: ChatMessage) -> Replay | tuple[Prepared, LedgerLine]:
+    for _ in range(LOOKS):
+        prepared = prepare(tools, member, message)
+        if isinstance(prepared, Replay):
+            return prepared
+        decision = prepared.decision
+        line = LedgerLine(tools, member, message, prepared, message.conversation_id or new_id())
+        fitted = _fitted(decision.chosen, prepared, message)
+        if isinstance(fitted, Refusal):
+            raise refused(fitted)
+        try:
+            line.reserve(decision.chosen, decision.rule)
+        except RuleRefused:
+            continue
+        return prepared, line
+    raise Unavailable("Your other messages are being counted just now. Try again in a moment.")
+
+
+def _fitted(candidate: Candidate, prepared: Prepared, message: ChatMessage) -> FittedConversation[Turn] | Refusal:
+    return fit_conversation(
+        candidate.offer,
+        prepared.history,
+        system=prepared.prompt.system,
+        message=message.content,
+        requested_output=message.max_output_tokens,
+    )
+
+
+def _replayed(replay: Replay) -> Iterator[Event]:
+    told = ("modelId", "modelName", "providerId", "rule", "reason", "access", "requestedModelId", "conversationId")
+    yield Selection({name: replay.metadata.get(name) for name in told}, {"Idempotent-Replay": "true"})
+    yield Content(replay.content)
+    yield Metadata(replay.metadata)
+    if replay.citations:
+        yield Citations(replay.citations)
+    yield Done({"conversationId": replay.metadata["conversationId"], "messageId": replay.metadata["messageId"]})
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What one provider has said so far."""
+
+    pieces: list[str] = field(default_factory=list)
+    finish: Finish | None = None
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
+
+
+class _Conversation:
+    """One message on its way through its candidates, the chosen model first."""
+
+    def __init__(
+        self, tools: Tools, member: Member, message: ChatMessage, cancel: Cancel, prepared: Prepared, line: LedgerLine
+    ) -> None:
+        self._tools, self._member, self._message, self._cancel = tools, member, message, cancel
+        self._prepared, self._line = prepared, line
+        self._failed_models: list[str] = []
+        self._selection: dict[str, Any] = {}
+
+    def events(self) -> Iterator[Event]:
+        """Try the chosen model and, until a first piece of an answer has come, the fallbacks in their order."""
+        decision = self._prepared.decision
+        failure = yield from self._attempt(decision.chosen, decision.rule, decision.reason)
+        for fallback in decision.fallbacks:
+            if failure is None:
+                return
+            reason = f"{self._line.candidate.offer.display_name} failed ({failure.kind}); the next model answers."
+            if self._reserve_again(fallback):
+                failure = yield from self._attempt(fallback, "fallback", reason)
+        if failure is not None:
+            yield Failure(failure)
+
+    def _reserve_again(self, fallback: Candidate) -> bool:
+        line = LedgerLine(self._tools, self._member, self._message, self._prepared, self._line.conversation_id)
+        try:
+            line.reserve(fallback, "fallback")
+        except RuleRefused:
+            return False
+        self._line = line
+        return True
+
+    def _attempt(self, candidate: Candidate, rule: str, reason: str) -> Generator[Event, None, ProviderError | None]:
+        """Let one model answer. Returns the provider's failure when it failed before the first piece, else None."""
+        line, progress = self._line, _Progress()
+        fitted = _fitted(candidate, self._prepared, self._message)
+        if isinstance(fitted, Refusal):  # a fallback with a smaller window
+            line.release("INPUT_TOO_LONG")
+            return ProviderError("rejected", provider_id=candidate.offer.provider_id, reason="input too long")
+        self._selection = report.selection_data(self._prepared.decision, candidate, rule, reason, line.conversation_id)
+        try:
+            yield Selection(self._selection, report.limit_headers(self._prepared, line))
+            yield from self._streamed(candidate, fitted, progress)
+            yield from self._complete(fitted, progress)
+        except ProviderError as error:
+            self._failed_models.append(candidate.offer.model_id)
+            logger().warning("provider failed", extra={"modelId": candidate.offer.model_id, **(error.details or {})})
+            if not progress.pieces:
+                line.release(error.code)
+                return error
+            yield self._partial(fitted, progress, "error", error.code, give_back=True)
+            yield Failure(error)
+        except (Cancelled, GeneratorExit):
+            self._client_gone(fitted, progress)
+            raise
+        finally:
+            if line.is_open:  # an error of our own: nobody pays for it
+                line.release("INTERNAL_ERROR")
+        return None
+
+    def _streamed(self, candidate: Candidate, fitted: FittedConversation[Turn], progress: _Progress) -> Iterator[Event]:
+        offer, prompt = candidate.offer, self._prepared.prompt
+        call = Call(
+            model=offer.provider_model,
+            system=prompt.system or None,
+            turns=(*fitted.turns, Turn("user", self._message.content)),
+            max_output_tokens=fitted.output_budget,
+            temperature=prompt.temperature,
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            first_token_timeout=FIRST_TOKEN_TIMEOUT_SECONDS,
+            deadline=self._tools.deadline,
+        )
+        with closing(self._tools.stream(self._tools.endpoint(offer.provider_id), call, self._cancel)) as stream:
+            for item in stream:
+                if isinstance(item, Text):
+                    self._line.first_token()
+                    progress.pieces.append(item.text)
+                    yield Content(item.text)
+                else:
+                    progress.finish = item
+
+    def _complete(self, fitted: FittedConversation[Turn], progress: _Progress) -> Iterator[Event]:
+        finish = progress.finish or Finish("other")
+        citations = [{"url": citation.url, "title": citation.title} for citation in finish.citations]
+        answer_id, usage, data = self._accounts(fitted, progress, finish.stop_reason)
+        exchange = self._line.exchange(answer_id, progress.text, data, citations, partial=False)
+        self._line.settle(usage, exchange, status="completed", stop_reason=finish.stop_reason)
+        report.emit_sent(self._message, self._line, self._line.charge(usage))
+        yield Metadata(data)
+        if citations:
+            yield Citations(citations)
+        yield Done({"conversationId": data["conversationId"], "messageId": data["messageId"]})
+
+    def _partial(
+        self,
+        fitted: FittedConversation[Turn],
+        progress: _Progress,
+        stop_reason: str,
+        error_code: str,
+        *,
+        give_back: bool,
+    ) -> Metadata:
+        answer_id, usage, data = self._accounts(fitted, progress, stop_reason, partial=True, give_back=give_back)
+        exchange = self._line.exchange(answer_id, progress.text, data, [], partial=True)
+        self._line.settle(
+            usage, exchange, status="partial", stop_reason=stop_reason, error_code=error_code, give_back=give_back
+        )
+        return Metadata(data)
+
+    def _client_gone(self, fitted: FittedConversation[Turn], progress: _Progress) -> None:
+        # The member closed the connection. What they were shown is theirs and is paid; what they never saw is not.
+        if self._line.is_open:
+            if progress.pieces:
+                self._partial(fitted, progress, "cancelled", "CLIENT_GONE", give_back=False)
+            else:
+                self._line.release("CLIENT_GONE")
+
+    def _accounts(
+        self,
+        fitted: FittedConversation[Turn],
+        progress: _Progress,
+        stop_reason: str,
+        *,
+        partial: bool = False,
+        give_back: bool = False,
+    ) -> tuple[UUID, TokenUsage, dict[str, Any]]:
+        answer_id = new_id()
+        usage = self._line.usage(fitted.input_tokens, progress.text, progress.finish)
+        data = report.metadata(
+            self._line,
+            self._selection,
+            usage,
+            answer_id=answer_id,
+            stop_reason=stop_reason,
+            turns_dropped=fitted.dropped,
+            failed_models=self._failed_models,
+            partial=partial,
+            give_back=give_back,
+        )
+        return answer_id, usage, data

@@ -1,0 +1,174 @@
+"""The bookkeeping of one message: its ledger line from reservation to its end."""
+
+import time
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from stoa.clients.wires.types import Finish
+from stoa.db import Row
+from stoa.domain.markup import TokenUsage, charge_for, provider_cost
+from stoa.domain.offers import Candidate
+from stoa.domain.tokens import estimate_tokens
+from stoa.identity import Member
+from stoa.ids import new_id
+from stoa.store import conversations, ledger
+from stoa.store.conversations import Exchange
+from stoa.store.ledger import Reservation, Settlement
+from stoa.workflows.chat.prepare import Prepared
+from stoa.workflows.chat.values import ChatMessage, Tools
+
+# Longer than the chat function may run (300 s, template.yaml), so that a line is never freed under a living function.
+RESERVATION_LIFETIME = timedelta(seconds=360)
+
+
+class LedgerLine:
+    """One reserved message. It must end in exactly one of `settle` and `release`; a crash lets it expire instead."""
+
+    def __init__(
+        self, tools: Tools, member: Member, message: ChatMessage, prepared: Prepared, conversation_id: UUID
+    ) -> None:
+        self._tools = tools
+        self._member = member
+        self._message = message
+        self._prepared = prepared
+        self.conversation_id = conversation_id
+        self.id = new_id()
+        self.question_id = new_id()
+        self.asked_at = tools.clock()
+        self.counted: Row = {}
+        self.is_open = False
+        self._began = time.monotonic()
+        self._first_token_ms: int | None = None
+
+    def reserve(self, candidate: Candidate, rule: str) -> None:
+        """Count the message against limit and trials and write its line. After RuleRefused nothing is counted."""
+        offer = candidate.offer
+        self.candidate = candidate
+        reservation = Reservation(
+            usage_id=self.id,
+            tenant_id=self._member.tenant_id,
+            user_id=self._member.user_id,
+            model_id=offer.model_id,
+            provider_id=offer.provider_id,
+            price_row_id=candidate.prices.row_id,
+            requested_model_id=self._prepared.decision.requested_model_id,
+            rule=rule,
+            access=candidate.access,
+            local_day=self._prepared.snapshot.local_day,
+            daily_limit=offer.daily_limit,
+            trial_messages=offer.trial_messages,
+            persona_id=self._message.persona_id,
+            domain_mode=self._message.domain_mode,
+            focus_mode=self._message.focus_mode,
+            conversation_id=self.conversation_id,
+            estimated_cost=candidate.estimated_cost,
+            now=self.asked_at,
+            expires_at=self.asked_at + RESERVATION_LIFETIME,
+            key=self._message.idempotency_key,
+            request_hash=self._message.request_hash,
+        )
+        with self._tools.database.autocommit(self._member.scope) as connection:
+            self.counted = ledger.reserve(connection, reservation)
+        self.is_open = True
+
+    def first_token(self) -> None:
+        """Note when the answer began."""
+        if self._first_token_ms is None:
+            self._first_token_ms = self._elapsed_ms()
+
+    def release(self, error_code: str) -> None:
+        """Give message and trial back: nothing was answered, nothing is charged."""
+        self.is_open = False
+        with self._tools.database.autocommit(self._member.scope) as connection:
+            ledger.release(
+                connection,
+                self._member.tenant_id,
+                self.id,
+                error_code=error_code,
+                latency_ms=self._elapsed_ms(),
+                now=self._tools.clock(),
+            )
+
+    def usage(self, input_estimate: int, answer: str, finish: Finish | None) -> TokenUsage:
+        """The provider's own count, or our estimate where it sent none (flagged on the line)."""
+        if finish is not None and finish.input_tokens is not None and finish.output_tokens is not None:
+            return TokenUsage(finish.input_tokens, finish.output_tokens, finish.cached_input_tokens or 0)
+        return TokenUsage(input_estimate, estimate_tokens(answer), estimated=True)
+
+    def charge(self, usage: TokenUsage) -> Decimal:
+        """What the member pays for `usage`, USD: at the price row the message was reserved under."""
+        return charge_for(self.candidate.access, usage, self.candidate.prices)
+
+    def settle(
+        self,
+        usage: TokenUsage,
+        exchange: Exchange,
+        *,
+        status: str,
+        stop_reason: str,
+        error_code: str | None = None,
+        give_back: bool = False,
+    ) -> None:
+        """End the line with its charge and save the exchange, in one transaction and one round trip.
+
+        `give_back` returns message and trial, where the provider broke off. Raises RuleRefused when the line has ended.
+        """
+        self.is_open = False
+        settlement = Settlement(
+            usage_id=self.id,
+            status=status,
+            now=exchange.now,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            tokens_estimated=usage.estimated,
+            provider_cost=provider_cost(usage, self.candidate.prices),
+            charge=self.charge(usage),
+            latency_ms=self._elapsed_ms(),
+            first_token_ms=self._first_token_ms,
+            stop_reason=stop_reason,
+            error_code=error_code,
+            give_back=give_back,
+        )
+        tenant_id, user_id = self._member.tenant_id, self._member.user_id
+        with self._tools.database.autocommit(self._member.scope) as connection:
+            connection.run_all(
+                [
+                    ledger.settle_statement(tenant_id, settlement),
+                    *conversations.save_statements(tenant_id, user_id, exchange),
+                ]
+            )
+
+    def exchange(
+        self, answer_id: UUID, answer: str, metadata: dict[str, Any], citations: list[dict[str, Any]], *, partial: bool
+    ) -> Exchange:
+        """Question and answer as they are saved."""
+        return Exchange(
+            conversation_id=self.conversation_id,
+            title=title_of(self._message.content),
+            persona_id=self._message.persona_id,
+            question_id=self.question_id,
+            question=self._message.content,
+            asked_at=self.asked_at,
+            answer_id=answer_id,
+            answer=answer.replace("\x00", "\ufffd"),  # PostgreSQL's text cannot hold U+0000
+            model_id=self.candidate.offer.model_id,
+            usage_id=self.id,
+            metadata=metadata,
+            citations=citations,
+            is_partial=partial,
+            now=self._now(),
+        )
+
+    def _now(self) -> datetime:
+        return self._tools.clock()
+
+    def _elapsed_ms(self) -> int:
+        return round((time.monotonic() - self._began) * 1000)
+
+
+def title_of(content: str) -> str:
+    """A conversation's title: the first line of its first message, cut at 80 characters."""
+    first_line = content.strip().partition("\n")[0].strip() or "New conversation"
+    return first_line if len(first_line) <= 80 else first_line[:79].rstrip() + "…"
