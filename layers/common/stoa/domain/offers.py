@@ -18,6 +18,8 @@ ACCESS_ENTITLED = "entitled"
 ACCESS_TEAM = "team"
 ACCESS_TRIAL = "trial"
 
+TEXT_CAPABILITIES = frozenset({"chat", "reasoning", "code"})
+
 
 @dataclass(frozen=True, slots=True)
 class Prices:
@@ -72,7 +74,12 @@ class Offer:
     @property
     def can_chat(self) -> bool:
         """False for models that give no text answer, such as embeddings and voice-only models."""
-        return self.max_output_tokens > 0 and not {"chat", "reasoning", "code"}.isdisjoint(self.capabilities)
+        return self.max_output_tokens > 0 and not TEXT_CAPABILITIES.isdisjoint(self.capabilities)
+
+    @property
+    def thinks_first(self) -> bool:
+        """True for models that reason at length, in billed output tokens, before they answer (o1, R1)."""
+        return "reasoning" in self.capabilities and "chat" not in self.capabilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +119,7 @@ class ChatRequest:
     max_output_tokens: int | None = None
     attachments: tuple[str, ...] = ()  # modalities other than text, such as "image"
     context_tokens: int = 0  # estimated tokens of system prompt and history that come before `content`
+    system_tokens: int = 0  # of these, the system prompt's: unlike history it is never dropped
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,86 @@
+"""The price book: dated, immutable rows of what one tenant's members pay for one model.
+
+A row is in force from `effective_from` until a later row is. Every row is made by `price_row`, whatever the cause,
+so that a planner over timelines of base prices, configuration and overrides only has to say when and why.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from stoa.domain.markup import check_markup, known_price, user_price
+from stoa.domain.offers import Prices
+
+SOURCE_INITIAL = "initial"
+
+
+@dataclass(frozen=True, slots=True)
+class PricingConfig:
+    """A tenant's pricing rules. Markups are fractions (0.4 is 40 %); the minimum charge is USD per message."""
+
+    external_default_markup: Decimal = Decimal("0.4")
+    self_hosted_default_markup: Decimal = Decimal("0.75")
+    minimum_charge: Decimal = Decimal("0.001")
+
+    def default_markup(self, *, is_self_hosted: bool) -> Decimal:
+        """The markup of a model that has no override of its own."""
+        return self.self_hosted_default_markup if is_self_hosted else self.external_default_markup
+
+
+@dataclass(frozen=True, slots=True)
+class BasePrices:
+    """What the provider asks, USD per 1,000,000 tokens. None: not known, and then the model cannot be sold."""
+
+    input_price: Decimal | None
+    output_price: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRow:
+    """A price-book row before it is stored; the store adds tenant, model, id and actor."""
+
+    input_price: Decimal
+    output_price: Decimal
+    base_input_price: Decimal
+    base_output_price: Decimal
+    markup: Decimal
+    minimum_charge: Decimal
+    effective_from: datetime
+    source: str
+
+    def prices(self, row_id: UUID) -> Prices:
+        """The row as the rules read it once it has been stored under `row_id`."""
+        return Prices(
+            row_id=row_id,
+            input_price=self.input_price,
+            output_price=self.output_price,
+            base_input_price=self.base_input_price,
+            base_output_price=self.base_output_price,
+            minimum_charge=self.minimum_charge,
+        )
+
+
+def first_row(base: BasePrices, config: PricingConfig, *, is_self_hosted: bool, effective_from: datetime) -> PriceRow:
+    """The first row of a tenant and model: base prices under the tenant's default markup.
+
+    Raises UnknownPrice when a base price or the minimum charge is not known.
+    """
+    markup = config.default_markup(is_self_hosted=is_self_hosted)
+    return price_row(base, markup, config.minimum_charge, effective_from=effective_from, source=SOURCE_INITIAL)
+
+
+def price_row(
+    base: BasePrices, markup: Decimal, minimum_charge: Decimal, *, effective_from: datetime, source: str
+) -> PriceRow:
+    """One row from what holds at one instant. Raises UnknownPrice or InvalidFields rather than pricing at 0."""
+    return PriceRow(
+        input_price=user_price(base.input_price, markup),
+        output_price=user_price(base.output_price, markup),
+        base_input_price=known_price(base.input_price, "base input price"),
+        base_output_price=known_price(base.output_price, "base output price"),
+        markup=check_markup(markup),
+        minimum_charge=known_price(minimum_charge, "minimum charge"),
+        effective_from=effective_from,
+        source=source,
+    )

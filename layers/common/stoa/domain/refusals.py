@@ -1,0 +1,120 @@
+"""The refusals a selection may end in, each with what the client needs to act on it."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from stoa.domain.markup import money_text
+from stoa.domain.offers import Offer, Refusal
+from stoa.domain.quota import rate_limit_headers, utc_text
+
+MODEL_NOT_FOUND = "MODEL_NOT_FOUND"
+MODEL_CANNOT_CHAT = "MODEL_CANNOT_CHAT"
+MODEL_LOCKED = "MODEL_LOCKED"
+RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
+COST_LIMIT_EXCEEDED = "COST_LIMIT_EXCEEDED"
+INPUT_TOO_LONG = "INPUT_TOO_LONG"
+NO_MODEL_AVAILABLE = "NO_MODEL_AVAILABLE"
+
+PURCHASE_PATH = "/api/purchases/create-session"
+
+
+def model_not_found(model_id: str) -> Refusal:
+    """404: the request names a model that this tenant does not have."""
+    return Refusal(
+        MODEL_NOT_FOUND,
+        f"There is no model {model_id!r}. GET /api/models lists those you can use; null or 'auto' lets Stoa choose.",
+        404,
+        {"modelId": model_id},
+    )
+
+
+def model_cannot_chat(offer: Offer) -> Refusal:
+    """422: the model exists and gives no text answers."""
+    return Refusal(
+        MODEL_CANNOT_CHAT,
+        f"{offer.display_name} does not answer in text. Choose a model that can chat.",
+        422,
+        {"modelId": offer.model_id, "modelName": offer.display_name, "capabilities": list(offer.capabilities)},
+    )
+
+
+def model_locked(offer: Offer) -> Refusal:
+    """402: a premium model that the member has not bought and has no trial messages left on."""
+    trial_used_up = offer.trial_messages > 0
+    why = "your trial messages are used up" if trial_used_up else "it has not been purchased"
+    price_cents = offer.unlock_price_cents
+    purchase = None
+    act = "Ask an admin to grant access"
+    if price_cents is not None:
+        act = f"Unlock it once for ${Decimal(price_cents).scaleb(-2):.2f}"
+        body = {"productType": "model", "modelId": offer.model_id}
+        purchase = {"method": "POST", "path": PURCHASE_PATH, "body": body}
+    return Refusal(
+        MODEL_LOCKED,
+        f"{offer.display_name} is locked: {why}. {act}, or choose another model.",
+        402,
+        {
+            "reason": "TRIAL_EXPIRED" if trial_used_up else "NOT_PURCHASED",
+            "modelId": offer.model_id,
+            "modelName": offer.display_name,
+            "priceCents": price_cents,
+            "trialMessagesRemaining": 0,
+            "purchase": purchase,
+        },
+    )
+
+
+def rate_limit_exceeded(offer: Offer, *, limit: int, reset_at: datetime, now: datetime) -> Refusal:
+    """429: the member has used up today's messages on this model. The reset told is never in the past."""
+    reset_at = max(reset_at, now + timedelta(seconds=1))
+    return Refusal(
+        RATE_LIMIT_EXCEEDED,
+        f"Today's limit of {limit} messages on {offer.display_name} is reached. Wait for the reset at "
+        f"{utc_text(reset_at)} or choose another model.",
+        429,
+        {
+            "modelId": offer.model_id,
+            "modelName": offer.display_name,
+            "limit": limit,
+            "remaining": 0,
+            "resetAt": utc_text(reset_at),
+        },
+        rate_limit_headers(limit, limit, reset_at, now, refused=True),
+    )
+
+
+def cost_limit_exceeded(offer: Offer, *, estimate: Decimal, ceiling: Decimal) -> Refusal:
+    """402: the message would probably cost more than the member's own ceiling per message."""
+    return Refusal(
+        COST_LIMIT_EXCEEDED,
+        f"This message would cost about ${money_text(estimate)} with {offer.display_name}, more than your ceiling of "
+        f"${money_text(ceiling)} per message. Choose a cheaper model, shorten the message or raise the ceiling.",
+        402,
+        {
+            "modelId": offer.model_id,
+            "modelName": offer.display_name,
+            "estimate": money_text(estimate),
+            "limit": money_text(ceiling),
+        },
+    )
+
+
+def input_too_long(offer: Offer, *, limit: int, estimate: int) -> Refusal:
+    """413: the message and system prompt alone do not fit the model's window beside the answer. In tokens."""
+    return Refusal(
+        INPUT_TOO_LONG,
+        f"The message is about {estimate} tokens and {offer.display_name} accepts {limit}. Shorten it, ask for a "
+        "shorter answer or choose a model with a larger window.",
+        413,
+        {"modelId": offer.model_id, "modelName": offer.display_name, "limit": limit, "estimate": estimate},
+    )
+
+
+def no_model_available() -> Refusal:
+    """503: nothing that the member may use can serve the message."""
+    return Refusal(
+        NO_MODEL_AVAILABLE,
+        "No model can serve this message at the moment. Try again soon, choose a model by name or ask an admin to "
+        "enable one.",
+        503,
+    )
