@@ -2,17 +2,21 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from dev.practice.answers import Answer, Question, Refusal, compose
+from dev.practice.anthropic_wire import AnthropicWire, AnthropicWriter
+from dev.practice.bedrock_wire import BedrockWire
 from dev.practice.calls import CallLog, TakenCall, key_hash
 from dev.practice.faults import Fault, Faults, UnknownFault, fault_from
 from dev.practice.http_server import ClientGone, Exchange, Request
 from dev.practice.openai_wire import OpenAIWire
+from dev.practice.predictions import Predictions
 from dev.practice.rows import ROWS
 from dev.practice.wire import StreamWriter, Wire
 
+Answering = Callable[[Exchange, Wire, Question, Fault | None, TakenCall], Awaitable[None]]
 PAGE = b"<!doctype html><html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>"
 STREAM_FAULTS_END = {"cut", "end_early", "error_event", "malformed"}
 
@@ -25,6 +29,9 @@ class Service:
         self.faults = Faults()
         self.log = CallLog()
         self._openai = OpenAIWire()
+        self._anthropic = AnthropicWire()
+        self._bedrock = BedrockWire()
+        self._predictions = Predictions(self)
 
     async def handle(self, exchange: Exchange) -> None:
         """Answer one request."""
@@ -37,7 +44,9 @@ class Service:
             elif first not in ROWS:
                 exchange.respond(404, {"error": {"message": f"No practice provider is called {first!r}."}})
             elif (wire := self._wire_at(rest, request.method)) is not None:
-                await self._call(exchange, wire, first)
+                await self.call(exchange, wire, first, self._answer)
+            elif "/predictions" in rest:
+                await self._predictions.handle(exchange, first, rest)
             elif request.method == "GET" and rest.endswith("/models"):
                 self._models(exchange, first)
             else:
@@ -48,9 +57,14 @@ class Service:
     def _wire_at(self, path: str, method: str) -> Wire | None:
         if method == "POST" and path.endswith("/chat/completions"):
             return self._openai
+        if method == "POST" and path.endswith("/v1/messages"):
+            return self._anthropic
+        if method == "POST" and path.endswith(("/converse", "/converse-stream")):
+            return self._bedrock
         return None
 
-    async def _call(self, exchange: Exchange, wire: Wire, provider: str) -> None:
+    async def call(self, exchange: Exchange, wire: Wire, provider: str, answer: Answering) -> None:
+        """Take one call: read it, note it, let the ordered fault have its way, answer."""
         request = exchange.request
         try:
             self._check_key(provider, request)
@@ -64,7 +78,8 @@ class Service:
         fault = self.faults.of(provider, question.model, question.message)
         taken = self._taken(exchange, provider, question, fault)
         try:
-            await self._answer(exchange, wire, question, fault, taken)
+            if fault is None or not await self._refused(exchange, wire, fault, taken):
+                await answer(exchange, wire, question, fault, taken)
         except ClientGone:
             taken.ended = taken.ended or "client_disconnected"
         finally:
@@ -74,13 +89,13 @@ class Service:
     async def _answer(
         self, exchange: Exchange, wire: Wire, question: Question, fault: Fault | None, taken: TakenCall
     ) -> None:
-        if fault is not None and await self._refused(exchange, wire, fault, taken):
-            return
         answer = compose(question, fault)
         taken.input_tokens = answer.input_tokens
         usage = fault is None or fault.fault != "no_usage"
         if question.streamed:
             writer = wire.writer(question, answer)
+            if not usage and isinstance(writer, AnthropicWriter):
+                writer.without_usage()
             exchange.start(writer.content_type)
             await self.play(exchange, writer, answer, fault, taken, usage=usage)
         else:

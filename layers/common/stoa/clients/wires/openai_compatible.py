@@ -7,7 +7,8 @@ chat_path      path after the base address; `{model}` is filled in (Azure's depl
 auth_header    header that carries the key as it is; without it the key goes as a bearer token
 tokens_field   field of the output limit, `max_tokens` unless given
 usage          `stream_options`: usage must be asked for; anything else: it comes by itself
-fixed_temperature   models (prefixes, separated by spaces) that refuse a temperature
+free_temperature    models (prefixes, separated by spaces) that take a temperature, where not all do
+fixed_temperature   models (prefixes) that refuse a temperature, where the others take one
 completion_tokens   models (prefixes) that take `max_completion_tokens`, whatever `tokens_field` says
 """
 
@@ -15,8 +16,8 @@ import json
 from collections.abc import Generator
 from typing import Any
 
+from stoa.clients.wires.asking import base_headers, is_one_of, takes_temperature
 from stoa.clients.wires.failures import cut, malformed, refused, told
-from stoa.clients.wires.headers import base_headers
 from stoa.clients.wires.http import Exchange, Limits
 from stoa.clients.wires.sse import NotAnEventStream, events
 from stoa.clients.wires.types import Call, Cancel, Citation, Endpoint, Finish, Text, token_count
@@ -55,7 +56,7 @@ def request_body(endpoint: Endpoint, call: Call) -> dict[str, Any]:
     messages = [{"role": "system", "content": call.system}] if call.system else []
     messages += [{"role": turn.role, "content": turn.content} for turn in call.turns if turn.content]
     tokens_field = options.get("tokens_field", "max_tokens")
-    if _is_one_of(call.model, options.get("completion_tokens", "")):
+    if is_one_of(call.model, options.get("completion_tokens", "")):
         tokens_field = "max_completion_tokens"
     body: dict[str, Any] = {
         "model": call.model,
@@ -63,15 +64,11 @@ def request_body(endpoint: Endpoint, call: Call) -> dict[str, Any]:
         "stream": True,
         tokens_field: call.max_output_tokens,
     }
-    if call.temperature is not None and not _is_one_of(call.model, options.get("fixed_temperature", "")):
+    if call.temperature is not None and takes_temperature(options, call.model):
         body["temperature"] = call.temperature
     if options.get("usage") == "stream_options":
         body["stream_options"] = {"include_usage": True}
     return body
-
-
-def _is_one_of(model: str, prefixes: str) -> bool:
-    return model.startswith(tuple(prefixes.split())) if prefixes else False
 
 
 def _read(endpoint: Endpoint, exchange: Exchange) -> Generator[Text | Finish, None, None]:
