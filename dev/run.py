@@ -30,7 +30,7 @@ def main() -> int:
         return _fail("PORT is not a port number. Try: make run PORT=8788")
     except OSError as error:
         return _fail(f"Port {port} cannot be used ({error.strerror}). Try another one: make run PORT={port + 1}")
-    lock = _lock(FOLDER)
+    lock = lock_folder(FOLDER)
     if lock is None:
         return _fail("Stoa already runs from this folder. Stop that one first (Ctrl-C there).")
     with lock:
@@ -45,7 +45,7 @@ def main() -> int:
     return 0
 
 
-def _lock(folder: Path) -> IO[str] | None:
+def lock_folder(folder: Path) -> IO[str] | None:
     """Hold the data folder for this process, or None when another one has it. The kernel lets go when we end."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = (folder / "run.lock").open("w")

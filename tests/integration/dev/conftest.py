@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from stoa.errors import Unauthenticated
 
 from dev.gateway.functions import Functions
 from dev.gateway.gateway import Gateway
 from dev.gateway.server import Server, listen
 from dev.gateway.template import HTTP_EVENT, REST_EVENT, Function, Route
+from stoa.errors import Unauthenticated
 
 CLAIMS = {"sub": "s-1", "email": "ada@demo.test", "cognito:groups": ["admin", "member"], "exp": 4_102_444_800}
 

@@ -7,6 +7,7 @@ import threading
 from http.client import HTTPConnection, IncompleteRead
 
 import pytest
+
 from stoa.answers import StreamingAnswer
 from stoa.errors import Conflict
 

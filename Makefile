@@ -1,0 +1,62 @@
+# Everything a developer does, by name. `make` alone lists it. Works with GNU make 3.81 (macOS) and newer.
+VENV ?= .venv
+BUILD_VENV ?= .venv-build
+BIN := $(VENV)/bin
+PYTEST_WORKERS ?= 2
+COVERAGE_REPORT := .stoa/coverage.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint unit e2e bench build deploy openapi lock reset clean ready-run ready-test ready-build
+
+help: ## List the commands
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ready-run ## Run all of Stoa on this machine, on 127.0.0.1:8787 (other port: make run PORT=8788)
+	@exec $(BIN)/python -m dev.run
+
+test: lint ## Check everything that needs no build: style, types, import contracts, tests on a real PostgreSQL
+	@mkdir -p .stoa
+	@echo "Running the tests …"
+	@$(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadfile --quiet \
+	    --cov=stoa --cov=functions --cov-branch --cov-report= tests/unit tests/integration tests/contract \
+	    && sh dev/coverage.sh $(BIN) $(COVERAGE_REPORT)
+
+lint: ready-test ## Check style, types and import contracts
+	@echo "Checking style, types and import contracts …"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet . || { echo "Run: $(BIN)/ruff format ."; exit 1; }
+	@$(BIN)/mypy --no-error-summary
+	@said=$$(PYTHONPATH=layers/common $(BIN)/lint-imports --no-cache 2>&1) || { echo "$$said"; exit 1; }
+
+e2e: ready-test ready-build ## Run the built functions under Lambda's emulator, and the whole stack over HTTP
+	@STOA_SAM=$(BUILD_VENV)/bin/sam $(BIN)/python -m pytest --quiet tests/e2e
+
+bench: ready-test ## Measure speed against floors and peers (docs/bench/)
+	@$(BIN)/python -m bench
+
+build: ready-build ## Build the functions and the layer for Lambda
+	@$(BUILD_VENV)/bin/sam build --cached --parallel
+
+deploy: build ## Deploy to AWS; asks for what it needs to know
+	@$(BUILD_VENV)/bin/sam deploy --guided
+
+openapi: ready-run ## Write docs/openapi.json from the functions' own models
+	@$(BIN)/python -m dev.openapi
+
+lock: ready-test ## Pin the requirements again (to newer versions: make lock UPGRADE=1)
+	@sh dev/lock.sh $(BIN)/uv $(if $(UPGRADE),--upgrade)
+
+reset: ## Forget all local data (.stoa/)
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m dev.reset; else rm -rf .stoa; fi
+
+clean: reset ## Forget also what was installed and built
+	@rm -rf $(VENV) $(BUILD_VENV) .aws-sam
+
+ready-run:
+	@sh dev/venv.sh $(VENV) requirements/run.txt
+
+ready-test:
+	@sh dev/venv.sh $(VENV) requirements/test.txt
+
+ready-build:
+	@sh dev/venv.sh $(BUILD_VENV) requirements/build.txt
