@@ -134,9 +134,9 @@ gpt-4o-mini|openai|128000|16384|0.21|0.84|text image|chat vision|0|free|fast|goo
 claude-3.5-haiku|anthropic|200000|8192|0.35|1.75|text|chat code|0|free|fastest|good|2
 llama-3.1-8b|together|131072|4096|0.252|0.252|text|chat open_weights|0|free|fast|good|3
 gpt-4o|openai|128000|16384|3.5|14|text image audio|chat reasoning vision audio|0|premium|standard|excellent|10
-claude-3.5-sonnet|anthropic|200000|8192|4.2|21|text image|chat reasoning analysis code vision|0|premium|standard|excellent|11
+claude-3.5-sonnet|anthropic|200000|8192|4.2|21|text image|chat reasoning analysis code|0|premium|standard|excellent|11
 gemini-1.5-pro|google|2000000|8192|1.75|7|text image|chat reasoning vision long_context|0|premium|standard|excellent|13
-claude-4-opus|anthropic|200000|8192|21|105|text image|chat reasoning analysis code vision|0|premium|slower|exceptional|20
+claude-4-opus|anthropic|200000|8192|21|105|text image|chat reasoning analysis code|0|premium|slower|exceptional|20
 o1|openai|200000|100000|21|84|text image|reasoning analysis math code|0|premium|slower|exceptional|22
 gemini-2.0-flash|google|1000000|8192|0.105|0.42|text image|chat vision fast|0|free|fastest|good|24
 deepseek-v3|deepseek|64000|8192|0.196|0.392|text|chat code reasoning|0|free|standard|good|28
