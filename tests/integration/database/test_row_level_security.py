@@ -101,7 +101,7 @@ def test_chat_and_reads_stay_in_their_tenant_with_every_condition_removed(
     with pytest.raises(NotFound):
         desk.send(conversation_id=theirs)
 
-    me, now = desk.member, datetime.now(UTC)
+    me, now, their_line = desk.member, datetime.now(UTC), other_desk.lines()[0]["id"]
     with fresh.autocommit(me.scope) as connection:
         listed = conversations.newest(connection, me.tenant_id, me.user_id, before=None, rows=100)
         assert [row["id"] for row in listed] == [mine]
@@ -110,10 +110,7 @@ def test_chat_and_reads_stay_in_their_tenant_with_every_condition_removed(
         assert len(connection.run("SELECT id FROM usage")) == 2
         used = {offer.used_today for offer in snapshots.load(connection, me.tenant_id, me.user_id, now).offers.values()}
         assert max(used) == 2
-        assert (
-            ledger.release(connection, me.tenant_id, other_desk.lines()[0]["id"], error_code="X", latency_ms=0, now=now)
-            == 0
-        )
+        assert ledger.release(connection, me.tenant_id, their_line, error_code="X", latency_ms=0, now=now) == 0
     assert [line["status"] for line in other_desk.lines()] == ["completed"]
     assert len(without_tenant_conditions) >= 8
     fresh.close()
