@@ -66,9 +66,13 @@ class Request:
 
     def limit(self) -> int:
         """The page size, 1 to 200."""
-        text = self.query.get("limit", str(DEFAULT_PAGE))
-        if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_PAGE:
-            raise InvalidFields([{"path": "limit", "reason": f"a whole number from 1 to {MAX_PAGE}"}])
+        return self.number("limit", DEFAULT_PAGE, MAX_PAGE)
+
+    def number(self, name: str, default: int, most: int) -> int:
+        """A whole number from 1 to `most` in the query string. Raises InvalidFields for anything else."""
+        text = self.query.get(name, str(default))
+        if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
+            raise InvalidFields([{"path": name, "reason": f"a whole number from 1 to {most}"}])
         return int(text)
 
     def cursor(self) -> list[str] | None:

@@ -12,7 +12,10 @@ MAX_BODY_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route as it is documented. `body` and `answer` name classes in the function's `models` module."""
+    """One route as it is documented. `body` and `answer` name classes in the function's `models` module.
+
+    `parameters` names one whose fields are further query parameters, or headers where their schema says so.
+    """
 
     method: str
     path: str
@@ -21,6 +24,7 @@ class Route:
     body: str | None = None
     status: int = 200
     public: bool = False
+    parameters: str | None = None
     paged: bool = False
     streams: bool = False
     errors: tuple[int, ...] = ()

@@ -67,7 +67,9 @@ SELECT m.id, m.role, m.content, m.model_id, m.citations, m.metadata, m.is_partia
 FROM messages m
 LEFT JOIN usage l ON l.id = m.usage_id
 WHERE m.tenant_id = :tenant_id AND m.user_id = :user_id AND m.conversation_id = :conversation_id
-ORDER BY m.id
+    AND (:before ::uuid IS NULL OR m.id < :before)
+ORDER BY m.id DESC
+LIMIT :rows ::int
 """
 
 _DELETE = """
@@ -128,10 +130,15 @@ def newest(
     return connection.run(_LIST, tenant_id=tenant_id, user_id=user_id, before=moment, before_id=last_id, rows=rows)
 
 
-def get(connection: Connection, tenant_id: UUID, user_id: UUID, conversation_id: UUID) -> tuple[Row, list[Row]] | None:
-    """One of the member's own conversations with its messages in order, or None."""
+def get(
+    connection: Connection, tenant_id: UUID, user_id: UUID, conversation_id: UUID, *, before: UUID | None, rows: int
+) -> tuple[Row, list[Row]] | None:
+    """One of the member's own conversations with a page of its messages, newest first, or None.
+
+    `before` is the last message of the previous page.
+    """
     own = {"tenant_id": tenant_id, "user_id": user_id, "conversation_id": conversation_id}
-    found, messages = connection.run_all([(_GET, own), (_MESSAGES, own)])
+    found, messages = connection.run_all([(_GET, own), (_MESSAGES, {**own, "before": before, "rows": rows})])
     return (found[0], messages) if found else None
 
 

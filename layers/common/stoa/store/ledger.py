@@ -146,20 +146,6 @@ LEFT JOIN messages m ON m.usage_id = l.id AND m.role = 'assistant'
 WHERE k.tenant_id = :tenant_id AND k.user_id = :user_id AND k.key = :key
 """
 
-_BY_DAY_AND_MODEL = """
-SELECT
-    l.local_day AS day,
-    l.model_id,
-    count(*) FILTER (WHERE l.status IN ('completed', 'partial')) AS messages,
-    coalesce(sum(l.input_tokens), 0) AS input_tokens,
-    coalesce(sum(l.output_tokens), 0) AS output_tokens,
-    coalesce(sum(l.charge), 0) AS charge
-FROM usage l
-WHERE l.tenant_id = :tenant_id AND l.user_id = :user_id AND l.reserved_at >= :since
-GROUP BY l.local_day, l.model_id
-ORDER BY l.local_day DESC, l.model_id
-"""
-
 _RECENT_MODELS = """
 SELECT r.model_id
 FROM (
@@ -254,11 +240,6 @@ def sweep(connection: Connection, tenant_id: UUID, user_id: UUID | None, now: da
 def key_statement(tenant_id: UUID, user_id: UUID, key: str) -> Statement:
     """What is known of an idempotency key: its request's hash, its line's status, and the answer if it was saved."""
     return _KEY, {"tenant_id": tenant_id, "user_id": user_id, "key": key}
-
-
-def by_day_and_model(connection: Connection, tenant_id: UUID, user_id: UUID, since: datetime) -> list[Row]:
-    """A member's messages, tokens and charges (USD) since `since`, newest day first."""
-    return connection.run(_BY_DAY_AND_MODEL, tenant_id=tenant_id, user_id=user_id, since=since)
 
 
 def recent_models(connection: Connection, tenant_id: UUID, user_id: UUID) -> list[str]:

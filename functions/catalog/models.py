@@ -1,0 +1,151 @@
+"""Answers of the catalogue."""
+
+from datetime import datetime
+
+from pydantic import Field, RootModel
+
+from stoa.schemas import AnswerSchema
+
+
+class HealthAnswer(AnswerSchema):
+    """The installation answers. Without its database it answers 503 instead."""
+
+    status: str = Field(examples=["ok"])
+    version: str = Field(description="Version of Stoa.", examples=["0.1.0"])
+    database: str = Field(examples=["reachable"])
+    migration: str | None = Field(description="Number of the newest migration that was applied.", examples=["0005"])
+
+
+class UsageToday(AnswerSchema):
+    """Messages to one model on the tenant's present day."""
+
+    used: int
+    limit: int | None = Field(description="Messages a day; null: no limit.")
+
+
+class Model(AnswerSchema):
+    """A model as this tenant offers it to this member. Prices are USD per one million tokens."""
+
+    id: str = Field(description="Our id: what requests name.", examples=["gpt-4o-mini"])
+    display_name: str = Field(examples=["GPT-4o Mini"])
+    provider_id: str = Field(examples=["openai"])
+    provider_name: str = Field(examples=["OpenAI"])
+    description: str = Field(description="What it is known for.", examples=["Cost-effective"])
+    category: str = Field(examples=["economy"])
+    is_novel: bool = Field(description="New or experimental; listed after the standard models.")
+    is_self_hosted: bool
+    context_window: int = Field(description="Tokens that fit, question and answer together.", examples=[128000])
+    max_output_tokens: int = Field(examples=[16384])
+    modalities: list[str] = Field(description="What it reads and gives: text, image, audio.", examples=[["text"]])
+    capabilities: list[str] = Field(examples=[["chat", "vision"]])
+    can_chat: bool = Field(description="False for models that give no text answer, such as embeddings.")
+    speed: str = Field(description="fastest, fast, standard or slower")
+    quality: str = Field(description="good, excellent or exceptional")
+    display_order: int
+    access_tier: str = Field(description="free or premium")
+    is_available: bool = Field(description="False while the model or its provider does not answer.")
+    is_favorite: bool
+    user_input_price: float = Field(description="What the member pays for input.", examples=[0.21])
+    user_output_price: float = Field(description="What the member pays for output.", examples=[0.84])
+    minimum_charge: str = Field(description="The least a message costs, USD, exact.", examples=["0.001000000"])
+    usage_today: UsageToday
+    deprecated_at: datetime | None = Field(description="From then on the successor answers.")
+    successor_id: str | None
+
+
+class PremiumModel(Model):
+    """A model that is unlocked once. For free models the four fields read false, `free`, 0 and null."""
+
+    purchased: bool = Field(description="The member may use it without a trial: bought, granted or by a team.")
+    purchase_status: str = Field(
+        description="free, purchased, granted, team, trial, trial_expired or locked", examples=["trial"]
+    )
+    trial_messages_remaining: int
+    price_cents: int | None = Field(description="What unlocking costs, once.", examples=[299])
+
+
+class UserModelPreferences(AnswerSchema):
+    """The member's standing choices."""
+
+    default_model_id: str | None
+    persona_overrides: dict[str, str] = Field(description="Persona id to model id.", examples=[{"marcus": "gpt-4o"}])
+
+
+class ModelLists(AnswerSchema):
+    """The catalogue, each list standard before novel, then in the tenant's order, then by name."""
+
+    free: list[Model]
+    premium: list[PremiumModel]
+    user_preferences: UserModelPreferences
+
+
+class ModelListAnswer(AnswerSchema):
+    """The catalogue of a member."""
+
+    data: ModelLists
+
+
+class ChatModelList(RootModel[list[PremiumModel]]):
+    """Models that can chat, free and premium in one list."""
+
+
+class TrialStatus(AnswerSchema):
+    """The member's trial on one model. A free model has none."""
+
+    trial_messages_remaining: int = Field(examples=[2])
+    total_trial_messages: int = Field(examples=[2])
+    can_use_trial: bool = Field(description="False once the member may use the model anyway, or has none left.")
+
+
+class TrialStatusAnswer(AnswerSchema):
+    """A trial's state."""
+
+    data: TrialStatus
+
+
+class ModelUsage(AnswerSchema):
+    """Today's messages against the daily limit."""
+
+    messages_used_today: int = Field(examples=[3])
+    daily_limit: int | None = Field(description="null: no limit", examples=[50])
+    limit_reset_at: datetime = Field(description="The next midnight of the tenant's time zone.")
+    has_unlimited_access: bool
+
+
+class ModelUsageAnswer(AnswerSchema):
+    """Usage of one model today."""
+
+    data: ModelUsage
+
+
+class FocusMode(AnswerSchema):
+    """A kind of work. Its prompt stays on the server."""
+
+    id: str = Field(examples=["code"])
+    name: str = Field(examples=["Code"])
+    icon: str = Field(examples=["code"])
+    default_model_id: str | None = Field(description="A model id, or null for none.")
+    temperature: float | None
+    is_system: bool = Field(description="False for the tenant's own.")
+
+
+class FocusModeListAnswer(AnswerSchema):
+    """Focus modes in order."""
+
+    data: list[FocusMode]
+
+
+class DomainMode(AnswerSchema):
+    """A field of knowledge. Its prompt stays on the server."""
+
+    id: str = Field(examples=["medical"])
+    name: str = Field(examples=["Medical"])
+    description: str = Field(examples=["Health and medicine"])
+    default_model_id: str | None = Field(description="A model id, `auto`, or null for none.")
+    temperature: float = Field(examples=[0.2])
+
+
+class DomainModeListAnswer(AnswerSchema):
+    """Domain modes in order."""
+
+    data: list[DomainMode]

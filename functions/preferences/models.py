@@ -1,0 +1,279 @@
+"""Requests and answers of what is the member's own."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from stoa.schemas import AnswerSchema, Schema
+
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+DomainModeId = Literal["general", "medical", "legal", "code", "academic", "creative", "scientific"]
+SelectionMode = Literal["auto", "manual", "favorites"]
+
+MOST_OVERRIDES = 500
+MOST_FAVORITES = 200
+
+
+class ModelPreferencesPatch(Schema):
+    """A change of the standing choices: null clears, an absent field keeps."""
+
+    default_model_id: Identifier | None = Field(
+        None, description="The model that answers where nothing else decides.", examples=["gpt-4o-mini"]
+    )
+    persona_overrides: Annotated[dict[Identifier, Identifier | None], Field(max_length=MOST_OVERRIDES)] | None = Field(
+        None,
+        description="Persona id to model id or `auto`. Null takes a persona's override away, personas that are not "
+        "named keep theirs; null for the whole clears all.",
+        examples=[{"marcus": "claude-3.5-haiku", "lao": None}],
+    )
+
+
+class ModelPreferences(AnswerSchema):
+    """The standing choices after the change."""
+
+    default_model_id: str | None
+    persona_overrides: dict[str, str]
+
+
+class ModelPreferencesAnswer(AnswerSchema):
+    """Default model and persona overrides."""
+
+    data: ModelPreferences
+
+
+class ChatPreferences(AnswerSchema):
+    """All model preferences of the chat product."""
+
+    selection_mode: SelectionMode = Field(description="Who chooses where no override applies.")
+    default_model_id: str | None = Field(description="For selection mode `manual`.")
+    favorite_models: list[str] = Field(description="In the order in which `favorites` tries them.")
+    show_standard_models: bool
+    show_novel_models: bool
+    show_self_hosted_models: bool
+    show_cost_per_message: bool
+    max_cost_per_message: float | None = Field(description="USD; null: no ceiling.")
+    prefer_cost_optimization: bool = Field(description="Auto breaks near-ties toward the cheaper model.")
+    domain_mode_model_overrides: dict[DomainModeId, str] = Field(description="Domain mode to model id or `auto`.")
+    recent_models: list[str] = Field(description="Models that answered last, newest first, at most ten.")
+
+
+class ChatPreferencesUpdate(Schema):
+    """Preferences to replace; those that are not sent are kept."""
+
+    selection_mode: SelectionMode = Field("manual", description="Who chooses where no override applies.")
+    default_model_id: Identifier | None = Field(None, description="Null: none.", examples=["gpt-4o-mini"])
+    favorite_models: Annotated[list[Identifier], Field(max_length=MOST_FAVORITES)] | None = Field(
+        None, description="The whole list in order; doubles are dropped. Null: none.", examples=[["gpt-4o-mini"]]
+    )
+    show_standard_models: bool = True
+    show_novel_models: bool = True
+    show_self_hosted_models: bool = True
+    show_cost_per_message: bool = True
+    max_cost_per_message: Annotated[Decimal, Field(ge=0, le=1_000_000, max_digits=18, decimal_places=9)] | None = Field(
+        None, description="The most one message may cost, USD. Null: no ceiling.", examples=[0.05]
+    )
+    prefer_cost_optimization: bool = False
+    domain_mode_model_overrides: dict[DomainModeId, Identifier | None] | None = Field(
+        None,
+        description="The whole map from domain mode to model id or `auto`. Null: none.",
+        examples=[{"code": "deepseek-v3"}],
+    )
+    recent_models: list[Identifier] | None = Field(
+        None, description="Ignored: it follows from what was used. Accepted so that the whole object can be sent back."
+    )
+
+
+class FavoriteToggle(Schema):
+    """The model to star, or to take the star from."""
+
+    model_id: Identifier = Field(examples=["gpt-4o-mini"])
+
+
+class FavoriteAnswer(AnswerSchema):
+    """The favourites after the change."""
+
+    success: bool
+    is_favorite: bool
+    favorite_models: list[str]
+
+
+class SelectRequest(Schema):
+    """A message to choose a model for. `modelId` null leaves the choice to the preferences; `auto` to the router."""
+
+    content: Annotated[str, StringConstraints(min_length=1, max_length=400_000)] = Field(
+        description="What the member would write.", examples=["What is in our power?"]
+    )
+    model_id: Identifier | None = Field(
+        None, description="One of our model ids, `auto`, or null.", examples=["gpt-4o-mini"]
+    )
+    persona_id: Identifier | None = Field(None, description="The persona that answers.", examples=["marcus"])
+    domain_mode: Identifier | None = Field(None, description="The field the message is in.", examples=["general"])
+    focus_mode: Identifier | None = Field(None, description="The kind of work the answer is.", examples=["writer"])
+
+
+class SelectedModel(AnswerSchema):
+    """The decision that a chat message would meet now."""
+
+    model_id: str
+    model_name: str
+    rule: str = Field(
+        description="request, persona_override, domain_override, default_model, favorite, auto, domain_default, "
+        "focus_default, system_default, forced_system_default, successor or cheapest_free",
+        examples=["request"],
+    )
+    reason: str = Field(description="The same in words.", examples=["You asked for GPT-4o Mini."])
+    access: str = Field(description="free, entitled, team or trial")
+    requested_model_id: str | None = Field(description="What was asked for, where another model answers.")
+    estimated_cost: str = Field(description="USD, exact; 0 for a trial message.", examples=["0.001000000"])
+    fallbacks: list[str] = Field(description="Models that take over, in order, if this one fails.")
+
+
+class SelectAnswer(AnswerSchema):
+    """A selection, dry."""
+
+    data: SelectedModel
+
+
+class PageMeta(AnswerSchema):
+    """Where the page ended."""
+
+    next_cursor: str | None = Field(description="Send as `cursor` for the next page; null: this was the last one.")
+
+
+class Conversation(AnswerSchema):
+    """A saved conversation."""
+
+    id: str
+    title: str
+    persona_id: str | None
+    message_count: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class ConversationListAnswer(AnswerSchema):
+    """Own conversations, the last used first."""
+
+    data: list[Conversation]
+    meta: PageMeta
+
+
+class MessageCitation(AnswerSchema):
+    """A source that an answer rests on."""
+
+    url: str
+    title: str | None
+
+
+class SavedMessage(AnswerSchema):
+    """One turn of a conversation."""
+
+    id: str
+    role: Literal["user", "assistant"]
+    content: str
+    model_id: str | None = Field(description="Which model answered; null for the member's own turns.")
+    model_name: str | None
+    charge: str | None = Field(description="What the answer cost the member, USD, exact.")
+    citations: list[MessageCitation]
+    is_partial: bool = Field(description="True for an answer that was cut off.")
+    metadata: dict[str, Any] | None = Field(description="The `metadata` that came with the answer.")
+    created_at: datetime
+
+
+class ConversationWithMessages(Conversation):
+    """A conversation with a page of its messages."""
+
+    messages: list[SavedMessage] = Field(description="In the order they were said.")
+
+
+class ConversationAnswer(AnswerSchema):
+    """One conversation."""
+
+    data: ConversationWithMessages
+    meta: PageMeta
+
+
+class Deletion(AnswerSchema):
+    """What became of it."""
+
+    deleted: bool
+
+
+class DeletedAnswer(AnswerSchema):
+    """It is gone."""
+
+    data: Deletion
+
+
+class UsageParameters(Schema):
+    """Which days."""
+
+    days: Annotated[int, Field(ge=1, le=366)] = Field(30, description="How many days, today included.")
+
+
+class UsageSums(AnswerSchema):
+    """Answered messages, what they took and what was charged for them."""
+
+    messages: int
+    input_tokens: int
+    output_tokens: int
+    charge: str = Field(description="USD, exact.", examples=["0.021400000"])
+
+
+class UsageRow(UsageSums):
+    """One model on one day of the tenant's calendar."""
+
+    date: date
+    model_id: str
+    model_name: str
+
+
+class UsageMeta(PageMeta):
+    """What holds for the whole period."""
+
+    from_: date = Field(alias="from")
+    to: date
+    time_zone: str
+    totals: UsageSums
+
+
+class UsageAnswer(AnswerSchema):
+    """Own usage, newest day first."""
+
+    data: list[UsageRow]
+    meta: UsageMeta
+
+
+class Persona(AnswerSchema):
+    """Somebody to talk to."""
+
+    id: str = Field(examples=["marcus"])
+    name: str
+    display_name: str
+    system_prompt: str | None = Field(description="Of own personas only.")
+    avatar_url: str | None
+    voice_id: str | None
+    traits: list[str]
+    domains: list[str]
+    style: dict[str, Any]
+    is_public: bool
+    is_system: bool
+    is_own: bool
+    usage_count: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class PersonaListAnswer(AnswerSchema):
+    """Personas that the member may talk to."""
+
+    data: list[Persona]
+    meta: PageMeta
+
+
+class PersonaAnswer(AnswerSchema):
+    """One persona."""
+
+    data: Persona

@@ -1,0 +1,66 @@
+"""A message before the rules: its prompts checked, its snapshot put together. Shared by chat and its dry run."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from stoa.db import Row, Statement
+from stoa.domain.context import turn_tokens
+from stoa.domain.offers import ChatRequest, ModeDefaults, Snapshot
+from stoa.domain.prompt import Prompt
+from stoa.domain.quota import next_reset
+from stoa.errors import InvalidFields, NotFound
+from stoa.identity import Member
+from stoa.store import snapshots
+from stoa.store.snapshots import MemberSnapshot, Prompts
+
+
+def prompt_statements(member: Member, asked: ChatRequest) -> list[Statement]:
+    """The one query for the message's persona and modes, to be sent with the snapshot's; none when it names none."""
+    if not (asked.persona_id or asked.domain_mode or asked.focus_mode):
+        return []
+    return [
+        snapshots.prompts_statement(
+            member.tenant_id, member.user_id, asked.persona_id, asked.domain_mode, asked.focus_mode
+        )
+    ]
+
+
+def checked_prompts(asked: ChatRequest, rows: Sequence[Row]) -> Prompts:
+    """What the message's persona and modes stand for.
+
+    Raises NotFound for a persona that the member may not use, InvalidFields for a mode that is not there or is off.
+    """
+    prompts = snapshots.prompts_from_row(rows[0]) if rows else Prompts()
+    if asked.persona_id and prompts.persona is None:
+        raise NotFound("persona")
+    if asked.domain_mode and prompts.domain_mode is None:
+        raise _unusable("domainMode", "there is no such domain mode; see GET /api/domain-modes")
+    if prompts.domain_mode is not None and not prompts.domain_mode["enabled"]:
+        raise _unusable("domainMode", "this domain mode is switched off for your tenant")
+    if asked.focus_mode and prompts.focus_mode is None:
+        raise _unusable("focusMode", "there is no such focus mode; see GET /api/focus-modes")
+    return prompts
+
+
+def rules_snapshot(
+    asked: ChatRequest, view: MemberSnapshot, prompts: Prompts, prompt: Prompt, now: datetime, history_tokens: int = 0
+) -> Snapshot:
+    """All that the selection looks at. `history_tokens` estimates the earlier turns that go before the message."""
+    system_tokens = turn_tokens(prompt.system) if prompt.system else 0
+    return Snapshot(
+        request=replace(asked, context_tokens=system_tokens + history_tokens, system_tokens=system_tokens),
+        preferences=view.preferences,
+        offers=view.offers,
+        modes=ModeDefaults(
+            domain_default=prompts.domain_mode["default_model"] if prompts.domain_mode else None,
+            focus_default=prompts.focus_mode["default_model_id"] if prompts.focus_mode else None,
+        ),
+        now=now,
+        limit_resets_at=next_reset(now, view.time_zone),
+        force_system_default=view.force_system_default,
+    )
+
+
+def _unusable(path: str, reason: str) -> InvalidFields:
+    return InvalidFields([{"path": path, "reason": reason}])

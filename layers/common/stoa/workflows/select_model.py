@@ -1,0 +1,37 @@
+"""A dry run of a selection: the decision that a chat message would meet now. Nothing is reserved or counted."""
+
+from datetime import datetime
+from typing import Any
+
+from stoa.db import Database
+from stoa.domain.markup import money_text
+from stoa.domain.offers import ChatRequest, Refusal
+from stoa.domain.prompt import build_prompt
+from stoa.domain.selection import select
+from stoa.identity import Member
+from stoa.member_view import load_with, refused
+from stoa.message_view import checked_prompts, prompt_statements, rules_snapshot
+
+
+def select_model(database: Database, member: Member, asked: ChatRequest, now: datetime) -> dict[str, Any]:
+    """Which model would answer, why, under which access and for about how much.
+
+    Raises what a chat would be refused with: InvalidFields, NotFound, or a refusal of the rules.
+    """
+    view, answers = load_with(database, member, now, prompt_statements(member, asked))
+    prompts = checked_prompts(asked, answers[0] if answers else ())
+    prompt = build_prompt(prompts.persona, prompts.domain_mode, prompts.focus_mode)
+    decision = select(rules_snapshot(asked, view, prompts, prompt, now))
+    if isinstance(decision, Refusal):
+        raise refused(decision)
+    chosen = decision.chosen
+    return {
+        "modelId": chosen.offer.model_id,
+        "modelName": chosen.offer.display_name,
+        "rule": decision.rule,
+        "reason": decision.reason,
+        "access": chosen.access,
+        "requestedModelId": decision.requested_model_id,
+        "estimatedCost": money_text(chosen.estimated_cost),
+        "fallbacks": [fallback.offer.model_id for fallback in decision.fallbacks],
+    }
