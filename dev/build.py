@@ -1,13 +1,13 @@
-"""Build what Lambda runs: the layer and each function, with their code compiled. `sam build` calls this by the Makefiles.
+"""Build what Lambda runs: the layer and each function, their code compiled. `sam build` calls this by the Makefiles.
 
     python dev/build.py layer FOLDER                      the layer, for Lambda (python3.13 on arm64)
     python dev/build.py function CatalogFunction FOLDER   one function, for Lambda
     python dev/build.py local [FOLDER]                    everything, for this machine: what the emulator runs
 
-Code is shipped with compiled files that Python trusts without looking at the source's date ("unchecked hash"): SAM's zip
-loses the dates, and a cold start that compiles everything anew takes 2.3 times as long. Only a Python 3.13 can make them.
+Code is shipped with compiled files that Python trusts without a look at the source's date ("unchecked hash"): the zip
+loses the dates, and a cold start that compiles everything anew takes 2.3 times as long. Only a Python 3.13 makes them.
 
-Standard library only, and no newer Python than SAM itself needs: any interpreter may run it.
+Standard library only, so that any Python 3.11 or newer may run it, without an environment.
 """
 
 import argparse
