@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from stoa.schemas import AnswerSchema, Schema
 
@@ -16,7 +16,33 @@ MOST_OVERRIDES = 500
 MOST_FAVORITES = 200
 
 
-class ModelPreferencesPatch(Schema):
+def _number(value: Any) -> Any:
+    # Strict pydantic still takes a Decimal from text; the API's numbers are JSON numbers.
+    if isinstance(value, str):
+        raise ValueError("Input should be a number")
+    return value
+
+
+Ceiling = Annotated[
+    Decimal,
+    BeforeValidator(_number),
+    Field(ge=0, le=1_000_000, max_digits=18, decimal_places=9),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1_000_000}),
+]
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+class Change(Schema):
+    """A change in part: what is not sent is kept, so the document must not promise a default for it."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+
+class ModelPreferencesPatch(Change):
     """A change of the standing choices: null clears, an absent field keeps."""
 
     default_model_id: Identifier | None = Field(
@@ -59,7 +85,7 @@ class ChatPreferences(AnswerSchema):
     recent_models: list[str] = Field(description="Models that answered last, newest first, at most ten.")
 
 
-class ChatPreferencesUpdate(Schema):
+class ChatPreferencesUpdate(Change):
     """Preferences to replace; those that are not sent are kept."""
 
     selection_mode: SelectionMode = Field("manual", description="Who chooses where no override applies.")
@@ -71,7 +97,7 @@ class ChatPreferencesUpdate(Schema):
     show_novel_models: bool = True
     show_self_hosted_models: bool = True
     show_cost_per_message: bool = True
-    max_cost_per_message: Annotated[Decimal, Field(ge=0, le=1_000_000, max_digits=18, decimal_places=9)] | None = Field(
+    max_cost_per_message: Ceiling | None = Field(
         None, description="The most one message may cost, USD. Null: no ceiling.", examples=[0.05]
     )
     prefer_cost_optimization: bool = False

@@ -113,10 +113,11 @@ class Api:
 
     def route(self, method: str, path: str, *, summary: str, **described: Any) -> Callable[[Handle], Handle]:
         """Register a handler for `method path`; what it returns is the JSON answer."""
-        route = Route(method, path, summary, module=self._module, **described)
-        self.routes.append(route)
 
         def register(handle: Handle) -> Handle:
+            route = Route(method, path, summary, description=handle.__doc__ or "", module=self._module, **described)
+            self.routes.append(route)
+
             def answer(**path_parameters: str) -> Response[str]:
                 if any("\x00" in value for value in path_parameters.values()):
                     raise NotFound("thing")

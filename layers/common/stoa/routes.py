@@ -27,6 +27,7 @@ class Route:
     parameters: str | None = None
     paged: bool = False
     streams: bool = False
+    description: str = ""
     errors: tuple[int, ...] = ()
     tags: tuple[str, ...] = ()
     module: str = ""
