@@ -57,7 +57,7 @@ class EmbeddedPostgres:
                 self.process.send_signal(signal.SIGQUIT)  # "immediate": recovers at the next start
                 self.process.wait(STOP_SECONDS)
         elif self.inherited_pid is not None:
-            _stop_inherited(self.inherited_pid)
+            _stop_inherited(self.inherited_pid, self.data_dir)
             self.inherited_pid = None
         if self.private_folder is not None:
             shutil.rmtree(self.private_folder, ignore_errors=True)
@@ -102,9 +102,10 @@ def start(
 
 def stop_leftover(data_dir: str | os.PathLike[str]) -> None:
     """Stop the server that a killed run left on `data_dir`, if there is one."""
-    running = _running_server(Path(data_dir).resolve())
+    folder = Path(data_dir).resolve()
+    running = _running_server(folder)
     if running is not None:
-        _stop_inherited(running[0])
+        _stop_inherited(running[0], folder)
 
 
 def bundled_binaries() -> Path:
@@ -210,16 +211,14 @@ def _running_server(folder: Path) -> tuple[int, Path, str] | None:
     return (pid, socket_folder, port) if answered else None
 
 
-def _stop_inherited(pid: int) -> None:
+def _stop_inherited(pid: int, folder: Path) -> None:
+    """Stop a server that is not our child; that it is gone shows by its lock file, which goes last."""
     os.kill(pid, signal.SIGINT)
     give_up = time.monotonic() + STOP_SECONDS
-    while time.monotonic() < give_up:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return
+    while _pid_file(folder):
+        if time.monotonic() > give_up:
+            raise PostgresFailed(f"The PostgreSQL server with process id {pid} did not stop in {STOP_SECONDS:.0f} s.")
         time.sleep(0.02)
-    raise PostgresFailed(f"The PostgreSQL server with process id {pid} did not stop within {STOP_SECONDS:.0f} s.")
 
 
 def _socket_folder(folder: Path) -> tuple[Path, Path | None]:

@@ -1,4 +1,4 @@
-"""`python -m dev.run` (or `make run`): the whole of Stoa on this machine, until Ctrl-C."""
+"""`python -m dev.run [FOLDER]` (or `make run`): the whole of Stoa on this machine, until Ctrl-C."""
 
 import fcntl
 import os
@@ -18,8 +18,8 @@ DEFAULT_PORT = 8787
 FOLDER = ROOT / ".stoa"
 
 
-def main() -> int:
-    """Run until Ctrl-C or SIGTERM. The exit code says whether it could start."""
+def main(folder: Path = FOLDER) -> int:
+    """Run until Ctrl-C or SIGTERM, with the data in `folder`. The exit code says whether it could start."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -29,19 +29,20 @@ def main() -> int:
     except (ValueError, OverflowError):
         return _fail("PORT is not a port number. Try: make run PORT=8788")
     except OSError as error:
-        return _fail(f"Port {port} cannot be used ({error.strerror}). Try another one: make run PORT={port + 1}")
-    lock = lock_folder(FOLDER)
+        reason = os.strerror(error.errno or 0)
+        return _fail(f"Port {port} cannot be used ({reason}). Try another one: make run PORT={port + 1}")
+    lock = lock_folder(folder)
     if lock is None:
         return _fail("Stoa already runs from this folder. Stop that one first (Ctrl-C there).")
     with lock:
         try:
-            with running(listener, FOLDER) as stack:
+            with running(listener, folder) as stack:
                 print(_welcome(stack), flush=True)
                 stop.wait()
                 print("\nStopping…", flush=True)
         except (PostgresFailed, RuntimeError) as error:
             return _fail(str(error))
-    print("Stopped. Data stays in .stoa/ (make reset empties it).", flush=True)
+    print(f"Stopped. Data stays in {folder.name}/ (make reset empties it).", flush=True)
     return 0
 
 
@@ -85,4 +86,4 @@ def _fail(message: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*map(Path, sys.argv[1:2])))
