@@ -1,0 +1,147 @@
+"""`python -m dev.run` as a person meets it: what it prints works, and it stops without leaving anything behind."""
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from dev import ROOT
+from dev.children import free_port
+
+pytestmark = pytest.mark.skipif("DATABASE_URL" in os.environ, reason="would fill somebody's database with demo data")
+
+
+class Running:
+    """The stack in a process of its own, and what it has printed."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder, self.port = folder, port
+        self.lines: list[str] = []
+        self._told = threading.Condition()
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("STOA_", "AWS_"))}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "dev.run", str(folder)],
+            cwd=ROOT,
+            env={**clean, "PORT": str(port)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout:
+            with self._told:
+                self.lines.append(line.rstrip("\n"))
+                self._told.notify_all()
+
+    def wait_for_line(self, start: str) -> str:
+        with self._told:
+            assert self._told.wait_for(lambda: any(line.startswith(start) for line in self.lines), 60), self.lines
+            return next(line for line in self.lines if line.startswith(start))
+
+    def stop(self, number: signal.Signals) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        code = self.process.wait(30)
+        self._reader.join(10)
+        return code
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="stoa-run-") as path:
+        yield Path(path) / ".stoa"
+
+
+@pytest.fixture
+def running(folder) -> Iterator[Running]:
+    started = Running(folder, free_port())
+    try:
+        started.wait_for_line("Providers without a key")
+        yield started
+    finally:
+        started.stop(signal.SIGTERM)
+
+
+def printed_request(running: Running) -> tuple[dict[str, str], str]:
+    """Headers and body of the curl command that was printed."""
+    start = next(number for number, line in enumerate(running.lines) if line.startswith("curl -N "))
+    words = shlex.split(" ".join(line.rstrip("\\") for line in running.lines[start : start + 4]))
+    assert words[2] == f"http://127.0.0.1:{running.port}/api/chat"
+    headers = dict(word.split(": ", 1) for option, word in pairwise(words) if option == "-H")
+    return headers, words[words.index("-d") + 1]
+
+
+def test_the_printed_request_streams_an_answer_whose_first_piece_comes_while_the_rest_is_made(running):
+    headers, body = printed_request(running)
+    connection = HTTPConnection("127.0.0.1", running.port, timeout=30)
+    connection.request("POST", "/api/chat", body, headers)
+    answer = connection.getresponse()
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+    names, pieces = [], 0
+    while piece := answer.read1(65_536):
+        pieces += 1
+        names += [line.removeprefix(b"event: ") for line in piece.split(b"\n") if line.startswith(b"event: ")]
+    connection.close()
+    assert names[0] == b"selection"
+    assert set(names[1:-2]) == {b"content"}
+    assert names[-2:] == [b"metadata", b"done"]
+    assert pieces > 3
+
+
+def test_a_client_that_leaves_in_the_middle_is_noticed(running):
+    headers, body = printed_request(running)
+    client = socket.create_connection(("127.0.0.1", running.port), 10)
+    lines = [f"{name}: {value}" for name, value in {**headers, "Host": "a", "Content-Length": len(body)}.items()]
+    client.sendall(("POST /api/chat HTTP/1.1\r\n" + "\r\n".join(lines) + "\r\n\r\n" + body).encode())
+    while b"event: content" not in client.recv(65_536):
+        """The provider is producing."""
+    client.close()
+    line = running.wait_for_line("POST /api/chat 200")
+    assert line.endswith("not sent to its end")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_stops_cleanly_and_leaves_no_process(running, number):
+    assert running.stop(number) == 0
+    assert running.lines[-1].startswith("Stopped.")
+    assert not (running.folder / "postgres" / "postmaster.pid").exists()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", running.port), 1)
+
+
+def test_a_second_one_from_the_same_folder_or_on_the_same_port_says_what_to_do(running):
+    command = [sys.executable, "-m", "dev.run", str(running.folder)]
+    for port, expected in ((free_port(), "already runs from this folder"), (running.port, "Try another one")):
+        environment = {**os.environ, "PORT": str(port)}
+        second = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+        assert second.returncode == 1
+        assert expected in second.stderr
+
+
+def test_tokens_and_people_stay_from_run_to_run(running):
+    connection = HTTPConnection("127.0.0.1", running.port, timeout=30)
+    connection.request("POST", "/dev/token", json.dumps({"email": "ada@demo.test"}))
+    first = json.loads(connection.getresponse().read())["access_token"]
+    connection.close()
+    assert running.stop(signal.SIGTERM) == 0
+    again = Running(running.folder, running.port)
+    again.wait_for_line("Providers without a key")
+    connection = HTTPConnection("127.0.0.1", running.port, timeout=30)
+    connection.request("GET", "/api/models", headers={"Authorization": f"Bearer {first}"})
+    assert connection.getresponse().status == 200
+    connection.close()
+    assert again.stop(signal.SIGTERM) == 0
