@@ -12,6 +12,13 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN
     NULL; -- two databases were migrated at the same moment; the role is there, which is all we want
 END
 $$;
+-- A statement that waits longer than this for what another request holds is better refused than queued.
+ALTER ROLE stoa_runtime SET statement_timeout = '10s';
+ALTER ROLE stoa_runtime SET lock_timeout = '5s';
+ALTER ROLE stoa_runtime SET idle_in_transaction_session_timeout = '30s';
+-- Our statements are prepared once and are the same for everyone, so planning them anew each time buys nothing.
+ALTER ROLE stoa_runtime SET plan_cache_mode = 'force_generic_plan';
+ALTER ROLE stoa_runtime SET jit = off;
 GRANT USAGE ON SCHEMA public TO stoa_runtime;
 
 -- Whose rows the current transaction may see. The application sets these for one transaction at a time (stoa/db.py);

@@ -102,6 +102,39 @@ $$;
 CREATE TRIGGER price_book_rows_are_immutable BEFORE UPDATE ON price_book
     FOR EACH ROW EXECUTE FUNCTION keep_price_book_rows();
 
+-- Processes keep a tenant's catalogue and read it again only when one of these two numbers has moved: the tenant's own
+-- row, and the shared row (no tenant), which also counts changes made outside any tenant's scope.
+CREATE TABLE catalogue_versions (
+    tenant_id uuid REFERENCES tenants (id),
+    version bigint NOT NULL DEFAULT 1,
+    UNIQUE NULLS NOT DISTINCT (tenant_id)
+);
+
+CREATE FUNCTION bump_catalogue_version() RETURNS trigger
+    LANGUAGE plpgsql
+AS $$
+BEGIN
+    INSERT INTO catalogue_versions AS v (tenant_id) VALUES (current_tenant_id())
+    ON CONFLICT (tenant_id) DO UPDATE SET version = v.version + 1;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER catalogue_changed AFTER INSERT OR UPDATE OR DELETE ON providers
+    FOR EACH STATEMENT EXECUTE FUNCTION bump_catalogue_version();
+CREATE TRIGGER catalogue_changed AFTER INSERT OR UPDATE OR DELETE ON models
+    FOR EACH STATEMENT EXECUTE FUNCTION bump_catalogue_version();
+CREATE TRIGGER catalogue_changed AFTER INSERT OR UPDATE OR DELETE ON tenant_models
+    FOR EACH STATEMENT EXECUTE FUNCTION bump_catalogue_version();
+CREATE TRIGGER catalogue_changed AFTER INSERT OR UPDATE OR DELETE ON price_book
+    FOR EACH STATEMENT EXECUTE FUNCTION bump_catalogue_version();
+
+ALTER TABLE catalogue_versions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE catalogue_versions FORCE ROW LEVEL SECURITY;
+CREATE POLICY shared_or_own ON catalogue_versions
+    USING (tenant_id IS NULL OR tenant_id = current_tenant_id())
+    WITH CHECK (tenant_id IS NULL OR tenant_id = current_tenant_id());
+GRANT SELECT, INSERT, UPDATE ON catalogue_versions TO stoa_runtime;
+
 ALTER TABLE models ENABLE ROW LEVEL SECURITY;
 ALTER TABLE models FORCE ROW LEVEL SECURITY;
 CREATE POLICY shared_or_own ON models FOR SELECT USING (tenant_id IS NULL OR tenant_id = current_tenant_id());
@@ -130,5 +163,5 @@ GRANT SELECT, INSERT, UPDATE ON providers, models, tenant_models TO stoa_runtime
 GRANT SELECT, INSERT, UPDATE (cancelled_at) ON price_book TO stoa_runtime;
 
 -- migrate:down
-DROP TABLE price_book, tenant_models, models, providers;
-DROP FUNCTION keep_price_book_rows();
+DROP TABLE catalogue_versions, price_book, tenant_models, models, providers;
+DROP FUNCTION bump_catalogue_version(), keep_price_book_rows();

@@ -35,9 +35,8 @@ from stoa.settings import secret, settings
 Row = dict[str, Any]
 Statement = tuple[str, dict[str, Any]]
 
-# A statement that waits longer than this for a row another request holds is better refused than queued.
-STATEMENT_TIMEOUT_MILLISECONDS = 10_000
-LOCK_TIMEOUT_MILLISECONDS = 5_000
+# Longer than the server lets a statement of the runtime role run (migrations/0001), so only a dead server is given up.
+ANSWER_TIMEOUT_SECONDS = 15
 WAIT_FOR_CONNECTION_SECONDS = 10
 
 REFUSED = "ST001"  # raised by the SQL function refuse(), see migrations/0001
@@ -110,12 +109,8 @@ class _Wire:
             sock=open_socket(dsn),
             ssl_context=context if context is not None else False,
             application_name="stoa",
-            startup_params={
-                "statement_timeout": str(STATEMENT_TIMEOUT_MILLISECONDS),
-                "lock_timeout": str(LOCK_TIMEOUT_MILLISECONDS),
-            },
         )
-        self.driver._usock.settimeout(STATEMENT_TIMEOUT_MILLISECONDS / 1000 + 5)
+        self.driver._usock.settimeout(ANSWER_TIMEOUT_SECONDS)
         # Money inside JSON documents must stay exact: never through float.
         for oid in (_JSON, _JSONB):
             self.driver.register_in_adapter(oid, _exact_json)

@@ -2,13 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
-from stoa.db import Database, Row, Statement
+from stoa.db import Connection, Database, Row, Statement
 from stoa.domain.offers import Refusal
 from stoa.errors import StoaError
 from stoa.identity import Member
-from stoa.store import ledger, snapshots
+from stoa.store import catalogue, ledger, snapshots
+from stoa.store.catalogue import Catalogue
 from stoa.store.snapshots import MemberSnapshot
+
+# A process that serves more tenants than this forgets all catalogues and reads them again.
+KEPT_CATALOGUES = 1000
+_catalogues: dict[UUID, Catalogue] = {}
 
 
 def load_member_view(database: Database, member: Member, now: datetime) -> MemberSnapshot:
@@ -23,15 +29,26 @@ def load_with(
 
     Only where a crash left a reservation behind that has expired since is it freed first, and the snapshot read again.
     """
-    statements = [snapshots.statement(member.tenant_id, member.user_id, now), *further]
     with database.autocommit(member.scope) as connection:
-        first, *others = connection.run_all(statements)
-        snapshot = snapshots.from_row(first[0])
+        snapshot, others = _read(connection, member, now, further)
         if snapshot.has_expired_reservations:
             ledger.sweep(connection, member.tenant_id, member.user_id, now)
-            first, *others = connection.run_all(statements)
-            snapshot = snapshots.from_row(first[0])
+            snapshot, others = _read(connection, member, now, further)
     return snapshot, others
+
+
+def _read(
+    connection: Connection, member: Member, now: datetime, further: Sequence[Statement]
+) -> tuple[MemberSnapshot, list[list[Row]]]:
+    known = _catalogues.get(member.tenant_id)
+    own = snapshots.statement(member.tenant_id, member.user_id, now)
+    offered, (row,), *others = connection.run_all([catalogue.statement(member.tenant_id, now, known), own, *further])
+    present = catalogue.from_row(offered[0], known)
+    if present is not known:
+        if len(_catalogues) >= KEPT_CATALOGUES:
+            _catalogues.clear()
+        _catalogues[member.tenant_id] = present
+    return snapshots.from_row(row, present, now), others
 
 
 def refused(refusal: Refusal) -> StoaError:

@@ -11,19 +11,16 @@ from stoa.domain.prompt import Prompt
 from stoa.domain.quota import next_reset
 from stoa.errors import InvalidFields, NotFound
 from stoa.identity import Member
-from stoa.store import snapshots
-from stoa.store.snapshots import MemberSnapshot, Prompts
+from stoa.store import prompts
+from stoa.store.prompts import Prompts
+from stoa.store.snapshots import MemberSnapshot
 
 
 def prompt_statements(member: Member, asked: ChatRequest) -> list[Statement]:
     """The one query for the message's persona and modes, to be sent with the snapshot's; none when it names none."""
     if not (asked.persona_id or asked.domain_mode or asked.focus_mode):
         return []
-    return [
-        snapshots.prompts_statement(
-            member.tenant_id, member.user_id, asked.persona_id, asked.domain_mode, asked.focus_mode
-        )
-    ]
+    return [prompts.statement(member.tenant_id, member.user_id, asked.persona_id, asked.domain_mode, asked.focus_mode)]
 
 
 def checked_prompts(asked: ChatRequest, rows: Sequence[Row]) -> Prompts:
@@ -31,20 +28,20 @@ def checked_prompts(asked: ChatRequest, rows: Sequence[Row]) -> Prompts:
 
     Raises NotFound for a persona that the member may not use, InvalidFields for a mode that is not there or is off.
     """
-    prompts = snapshots.prompts_from_row(rows[0]) if rows else Prompts()
-    if asked.persona_id and prompts.persona is None:
+    found = prompts.from_row(rows[0]) if rows else Prompts()
+    if asked.persona_id and found.persona is None:
         raise NotFound("persona")
-    if asked.domain_mode and prompts.domain_mode is None:
+    if asked.domain_mode and found.domain_mode is None:
         raise _unusable("domainMode", "there is no such domain mode; see GET /api/domain-modes")
-    if prompts.domain_mode is not None and not prompts.domain_mode["enabled"]:
+    if found.domain_mode is not None and not found.domain_mode["enabled"]:
         raise _unusable("domainMode", "this domain mode is switched off for your tenant")
-    if asked.focus_mode and prompts.focus_mode is None:
+    if asked.focus_mode and found.focus_mode is None:
         raise _unusable("focusMode", "there is no such focus mode; see GET /api/focus-modes")
-    return prompts
+    return found
 
 
 def rules_snapshot(
-    asked: ChatRequest, view: MemberSnapshot, prompts: Prompts, prompt: Prompt, now: datetime, history_tokens: int = 0
+    asked: ChatRequest, view: MemberSnapshot, found: Prompts, prompt: Prompt, now: datetime, history_tokens: int = 0
 ) -> Snapshot:
     """All that the selection looks at. `history_tokens` estimates the earlier turns that go before the message."""
     system_tokens = turn_tokens(prompt.system) if prompt.system else 0
@@ -53,8 +50,8 @@ def rules_snapshot(
         preferences=view.preferences,
         offers=view.offers,
         modes=ModeDefaults(
-            domain_default=prompts.domain_mode["default_model"] if prompts.domain_mode else None,
-            focus_default=prompts.focus_mode["default_model_id"] if prompts.focus_mode else None,
+            domain_default=found.domain_mode["default_model"] if found.domain_mode else None,
+            focus_default=found.focus_mode["default_model_id"] if found.focus_mode else None,
         ),
         now=now,
         limit_resets_at=next_reset(now, view.time_zone),

@@ -10,11 +10,12 @@ import pytest
 from stoa import db
 from stoa.db import Database, Scope
 from stoa.errors import NotFound
-from stoa.store import conversations, ledger, snapshots
+from stoa.member_view import load_member_view
+from stoa.store import conversations, ledger
 from stoa.workflows.registry import create_tenant
 from tests.integration.chat.support import Desk, ScriptedProviders, kinds, make_member
 
-SHARED_TABLES = {"providers", "models", "personas", "focus_modes", "domain_modes"}
+SHARED_TABLES = {"catalogue_versions", "providers", "models", "personas", "focus_modes", "domain_modes"}
 
 
 @pytest.fixture
@@ -108,9 +109,8 @@ def test_chat_and_reads_stay_in_their_tenant_with_every_condition_removed(
         assert conversations.get(connection, me.tenant_id, me.user_id, theirs, before=None, rows=9) is None
         assert conversations.delete(connection, me.tenant_id, me.user_id, theirs) is False
         assert len(connection.run("SELECT id FROM usage")) == 2
-        used = {offer.used_today for offer in snapshots.load(connection, me.tenant_id, me.user_id, now).offers.values()}
-        assert max(used) == 2
         assert ledger.release(connection, me.tenant_id, their_line, error_code="X", latency_ms=0, now=now) == 0
+    assert max(offer.used_today for offer in load_member_view(fresh, me, now).offers.values()) == 2
     assert [line["status"] for line in other_desk.lines()] == ["completed"]
     assert len(without_tenant_conditions) >= 8
     fresh.close()

@@ -99,8 +99,10 @@ class Exchange:
     now: datetime
 
 
-def history_statements(tenant_id: UUID, user_id: UUID, conversation_id: UUID) -> list[Statement]:
+def history_statements(tenant_id: UUID, user_id: UUID, conversation_id: UUID | None) -> list[Statement]:
     """Two queries to be sent together: the conversation if it is the member's own, and its newest turns first."""
+    if conversation_id is None:
+        return []
     own = {"tenant_id": tenant_id, "user_id": user_id, "conversation_id": conversation_id}
     return [(_EXISTS, own), (_HISTORY, {**own, "messages": HISTORY_MESSAGES})]
 

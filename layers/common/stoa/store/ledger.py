@@ -237,9 +237,9 @@ def sweep(connection: Connection, tenant_id: UUID, user_id: UUID | None, now: da
     return int(rows[0]["lines"])
 
 
-def key_statement(tenant_id: UUID, user_id: UUID, key: str) -> Statement:
+def key_statements(tenant_id: UUID, user_id: UUID, key: str | None) -> list[Statement]:
     """What is known of an idempotency key: its request's hash, its line's status, and the answer if it was saved."""
-    return _KEY, {"tenant_id": tenant_id, "user_id": user_id, "key": key}
+    return [] if key is None else [(_KEY, {"tenant_id": tenant_id, "user_id": user_id, "key": key})]
 
 
 def recent_models(connection: Connection, tenant_id: UUID, user_id: UUID) -> list[str]:
