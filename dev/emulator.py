@@ -1,7 +1,7 @@
 """Run a built function under AWS's own runtime interface emulator: the proof that what is packaged also runs.
 
 The emulator's binary comes inside the aws-sam-cli package. It starts the runtime as Lambda does (the task root as the
-working directory, the layer and the runtime's folder behind it), takes one invocation at a time and is stopped as a whole.
+working directory, the layer and the runtime's folder behind it), takes one invocation at a time and stops as a whole.
 """
 
 import json
