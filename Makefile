@@ -18,7 +18,7 @@ test: lint ## Check everything that needs no build: style, types, import contrac
 	@mkdir -p .stoa
 	@echo "Running the tests …"
 	@$(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadfile --quiet \
-	    --cov=stoa --cov=functions --cov-branch --cov-report= tests/unit tests/integration tests/contract \
+	    --cov=stoa --cov=functions --cov-branch --cov-report= --ignore tests/e2e tests \
 	    && sh dev/coverage.sh $(BIN) $(COVERAGE_REPORT)
 
 lint: ready-test ## Check style, types and import contracts

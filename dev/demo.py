@@ -4,11 +4,10 @@ import threading
 from datetime import UTC, datetime
 from uuid import UUID
 
+from dev.gateway.issuer import Issuer
 from stoa.db import Database, Scope
 from stoa.store import users
 from stoa.workflows.registry import create_tenant
-
-from dev.gateway.issuer import Issuer
 
 DEMO_TENANT = "demo"
 ADMIN = "admin@demo.test"

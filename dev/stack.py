@@ -9,9 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
-from stoa.db import Database
-from stoa.dsn import parse_url
-
 from dev import ROOT, postgres
 from dev.children import Child, free_port
 from dev.database import prepare
@@ -25,6 +22,8 @@ from dev.gateway.server import Server
 from dev.gateway.template import Schedule, read_template
 from dev.gateway.ticking import Ticker
 from dev.practice import practice_environment
+from stoa.db import Database
+from stoa.dsn import parse_url
 
 DATABASE_CONNECTIONS = 24  # the gateway serves many requests at once, a Lambda instance one
 AWS_REGION = "us-east-1"

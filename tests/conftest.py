@@ -9,14 +9,14 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+
+from dev import postgres
+from dev.database import prepare
 from stoa.db import Database, database
 from stoa.dsn import parse_url
 from stoa.ids import new_id
 from stoa.settings import settings
 from stoa.workflows.registry import create_tenant
-
-from dev import postgres
-from dev.database import prepare
 
 # Tests lose nothing when the machine stops, so they need not wait for its disk.
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}

@@ -5,9 +5,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from stoa.streaming_runtime import Context
-
 from dev.gateway.template import Function
+from stoa.streaming_runtime import Context
 
 Handler = Callable[[dict[str, Any], Context], Any]
 

@@ -7,15 +7,14 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from stoa.answers import error_answer
-from stoa.errors import Forbidden, NotFound, StoaError, Unauthenticated
-
 from dev.gateway import events
 from dev.gateway.authorizers import AuthorizerCache, Identity, bearer_token, context_from_policy
 from dev.gateway.functions import Functions
 from dev.gateway.http11 import Headers, Request, RequestRefused
 from dev.gateway.sending import Answer
 from dev.gateway.template import REST_EVENT, Function, Route, RouteTable
+from stoa.answers import error_answer
+from stoa.errors import Forbidden, NotFound, StoaError, Unauthenticated
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _PREFLIGHT: Headers = [

@@ -7,9 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from stoa.answers import to_json
-from stoa.errors import InvalidFields, MalformedRequest, NotFound
-
 from dev.gateway.events import scheduled_event
 from dev.gateway.functions import Functions
 from dev.gateway.gateway import OwnEndpoint
@@ -17,6 +14,8 @@ from dev.gateway.http11 import Request
 from dev.gateway.issuer import LIFETIME_SECONDS, Issuer
 from dev.gateway.sending import Answer
 from dev.gateway.template import Schedule
+from stoa.answers import to_json
+from stoa.errors import InvalidFields, MalformedRequest, NotFound
 
 DEFAULT_TENANT = "demo"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")

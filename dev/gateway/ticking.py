@@ -5,9 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from stoa.answers import known_error
-
 from dev.gateway.template import Schedule
+from stoa.answers import known_error
 
 MINUTE = 60.0
 
