@@ -124,7 +124,7 @@ def test_auto_keeps_to_the_groups_that_the_member_shows() -> None:
     assert auto(proof, preferences=Preferences(selection_mode="auto", show_novel_models=False)) == "deepseek-v3"
     own = offer("own", is_self_hosted=True, is_novel=True)
     hidden = Preferences(selection_mode="auto", show_standard_models=False, show_novel_models=False)
-    assert decided(snapshot(own, preferences=hidden)).chosen.offer.model_id == "own"
+    assert decided(snapshot(own, preferences=hidden)).rule == "auto"
     all_hidden = Preferences("auto", None, {}, {}, (), False, False, False)
     assert decided(snapshot(own, preferences=all_hidden)).rule == "cheapest_free"
 

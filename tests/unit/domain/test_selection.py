@@ -298,7 +298,7 @@ def test_a_tenants_choice_that_cannot_be_had_gives_way_to_the_next_rule() -> Non
             "GPT-4o is locked: your trial messages are used up. Unlock it once for $2.99, or choose another model.",
         ),
         (
-            premium(trials=0),
+            premium(trials=0, used=2),  # a trial that the tenant no longer offers is no expired one
             "NOT_PURCHASED",
             "GPT-4o is locked: it has not been purchased. Unlock it once for $2.99, or choose another model.",
         ),
@@ -516,6 +516,8 @@ def test_fallbacks_prefer_another_provider_then_likeness_and_end_with_the_system
     alike = offer("alike", provider_id="y", quality="excellent", prices=prices("9", "9"))
     dearer = offer("dearer", provider_id="y", quality="excellent", prices=prices("30", "30"))
     plain = offer("plain", provider_id="z", prices=prices("10", "10"))
+    cheapest = offer("cheapest", provider_id="y", quality="excellent", prices=prices("0", "0"))
+    assert fallbacks_of(snapshot(DEFAULT, cheapest, alike, chosen, request="chosen"))[0] == "alike"
     given = snapshot(DEFAULT, plain, same, dearer, alike, chosen, request="chosen")
     assert fallbacks_of(given) == ["alike", "dearer", "gpt-4o-mini"]
     without_default = snapshot(plain, same, dearer, alike, chosen, request="chosen")
