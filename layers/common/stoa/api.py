@@ -14,10 +14,11 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from stoa.answers import JSON_HEADERS, error_answer, to_json
 from stoa.db import Database, database
-from stoa.errors import InvalidFields, MalformedRequest, NotFound
+from stoa.errors import Forbidden, InvalidFields, MalformedRequest, NotFound
 from stoa.identity import Member, Principal, members, principal_from_event
 from stoa.routes import Route, body_bytes
 from stoa.settings import settings
+from stoa.store.audit import Actor
 
 MAX_PAGE = 200
 DEFAULT_PAGE = 50
@@ -49,6 +50,17 @@ class Request:
     def member(self) -> Member:
         """Who asks, with their row; the first request makes it."""
         return members.get(self.database, self.principal())
+
+    def admin(self) -> Member:
+        """Who asks, when they are an admin of their tenant. Raises Forbidden (403) otherwise."""
+        if not self.principal().is_admin:
+            raise Forbidden("Only admins of your tenant may do this.", code="ADMIN_ONLY")
+        return self.member()
+
+    def actor(self, member: Member) -> Actor:
+        """The member as the audit log names them."""
+        request_id = (self.event.get("requestContext") or {}).get("requestId")
+        return Actor(member.user_id, member.principal.email, request_id)
 
     def body(self) -> Any:
         """The validated body as the route's model. Raises MalformedRequest, PayloadTooLarge or InvalidFields."""
