@@ -11,7 +11,7 @@ from typing import Any
 from stoa.clients.wires.asking import base_headers, takes_temperature
 from stoa.clients.wires.failures import cut, malformed, refused, told
 from stoa.clients.wires.http import Exchange, Limits
-from stoa.clients.wires.sse import events
+from stoa.clients.wires.sse import events, json_of
 from stoa.clients.wires.types import Call, Cancel, Citation, Endpoint, Finish, Text, token_count
 
 STOP_REASONS = {
@@ -37,7 +37,7 @@ def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | F
     with Exchange(endpoint, Limits.of(call), cancel, "POST", url, headers, body) as exchange:
         if exchange.status != 200:
             raise refused(endpoint, exchange)
-        if "text/event-stream" not in exchange.headers.get("Content-Type", ""):
+        if "text/event-stream" not in exchange.headers.get("content-type", ""):
             raise malformed(endpoint, "not an event stream")
         yield from _read(endpoint, exchange)
 
@@ -63,7 +63,7 @@ def _read(endpoint: Endpoint, exchange: Exchange) -> Generator[Text | Finish, No
     silent = True
     try:
         for _, data in rest:
-            event = json.loads(data.decode())
+            event = json_of(data)
             kind = event["type"]
             if kind == "content_block_delta":
                 if silent:

@@ -45,7 +45,7 @@ def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | F
     with Exchange(endpoint, limits, cancel, "POST", url, headers, body) as exchange:
         if exchange.status != 200:
             raise refused(endpoint, exchange)
-        if EVENT_STREAM not in exchange.headers.get("Content-Type", ""):
+        if EVENT_STREAM not in exchange.headers.get("content-type", ""):
             raise malformed(endpoint, "not an event stream")
         yield from _read(endpoint, exchange)
 

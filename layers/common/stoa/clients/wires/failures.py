@@ -12,7 +12,6 @@ import math
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from http.client import HTTPMessage
 from typing import Any
 
 from stoa.clients.wires.http import LARGEST_ERROR_BODY, Exchange
@@ -21,8 +20,7 @@ from stoa.clients.wires.types import Endpoint, FailureKind, ProviderError
 LONGEST_WAIT = 86400.0  # seconds; a provider that asks for more is not worth waiting for
 
 # Words in a provider's error code, type or text, in the order they are looked for. Text is only searched, never kept.
-# The kind None leaves it to the status.
-_TELLTALES: tuple[tuple[str, FailureKind | None, str], ...] = (
+_TELLTALES: tuple[tuple[str, FailureKind, str], ...] = (
     ("context_length_exceeded", "rejected", "context_length"),
     ("maximum context length", "rejected", "context_length"),
     ("context window", "rejected", "context_length"),
@@ -30,7 +28,6 @@ _TELLTALES: tuple[tuple[str, FailureKind | None, str], ...] = (
     ("prompt is too long", "rejected", "context_length"),
     ("input is too long", "rejected", "context_length"),
     ("input token count", "rejected", "context_length"),
-    ("too many tokens", None, "context_length"),
     ("request_too_large", "rejected", "too_large"),
     ("insufficient_quota", "auth", "no_credit"),
     ("credit balance", "auth", "no_credit"),
@@ -82,12 +79,12 @@ def kind_of_status(status: int) -> FailureKind:
     return "malformed"  # 1xx and 3xx: the configured address is not the interface itself
 
 
-def retry_after(headers: Mapping[str, str] | HTTPMessage, now: float | None = None) -> float | None:
+def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
     """Seconds that the provider asks us to wait, from `retry-after-ms` or `Retry-After` (seconds or a date).
 
-    `now` is seconds since 1970. https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+    Names of headers are in lower case; `now` is seconds since 1970. https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
     """
-    for name, unit in (("retry-after-ms", 0.001), ("Retry-After", 1.0)):
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         value = headers.get(name)
         if value is None:
             continue
@@ -113,10 +110,10 @@ def refused(endpoint: Endpoint, exchange: Exchange) -> ProviderError:
     elif status == 402:
         reason = "no_credit"
     elif status >= 400:
-        told_kind, reason = _telltale(exchange.whole(LARGEST_ERROR_BODY).decode(errors="replace"))
+        told_kind, told_reason = _telltale(exchange.whole(LARGEST_ERROR_BODY).decode(errors="replace"))
         # Only where the status leaves room for it: a gateway's 502 stays unavailable whatever its page says.
-        if told_kind is not None and status < 500:
-            kind = told_kind
+        if told_kind is not None and (status < 500 or told_kind == kind):
+            kind, reason = told_kind, told_reason
     else:
         reason = "the configured address redirects" if 300 <= status < 400 else "an unexpected status"
     return ProviderError(

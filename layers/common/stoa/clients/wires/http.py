@@ -1,25 +1,21 @@
-"""HTTP/1.1 for streamed answers: kept connections, time limits on every read, and cancelling from another thread.
+"""HTTP/1.1 for streamed answers: kept connections, time limits on every read, and cancelling from another thread."""
 
-Built on `http.client` for connecting, TLS, sending and headers; the body is read here, in whole socket reads, which is
-what makes a stream of 200 small chunks cheap. Chunked coding: https://www.rfc-editor.org/rfc/rfc9112#section-7.1
-"""
-
-import http.client
 import time
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
-from stoa.clients.wires.chunked import ChunkedBody
 from stoa.clients.wires.connections import Connections, Origin
+from stoa.clients.wires.message import LARGEST_HEAD, AnswerHead, Body, NotHTTP, NotSendable, request_bytes
 from stoa.clients.wires.types import Call, Cancel, Cancelled, Endpoint, FailureKind, ProviderError
 
 READ_BYTES = 65536
 LARGEST_ERROR_BODY = 65536  # bytes of an error answer that are looked at
 LARGEST_ANSWER_BODY = 16 * 1024 * 1024
 AFTER_THE_END_SECONDS = 0.1  # how long the end of a body may lag behind the answer's own last event
+# Setting a socket's timeout is a system call, and a stream has hundreds of reads: a limit may be overstepped by this.
+LIMIT_GRAIN_SECONDS = 0.25
 
-# ValueError: http.client's complaint about a header, and ours about chunked coding.
-NETWORK_ERRORS = (OSError, http.client.HTTPException, ValueError)
+NETWORK_ERRORS = (OSError, ValueError)  # ValueError: NotHTTP, NotSendable, bad chunked coding, bad addresses
 
 _connections = Connections()
 
@@ -27,14 +23,14 @@ _connections = Connections()
 class Limits:
     """The time limits of one call, which may make several exchanges. Values of `time.monotonic()`."""
 
-    __slots__ = ("_until", "_what", "connect_timeout", "deadline")
+    __slots__ = ("connect_timeout", "deadline", "until", "what")
 
     def __init__(self, *, connect_timeout: float, first_token_timeout: float, deadline: float) -> None:
         self.connect_timeout = connect_timeout
         self.deadline = deadline
         first_token = time.monotonic() + first_token_timeout
-        self._until = min(first_token, deadline)
-        self._what = "no first token in time" if first_token < deadline else "not finished in time"
+        self.until = min(first_token, deadline)
+        self.what = "no first token in time" if first_token < deadline else "not finished in time"
 
     @classmethod
     def of(cls, call: Call) -> "Limits":
@@ -47,27 +43,22 @@ class Limits:
 
     def token_seen(self) -> None:
         """The model has begun to answer: from here only the deadline counts."""
-        self._until = self.deadline
-        self._what = "not finished in time"
+        self.until = self.deadline
+        self.what = "not finished in time"
 
     def remaining(self) -> float:
-        """Seconds that the next read may take. Raises TimeoutError when none are left."""
-        seconds = self._until - time.monotonic()
+        """Seconds that are left. Raises TimeoutError when none are."""
+        seconds = self.until - time.monotonic()
         if seconds <= 0:
             raise TimeoutError
         return seconds
-
-    @property
-    def what(self) -> str:
-        """The limit that a timeout at this moment would break, in words."""
-        return self._what
 
 
 class Exchange:
     """One request and its answer. Use as a context manager: leaving it keeps the connection for the next call when the
     answer was read to its end, and closes it otherwise, which tells the provider to stop.
 
-    Raises ProviderError (timeout, unavailable, malformed) and Cancelled, from every method that touches the network.
+    Raises ProviderError (timeout, unavailable, malformed, auth) and Cancelled, from every method that reads or writes.
     """
 
     def __init__(
@@ -83,74 +74,91 @@ class Exchange:
         self._provider_id = endpoint.provider_id
         self._limits = limits
         self._cancel = cancel
-        parts = urlsplit(url)
-        self._origin: Origin = (parts.scheme, parts.hostname or "", parts.port)
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._ended = False
+        self._bounded_until = 0.0
         self._stage = "connect"
+        self._open = False
+        self._body: Body | None = None
         sent = False
         try:
-            self._send(method, target, headers, body)
+            parts = urlsplit(url)
+            if parts.scheme not in ("https", "http") or not parts.hostname:
+                raise NotSendable
+            self._origin: Origin = (parts.scheme, parts.hostname, parts.port)
+            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            self._send(request_bytes(method, target, parts.netloc.rpartition("@")[2], headers, body))
             sent = True
         except NETWORK_ERRORS as error:
             raise self._explained(error) from None
         finally:
             if not sent:
                 self.close()
-        self.status = self._response.status
-        self.headers = self._response.headers
 
-    def _send(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> None:
-        self._connection, reused = self._connect(fresh=False)
+    def _send(self, request: bytes) -> None:
+        reused = self._connect(fresh=False)
         try:
-            self._ask(method, target, headers, body)
-        except (ConnectionError, http.client.BadStatusLine):
+            self._ask(request)
+        except OSError as error:
             # The provider had closed a kept connection while we were writing. Nothing of an answer has come, so the
             # request goes out once more on a new one.
-            if not reused or self._cancel.cancelled:
+            if not reused or self._rest or self._cancel.cancelled or isinstance(error, TimeoutError):
                 raise
             self._cancel.detach()
-            self._connection.close()
-            self._connection, _ = self._connect(fresh=True)
-            self._ask(method, target, headers, body)
+            self._socket.close()
+            self._connect(fresh=True)
+            self._ask(request)
 
-    def _connect(self, *, fresh: bool) -> tuple[http.client.HTTPConnection, bool]:
+    def _connect(self, *, fresh: bool) -> bool:
         self._cancel.check()
-        self._stage = "connect"
+        self._stage, self._open = "connect", False
         seconds = min(self._limits.connect_timeout, self._limits.remaining())
-        return _connections.take(self._origin, seconds, fresh=fresh)
+        self._socket, reused = _connections.take(self._origin, seconds, fresh=fresh)
+        self._open = True
+        return reused
 
-    def _ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> None:
-        self._stage = "answer"
-        connection = self._connection
-        self._socket = connection.sock
+    def _ask(self, request: bytes) -> None:
+        self._stage, self._rest, self._bounded_until = "answer", b"", 0.0
         self._cancel.attach(self._socket)
         self._socket.settimeout(self._limits.remaining())
-        connection.request(method, target, body, dict(headers))
-        self._socket.settimeout(self._limits.remaining())
-        self._response = connection.getresponse()
+        self._socket.sendall(request)
+        while True:
+            head = AnswerHead(self._read_head())
+            if head.status >= 200:  # 1xx announce the real answer
+                break
+        self.status, self.headers = head.status, head.headers
+        self._body = Body(head)
+
+    def _read_head(self) -> bytes:
+        data = self._rest
+        while (end := data.find(b"\r\n\r\n")) < 0:
+            if len(data) > LARGEST_HEAD:
+                raise NotHTTP
+            piece = self._read()
+            if not piece:
+                raise ConnectionResetError
+            data += piece
+            self._rest = data
+        self._rest = data[end + 4 :]
+        return data[:end]
+
+    def _read(self) -> bytes:
+        now = time.monotonic()
+        if now >= self._bounded_until:
+            self._socket.settimeout(self._limits.remaining())
+            self._bounded_until = now + LIMIT_GRAIN_SECONDS
+        return self._socket.recv(READ_BYTES)
 
     def pieces(self) -> Iterator[bytes]:
         """The body as it arrives. Ends without complaint where the body ends; raises when it is cut."""
-        response = self._response
         self._stage = "body"
-        chunked = ChunkedBody() if response.chunked else None
-        read = response.fp.read1 if chunked is not None else response.read1
-        limits, bound = self._limits, self._socket.settimeout
+        body, read = self._body, self._read
+        assert body is not None
         try:
-            while not self._ended:
-                bound(limits.remaining())
-                data = read(READ_BYTES)
-                if chunked is None:
-                    self._ended = response.isclosed() or not data
-                    if not data and response.length:
-                        raise ConnectionResetError
-                elif data:
-                    data = chunked.feed(data)
-                    self._ended = chunked.ended
-                else:
-                    raise ConnectionResetError
+            if self._rest and not body.ended:
+                data, self._rest = body.feed(self._rest), b""
                 if data:
+                    yield data
+            while not body.ended:
+                if data := body.feed(read()):
                     yield data
         except NETWORK_ERRORS as error:
             raise self._explained(error) from None
@@ -158,6 +166,7 @@ class Exchange:
     def token_seen(self) -> None:
         """The model has begun to answer: from here only the deadline counts."""
         self._limits.token_seen()
+        self._bounded_until = 0.0
 
     def whole(self, largest: int = LARGEST_ANSWER_BODY) -> bytes:
         """The body, cut off after about `largest` bytes."""
@@ -172,30 +181,26 @@ class Exchange:
 
     def finish(self, rest: Iterator[object]) -> None:
         """Read what follows the answer's own last event, so that the connection can be kept. `rest` is what the answer
-        was being read from."""
+        was being read from. Never fails: the answer is complete, at worst the connection is not kept."""
         self._limits.deadline = time.monotonic() + AFTER_THE_END_SECONDS
-        self._limits.token_seen()
+        self.token_seen()
         try:
             for _ in rest:
                 pass
-        except (ProviderError, Cancelled):
-            self._ended = False  # the answer is complete; only the connection is lost
+        except (ProviderError, Cancelled, ValueError):
+            self._body = None
 
     def close(self) -> None:
         """Give the connection back when the answer was read to its end, close it otherwise."""
         self._cancel.detach()
-        connection = getattr(self, "_connection", None)
-        if connection is None:
+        if not self._open:
             return
-        del self._connection
-        if self._ended and not self._cancel.cancelled and not self._response.will_close:
-            # http.client wants its own reader to have seen the end before it sends another request.
-            self._response.close()
-            _connections.give(self._origin, connection)
+        self._open = False
+        body = self._body
+        if body is not None and body.ended and body.keeps and not self._cancel.cancelled:
+            _connections.give(self._origin, self._socket)
         else:
-            if hasattr(self, "_response"):
-                self._response.close()
-            connection.close()
+            self._socket.close()
 
     def __enter__(self) -> "Exchange":
         return self
@@ -212,13 +217,12 @@ class Exchange:
         match error:
             case TimeoutError():
                 kind, reason = "timeout", "no connection in time" if connecting else self._limits.what
-            case OSError() | http.client.IncompleteRead():
+            case OSError():
                 reason = "no connection" if connecting else "the connection broke off"
-            case http.client.HTTPException():
+            case NotHTTP():
                 kind, reason = "malformed", "not HTTP"
             case _ if self._stage == "body":
                 kind, reason = "malformed", "not chunked coding"
             case _:
-                # http.client repeats a header value that it refuses, and that value would be the key.
                 kind, reason = "auth", "the configured address or key holds characters that HTTP cannot send"
         return ProviderError(kind, provider_id=self._provider_id, reason=reason)

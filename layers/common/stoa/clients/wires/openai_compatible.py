@@ -15,11 +15,12 @@ completion_tokens   models (prefixes) that take `max_completion_tokens`, whateve
 import json
 from collections.abc import Generator
 from typing import Any
+from urllib.parse import quote
 
 from stoa.clients.wires.asking import base_headers, is_one_of, takes_temperature
 from stoa.clients.wires.failures import cut, malformed, refused, told
 from stoa.clients.wires.http import Exchange, Limits
-from stoa.clients.wires.sse import NotAnEventStream, events
+from stoa.clients.wires.sse import events, json_of
 from stoa.clients.wires.types import Call, Cancel, Citation, Endpoint, Finish, Text, token_count
 
 STOP_REASONS = {
@@ -39,13 +40,13 @@ STOP_REASONS = {
 
 def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | Finish, None, None]:
     """See `stoa.clients.wires.stream`."""
-    path = endpoint.options.get("chat_path", "/chat/completions").replace("{model}", call.model)
+    path = endpoint.options.get("chat_path", "/chat/completions").replace("{model}", quote(call.model, safe=""))
     body = json.dumps(request_body(endpoint, call)).encode()
     headers = base_headers(endpoint) | {"Content-Type": "application/json", "Accept": "text/event-stream"}
     with Exchange(endpoint, Limits.of(call), cancel, "POST", endpoint.base_url + path, headers, body) as exchange:
         if exchange.status != 200:
             raise refused(endpoint, exchange)
-        if "text/event-stream" not in exchange.headers.get("Content-Type", "text/event-stream"):
+        if "text/event-stream" not in exchange.headers.get("content-type", "text/event-stream"):
             raise _not_a_stream(endpoint, exchange)
         yield from _read(endpoint, exchange)
 
@@ -81,13 +82,13 @@ def _read(endpoint: Endpoint, exchange: Exchange) -> Generator[Text | Finish, No
             if data == b"[DONE]":
                 done = True
                 break
-            text = answer.read(json.loads(data.decode()))
+            text = answer.read(json_of(data))
             if silent and answer.begun:
                 silent = False
                 exchange.token_seen()
             if text:
                 yield Text(text)
-    except (ValueError, NotAnEventStream, TypeError, AttributeError, KeyError, IndexError):
+    except (ValueError, TypeError, AttributeError, KeyError, IndexError):
         raise malformed(endpoint, "not a chat completion stream") from None
     except _ErrorEvent as event:
         raise told(endpoint, event.error) from None

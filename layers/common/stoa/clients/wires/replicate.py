@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Generator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from stoa.clients.wires.asking import base_headers
 from stoa.clients.wires.failures import cut, malformed, refused, told
@@ -79,7 +79,7 @@ def _prompt(turns: tuple[Turn, ...]) -> str:
 def _predict(endpoint: Endpoint, call: Call, cancel: Cancel, limits: Limits) -> dict[str, Any]:
     body = request_body(endpoint, call)
     path = endpoint.options.get("chat_path", "/models/{model}/predictions")
-    path = "/predictions" if "version" in body else path.replace("{model}", call.model)
+    path = "/predictions" if "version" in body else path.replace("{model}", quote(call.model))
     headers = base_headers(endpoint) | {"Content-Type": "application/json"}
     url, data = endpoint.base_url + path, json.dumps(body).encode()
     with Exchange(endpoint, limits, cancel, "POST", url, headers, data) as exchange:
@@ -116,7 +116,7 @@ def _read(
     with Exchange(endpoint, limits, cancel, "GET", url, headers) as exchange:
         if exchange.status != 200:
             raise refused(endpoint, exchange)
-        if "text/event-stream" not in exchange.headers.get("Content-Type", ""):
+        if "text/event-stream" not in exchange.headers.get("content-type", ""):
             raise malformed(endpoint, "not an event stream")
         silent = True
         rest = events(exchange.pieces())

@@ -5,7 +5,9 @@ Providers send one `data:` line an event, sometimes with one `event:` line befor
 path is two comparisons and a slice. Everything else the format allows takes the slow path.
 """
 
+import json
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 LARGEST_EVENT = 8 * 1024 * 1024  # bytes; more without an empty line is not an event stream
 
@@ -26,8 +28,7 @@ def events(pieces: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
         if b"\r" in data:
             # CR and CRLF end lines too. A CR at the very end may be half of a CRLF: look again with the next piece.
             held = data.endswith(b"\r")
-            body = data[:-1] if held else data
-            blocks = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n\n")
+            blocks = _with_line_feeds(data[:-1] if held else data).split(b"\n\n")
             rest = blocks.pop() + (b"\r" if held else b"")
         else:
             blocks = data.split(b"\n\n")
@@ -39,6 +40,31 @@ def events(pieces: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
                 yield b"", block[6:]
             elif (event := _fields(block)) is not None:
                 yield event
+    if rest.endswith(b"\r"):  # it was a line's end after all
+        for block in _with_line_feeds(rest).split(b"\n\n")[:-1]:
+            if (event := _fields(block)) is not None:
+                yield event
+
+
+def _with_line_feeds(data: bytes) -> bytes:
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+_parse = json.JSONDecoder().raw_decode
+
+
+def json_of(data: bytes) -> Any:
+    """An event's JSON. Raises ValueError.
+
+    `json.loads` looks for white space around the text in two further passes, 40 % of its time with short events;
+    that is only done where there is some.
+    """
+    text = data.decode()
+    try:
+        value, end = _parse(text)
+    except ValueError:
+        return json.loads(text)
+    return value if end == len(text) else json.loads(text)
 
 
 def _fields(block: bytes) -> tuple[bytes, bytes] | None:

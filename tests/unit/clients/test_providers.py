@@ -1,0 +1,129 @@
+"""The 17 providers as rows, and what an installation's settings make of them."""
+
+from typing import Any
+
+import pytest
+
+from stoa.clients.providers import endpoint_for, model_names, parse_options, provider_rows
+from stoa.clients.wires import ProviderError
+from tests.unit.clients.endpoints import ROWS, endpoint
+
+# id, api_base and auth exactly as the product's data has them; then the wire and the address that a chat goes to.
+PROVIDERS = [
+    ("anthropic", "https://api.anthropic.com", "api_key", "anthropic", "https://api.anthropic.com/v1/messages"),
+    ("openai", "https://api.openai.com/v1", "api_key", "openai", "https://api.openai.com/v1/chat/completions"),
+    ("google", "https://generativelanguage.googleapis.com", "api_key", "openai",
+     "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions"),
+    ("xai", "https://api.x.ai/v1", "api_key", "openai", "https://api.x.ai/v1/chat/completions"),
+    ("mistral", "https://api.mistral.ai/v1", "api_key", "openai", "https://api.mistral.ai/v1/chat/completions"),
+    ("cohere", "https://api.cohere.ai", "api_key", "openai", "https://api.cohere.ai/compatibility/v1/chat/completions"),
+    ("perplexity", "https://api.perplexity.ai", "api_key", "openai", "https://api.perplexity.ai/chat/completions"),
+    ("deepseek", "https://api.deepseek.com", "api_key", "openai", "https://api.deepseek.com/chat/completions"),
+    ("together", "https://api.together.xyz/v1", "api_key", "openai", "https://api.together.xyz/v1/chat/completions"),
+    ("fireworks", "https://api.fireworks.ai/inference/v1", "api_key", "openai",
+     "https://api.fireworks.ai/inference/v1/chat/completions"),
+    ("groq", "https://api.groq.com/openai/v1", "api_key", "openai", "https://api.groq.com/openai/v1/chat/completions"),
+    ("replicate", "https://api.replicate.com/v1", "api_key", "replicate",
+     "https://api.replicate.com/v1/models/{model}/predictions"),
+    ("huggingface", "https://api-inference.huggingface.co", "api_key", "openai",
+     "https://router.huggingface.co/v1/chat/completions"),
+    ("bedrock", "https://bedrock-runtime.{region}.amazonaws.com", "iam", "bedrock",
+     "https://bedrock-runtime.us-east-1.amazonaws.com/model/{model}/converse-stream"),
+    ("azure_openai", "https://{resource}.openai.azure.com", "api_key", "openai",
+     "https://r.openai.azure.com/openai/deployments/{model}/chat/completions?api-version=2024-10-21"),
+    ("vertex_ai", "https://{region}-aiplatform.googleapis.com", "service_account", "openai",
+     "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/endpoints/openapi"
+     "/chat/completions"),
+    ("self_hosted", "", "optional_api_key", "openai", "http://localhost:11434/v1/chat/completions"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("provider", "api_base", "auth", "wire", "address"), PROVIDERS)
+def test_each_provider_is_called_at_its_address(
+    provider: str, api_base: str, auth: str, wire: str, address: str
+) -> None:
+    row = ROWS[provider]
+    assert (row["api_base"], row["auth"], row["wire"]) == (api_base, auth, wire)
+    called = endpoint(provider)
+    assert called.base_url + called.options["chat_path"] == address
+    assert called.wire == wire
+
+
+def test_all_providers_are_there() -> None:
+    assert [row["id"] for row in provider_rows()] == [provider for provider, *_ in PROVIDERS]
+
+
+def test_rows_may_come_from_the_database_with_options_as_a_mapping() -> None:
+    row: dict[str, Any] = dict(ROWS["azure_openai"], options=parse_options(ROWS["azure_openai"]["options"]))
+    settings = {"STOA_PROVIDER_AZURE_OPENAI_API_KEY": "k", "STOA_PROVIDER_AZURE_OPENAI_RESOURCE": "r"}
+    assert endpoint_for(row, settings) == endpoint_for(ROWS["azure_openai"], settings)
+
+
+def test_an_installation_can_name_another_address_and_other_options() -> None:
+    called = endpoint("huggingface", BASE_URL="http://127.0.0.1:9/hf/", USAGE="always")
+    assert (called.base_url, called.options["usage"]) == ("http://127.0.0.1:9/hf", "always")
+    assert "2025-01-01" in endpoint("azure_openai", API_VERSION="2025-01-01").options["chat_path"]
+
+
+def test_bedrock_is_called_in_the_function_s_own_region_unless_told_otherwise() -> None:
+    row = ROWS["bedrock"]
+    assert "eu-west-1" in endpoint_for(row, {"AWS_REGION": "eu-west-1"}).base_url
+    told = {"AWS_REGION": "eu-west-1", "STOA_PROVIDER_BEDROCK_REGION": "us-west-2"}
+    called = endpoint_for(row, told)
+    assert ("us-west-2" in called.base_url, called.options["region"], called.api_key) == (True, "us-west-2", None)
+
+
+def test_the_environment_s_key_wins_over_the_secret_s_and_the_secret_is_only_read_without_one() -> None:
+    asked: list[str] = []
+
+    def secrets(arn: str) -> dict[str, Any]:
+        asked.append(arn)
+        return {"openai": " from-secret\n", "anthropic": {"not": "a key"}}
+
+    base = {"STOA_PROVIDER_SECRET_ARN": "arn:aws:x"}
+    environment = base | {"STOA_PROVIDER_OPENAI_API_KEY": "from-environment"}
+    assert endpoint_for(ROWS["openai"], environment, secrets).api_key == "from-environment"
+    assert asked == []
+    assert endpoint_for(ROWS["openai"], base, secrets).api_key == "from-secret"
+    assert asked == ["arn:aws:x"]
+    with pytest.raises(ProviderError):
+        endpoint_for(ROWS["anthropic"], base, secrets)
+
+
+MISSING = [
+    ("openai", {}, "STOA_PROVIDER_OPENAI_API_KEY"),
+    ("openai", {"STOA_PROVIDER_OPENAI_API_KEY": ""}, "STOA_PROVIDER_OPENAI_API_KEY"),
+    ("self_hosted", {}, "STOA_PROVIDER_SELF_HOSTED_BASE_URL"),
+    ("azure_openai", {"STOA_PROVIDER_AZURE_OPENAI_API_KEY": "k"}, "STOA_PROVIDER_AZURE_OPENAI_RESOURCE"),
+    ("vertex_ai", {"STOA_PROVIDER_VERTEX_AI_API_KEY": "k"}, "STOA_PROVIDER_VERTEX_AI_PROJECT"),
+]
+
+
+@pytest.mark.parametrize(("provider", "environment", "variable"), MISSING)
+def test_what_is_missing_is_named(provider: str, environment: dict[str, str], variable: str) -> None:
+    with pytest.raises(ProviderError) as refusal:
+        endpoint_for(ROWS[provider], environment)
+    assert refusal.value.kind == "auth"
+    assert variable in refusal.value.message
+
+
+def test_the_key_shows_nowhere() -> None:
+    called = endpoint("openai")
+    assert called.api_key == "sk-test"
+    assert "sk-test" not in f"{called!r} {called} {called.options}"
+
+
+def test_every_listed_model_has_a_name_at_its_provider_and_the_system_default_stays() -> None:
+    names = {row["id"]: row for row in model_names()}
+    assert len(names) == 36
+    assert all(row["provider_model"] for row in names.values())
+    assert names["gpt-4o-mini"]["deprecated_at"] == ""
+
+
+def test_a_retired_model_s_successor_is_listed_and_not_retired_itself() -> None:
+    names = {row["id"]: row for row in model_names()}
+    for row in names.values():
+        assert bool(row["deprecated_at"]) == bool(row["successor_id"]), row["id"]
+        if row["successor_id"]:
+            assert names[row["successor_id"]]["deprecated_at"] == "", row["id"]
+            assert row["source"], row["id"]
