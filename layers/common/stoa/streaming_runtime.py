@@ -13,7 +13,6 @@ import json
 import os
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
@@ -216,6 +215,8 @@ def describe(error: BaseException) -> dict[str, Any]:
     Its text is left out, because a driver's or a provider's text may carry a user's words and this goes to logs and to
     callers. A module that cannot be imported is named: that text is ours.
     """
+    import traceback  # only where something failed
+
     frames = traceback.extract_tb(error.__traceback__)
     where = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
     message = str(error) if isinstance(error, ImportError) else "The function failed; its log says where."
