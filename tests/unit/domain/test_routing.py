@@ -179,7 +179,7 @@ def test_equal_scores_go_to_the_cheaper_then_to_the_order_then_to_the_id() -> No
         (
             "Prove this theorem.",
             {},
-            "Auto chose Deepseek R1: the message asks for mathematics; capable, excellent in quality and cheap.",
+            "Auto chose Deepseek R1: the message asks for mathematics; capable and excellent in quality.",
         ),
         (BOOK, {}, "Auto chose Gemini 2.0 Flash: there is much to read; fast and with room for all of it."),
         (

@@ -467,6 +467,7 @@ def test_the_switch_without_a_usable_system_default_takes_the_cheapest_free_mode
     decision = decided(snapshot(off, HAIKU, TRIAL, request="gpt-4o", force_system_default=True))
     assert (decision.chosen.offer.model_id, decision.rule) == ("haiku", "cheapest_free")
     assert decision.requested_model_id == "gpt-4o"
+    assert decided(snapshot(off, HAIKU, request="haiku", force_system_default=True)).requested_model_id is None
     assert refused(snapshot(off, TRIAL, request="gpt-4o", force_system_default=True)).code == "NO_MODEL_AVAILABLE"
 
 

@@ -1,6 +1,6 @@
 """Under which access a member may use a model, and how the catalogue words it (S4)."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from stoa.domain.offers import ACCESS_ENTITLED, ACCESS_FREE, ACCESS_TEAM, Offer
 
@@ -9,8 +9,7 @@ SOURCE_PURCHASE = "purchase"
 SOURCE_TEAM = "team"
 
 
-@dataclass(frozen=True, slots=True)
-class TrialState:
+class TrialState(NamedTuple):
     """Free messages of one member on one premium model."""
 
     total: int

@@ -1,8 +1,7 @@
 """Fitting a conversation into a model's window: what is kept, what is dropped, what is reserved for the answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from stoa.domain.offers import Offer, Refusal
 from stoa.domain.refusals import input_too_long
@@ -25,8 +24,7 @@ class SpokenTurn(Protocol):
 TurnT = TypeVar("TurnT", bound=SpokenTurn)
 
 
-@dataclass(frozen=True, slots=True)
-class FittedConversation(Generic[TurnT]):
+class FittedConversation(NamedTuple, Generic[TurnT]):
     """What is sent: the kept turns in order, how many older ones were dropped, and the token budget around them."""
 
     turns: tuple[TurnT, ...]

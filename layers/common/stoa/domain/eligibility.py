@@ -1,9 +1,9 @@
 """Whether one model may serve one message: is it on offer, may the member use it, does anything stand in the way."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from stoa.domain.access import standing_access
 from stoa.domain.context import input_limit, output_budget, turn_tokens
@@ -18,8 +18,7 @@ EXPECTED_OUTPUT_TOKENS = 500
 EXPECTED_THINKING_OUTPUT_TOKENS = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(NamedTuple):
     """What one message asks of any model, worked out once per selection. Tokens are estimates."""
 
     now: datetime

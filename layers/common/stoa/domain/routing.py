@@ -65,6 +65,7 @@ SPEED_VALUES = {"slower": 0.0, "standard": 0.35, "fast": 0.75, "fastest": 1.0}
 NOVEL_PENALTY = 0.3  # an experimental model has to be clearly better
 NEAR_TIE = 0.05  # share of the best score within which a member who prefers cheap gets the cheaper model
 CHEAP_COST = 0.001  # USD: at or below it a message counts as free of worry, a thousand times that as dear
+CALLED_CHEAP = 0.75  # the price signal of a message of about half a cent
 
 
 class Scored(NamedTuple):
@@ -165,7 +166,7 @@ def _reason(best: Scored, features: TaskFeatures) -> str:
         traits.append(f"{offer.quality} in quality")
     if offer.speed in ("fast", "fastest"):
         traits.append("fast")
-    if best.price >= 0.6:
+    if best.price >= CALLED_CHEAP:
         traits.append("cheap")
     if features.kind == KIND_LONG:
         traits.append("with room for all of it")

@@ -6,7 +6,8 @@ told. A choice of the tenant's, a favourite or a substitute that is locked, used
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from stoa.domain.access import standing_access
 from stoa.domain.eligibility import Need, candidate, need_of, obstacle, permitted, unavailability, usable_candidates
@@ -56,16 +57,14 @@ REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """A rule that applies to this message, and the model id (or `auto`) that it names."""
 
     rule: str
     model_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """What every rule looks at: the snapshot, what the message needs, and the models that may serve it unasked."""
 
     snapshot: Snapshot
@@ -174,14 +173,17 @@ def _by_successor(offer: Offer, selection: Selection) -> Decision | None:
 
 def _forced(selection: Selection) -> Decision | Refusal:
     """The tenant's switch is on: the system default for everyone, and no other model behind it."""
-    asked = next((choice.model_id for choice in _choices(selection.snapshot) if choice.model_id != AUTO), None)
     usable = selection.usable.get(SYSTEM_DEFAULT_MODEL)
-    if usable is not None:
+    outcome: Decision | Refusal
+    if usable is None:
+        outcome = _last_resort(selection)
+    else:
         reason = _words(RULE_FORCED_SYSTEM_DEFAULT, usable.offer, selection.snapshot)
-        requested = None if asked == SYSTEM_DEFAULT_MODEL else asked
-        return Decision(usable, RULE_FORCED_SYSTEM_DEFAULT, reason, requested)
-    outcome = _last_resort(selection)
-    return outcome if isinstance(outcome, Refusal) else replace(outcome, requested_model_id=asked)
+        outcome = Decision(usable, RULE_FORCED_SYSTEM_DEFAULT, reason)
+    asked = next((choice.model_id for choice in _choices(selection.snapshot) if choice.model_id != AUTO), None)
+    if isinstance(outcome, Refusal) or asked == outcome.chosen.offer.model_id:
+        return outcome
+    return replace(outcome, requested_model_id=asked)
 
 
 def _last_resort(selection: Selection, asked: str | None = None) -> Decision | Refusal:
