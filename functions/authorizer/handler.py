@@ -10,13 +10,14 @@ from functools import cache
 from typing import Any
 
 import jwt  # noqa: F401 - imported while the instance starts, so that SnapStart's snapshot holds it already
+
 from stoa.clients.signing_keys import SigningKeys, issuers_keys
 from stoa.observe import logger
 from stoa.settings import settings
 from stoa.tokens import API_KEY_PREFIX, InvalidToken, UnknownKey, verify
 
 
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer a TOKEN or REQUEST authorizer event. Raises Exception("Unauthorized") when the token proves nothing."""
     try:
         claims = claims_of(bearer_token(event))
@@ -43,7 +44,7 @@ def claims_of(token: str) -> dict[str, Any]:
         return verify(token, signing_keys().fresh(), issuer, audiences, now)
 
 
-def api_key_claims(key: str) -> dict[str, Any]:  # noqa: ARG001 - the key is read once there are any
+def api_key_claims(key: str) -> dict[str, Any]:
     """The place where API keys will be checked. Until there are any, all are refused."""
     raise InvalidToken("API keys are not accepted here yet. Send the JWT that you signed in with.")
 

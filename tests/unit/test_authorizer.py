@@ -8,11 +8,11 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
+
+from functions.authorizer import handler as authorizer
 from stoa.clients.signing_keys import SigningKeys
 from stoa.errors import Unavailable
 from stoa.settings import settings
-
-from functions.authorizer import handler as authorizer
 
 ISSUER = "https://issuer.example"
 KEYS = {kid: rsa.generate_private_key(public_exponent=65537, key_size=2048) for kid in ("old", "new")}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from stoa import streaming_runtime
 from stoa.streaming_runtime import RuntimeApi, load_handler, serve_one
 

@@ -14,8 +14,11 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from hypothesis import given
+from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
-from stoa.clients.signing_keys import SigningKeys, discover, fetch_document
+
+from stoa.clients.signing_keys import SigningKeys, discover, fetch_document, issuers_keys
 from stoa.errors import Unavailable
 from stoa.tokens import InvalidToken, UnknownKey, read_keys, verify
 
@@ -88,7 +91,12 @@ def test_a_token_without_a_tenant_is_genuine_all_the_same() -> None:
         (token()[:-6] + "AAAAAA", "signature is wrong"),
         (token(exp=NOW.timestamp() - 30), "expired"),
         (token(exp=None), "no expiry"),
-        (token(exp=True), "exp is not a number"),
+        (token(exp=True), "exp is not a point in time"),
+        (token(exp="soon"), "exp is not a point in time"),
+        (token(exp=float("nan")), "exp is not a point in time"),
+        (token(exp=float("inf")), "exp is not a point in time"),
+        (token(exp=10**400), "exp is not a point in time"),
+        (token(nbf=-(10**400)), "nbf is not a point in time"),
         (token(nbf=NOW.timestamp() + 31), "not valid yet"),
         (token(iat=NOW.timestamp() + 31), "not valid yet"),
         (token(iss="https://other.example"), "another issuer"),
@@ -136,6 +144,27 @@ def test_the_public_key_is_no_hmac_secret() -> None:
 
     with pytest.raises(InvalidToken, match="RS256 or ES256"):
         check(f"{signed}.{signature}")
+
+
+SOME_JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists, max_leaves=3)
+
+
+@given(st.text() | st.lists(st.text("aA0-_.="), min_size=3, max_size=3).map(".".join))
+def test_whatever_is_sent_as_a_token_is_an_invalid_token(anything: str) -> None:
+    with pytest.raises(InvalidToken):
+        check(anything)
+
+
+@given(st.sampled_from(["exp", "nbf", "iat", "iss", "aud", "sub", "client_id"]), SOME_JSON)
+def test_whatever_a_signed_token_claims_is_good_or_an_invalid_token(name: str, value: Any) -> None:
+    payload = json.dumps(claims() | {name: value}).encode()
+    signed = jwt.api_jws.encode(payload, RSA_KEY, "RS256", {"kid": "one"})
+
+    try:
+        verified = check(signed)
+    except InvalidToken:
+        return
+    assert (verified["iss"], verified["sub"] != "") == (ISSUER, True)
 
 
 def test_without_an_expected_audience_nobody_is_let_in() -> None:
@@ -271,6 +300,18 @@ def test_the_keys_are_found_through_discovery(documents: tuple[str, dict[str, by
     served[where] = json.dumps({"issuer": address, "jwks_uri": f"{address}/keys"}).encode()
 
     assert discover(address) == f"{address}/keys"
+
+
+def test_an_issuers_keys_come_from_where_it_says_or_from_where_we_are_told(
+    documents: tuple[str, dict[str, bytes]],
+) -> None:
+    address, served = documents
+    served["/.well-known/openid-configuration"] = json.dumps({"issuer": address, "jwks_uri": f"{address}/a"}).encode()
+    served["/a"] = json.dumps({"keys": [entry(RSA_KEY, "one")]}).encode()
+    served["/b"] = json.dumps({"keys": [entry(EC_KEY, "two")]}).encode()
+
+    assert list(issuers_keys(address).current()) == ["one"]
+    assert list(issuers_keys(address, f"{address}/b").current()) == ["two"]
 
 
 @pytest.mark.parametrize(

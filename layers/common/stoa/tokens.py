@@ -22,6 +22,9 @@ SMALLEST_RSA_BITS = 2048
 LEEWAY_SECONDS = 30
 """How far the issuer's clock may be from ours."""
 
+LATEST_TIME = 253_402_300_800
+"""Seconds since the epoch at the end of the year 9999."""
+
 LONGEST_TOKEN = 16_384
 """Characters. Longer ones are refused before anything in them is decoded."""
 
@@ -138,6 +141,7 @@ def _seconds(claims: Mapping[str, Any], name: str) -> float | None:
     value = claims.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidToken(f"The token's {name} is not a number.")
+    # Python's JSON also reads NaN, which is never past; and whole numbers beyond all measure.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < LATEST_TIME:
+        raise InvalidToken(f"The token's {name} is not a point in time.")
     return float(value)
