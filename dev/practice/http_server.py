@@ -39,7 +39,6 @@ class Exchange:
         self.request = request
         self.connection_number = connection.number
         self._connection = connection
-        self.status: int | None = None
 
     def respond(
         self, status: int, body: bytes | Mapping[str, Any] | list[Any], content_type: str = "application/json",
@@ -95,7 +94,6 @@ class Exchange:
         self._connection.abort()
 
     def _head(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
-        self.status = status
         lines = [f"HTTP/1.1 {status} {_phrase(status)}", *(f"{name}: {value}" for name, value in headers.items())]
         self._connection.send("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
 

@@ -49,6 +49,7 @@ class Predictions:
         prediction = self._wire.make(question, answer, fault, taken)
         if not question.streamed:
             taken.output_tokens, taken.ended = len(answer.pieces), "complete"
+        taken.status = 201
         exchange.respond(201, self._wire.told(prediction, _base(exchange)))
 
     async def _streamed(self, exchange: Exchange, prediction: Prediction) -> None:

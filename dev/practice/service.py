@@ -11,7 +11,7 @@ from dev.practice.bedrock_wire import BedrockWire
 from dev.practice.calls import CallLog, TakenCall, key_hash
 from dev.practice.faults import Fault, Faults, UnknownFault, fault_from
 from dev.practice.http_server import ClientGone, Exchange, Request
-from dev.practice.openai_wire import OpenAIWire
+from dev.practice.openai_wire import CREATED, OpenAIWire
 from dev.practice.predictions import Predictions
 from dev.practice.rows import ROWS
 from dev.practice.wire import StreamWriter, Wire
@@ -70,10 +70,11 @@ class Service:
             self._check_key(provider, request)
             question = wire.question(provider, request)
         except Refusal as refusal:
+            taken = self._taken(exchange, provider, None, None)
+            taken.status, taken.ended = refusal.status, "refused"
             exchange.respond(
                 refusal.status, wire.error(refusal.status, refusal.message), headers=wire.error_headers(refusal.status)
             )
-            self._taken(exchange, provider, None, None).ended = "refused"
             return
         fault = self.faults.of(provider, question.model, question.message)
         taken = self._taken(exchange, provider, question, fault)
@@ -83,7 +84,6 @@ class Service:
         except ClientGone:
             taken.ended = taken.ended or "client_disconnected"
         finally:
-            taken.status = exchange.status
             self.log.notify()
 
     async def _answer(
@@ -96,17 +96,18 @@ class Service:
             writer = wire.writer(question, answer)
             if not usage and isinstance(writer, AnthropicWriter):
                 writer.without_usage()
+            taken.status = 200
             exchange.start(writer.content_type)
             await self.play(exchange, writer, answer, fault, taken, usage=usage)
         else:
             if fault is not None and fault.delay:
                 await exchange.pause(fault.delay)
+            # Noted before it is sent: whoever has the answer finds the call complete.
+            taken.status, taken.output_tokens, taken.ended = 200, len(answer.pieces), "complete"
             if fault is not None and fault.fault == "malformed":
                 exchange.respond(200, b'{"choices": [')
             else:
                 exchange.respond(200, wire.whole(question, answer, usage=usage))
-            taken.output_tokens = len(answer.pieces)
-            taken.ended = "complete"
 
     async def _refused(self, exchange: Exchange, wire: Wire, fault: Fault, taken: TakenCall) -> bool:
         status = fault.status
@@ -116,16 +117,16 @@ class Service:
         elif fault.fault == "hang":
             await exchange.until_gone()
         elif fault.fault == "html":
+            taken.status, taken.ended = 200, "refused"
             exchange.respond(200, PAGE, "text/html; charset=utf-8")
-            taken.ended = "refused"
         elif status is not None or fault.fault == "context_length":
             status = status or 400
             message = "This model's maximum context length is exceeded." if fault.status is None else "Practice fault."
             headers = wire.error_headers(status)
             if status == 429 or fault.retry_after is not None:
                 headers["Retry-After"] = f"{2 if fault.retry_after is None else fault.retry_after:g}"
+            taken.status, taken.ended = status, "refused"
             exchange.respond(status, wire.error(status, message), headers=headers)
-            taken.ended = "refused"
         else:
             return False
         return True
@@ -152,14 +153,14 @@ class Service:
             if number == stop_at and await self._spoil(exchange, writer, kind, taken):
                 return
             await exchange.pause(delay)
-            await exchange.write(writer.piece(piece))
             taken.chunks_sent = taken.output_tokens = number + 1
+            await exchange.write(writer.piece(piece))
             if number == 0 or number + 1 == stop_at:
                 self.log.notify()
         for event in writer.closing(answer.stop, len(answer.pieces), usage=usage):
             await exchange.write(event)
-        exchange.end()
         taken.ended = "complete"
+        exchange.end()
         if kind == "close_after":
             await asyncio.sleep(0)
             exchange.drop()
@@ -196,17 +197,21 @@ class Service:
             header_names=sorted(request.headers),
             key_sha256=key_hash(key_of(request.headers)),
             fault=fault.fault if fault else None,
-            status=exchange.status,
         )
         self.log.add(call)
         return call
 
     def _models(self, exchange: Exchange, provider: str) -> None:
         names = ["practice-small", "practice-large"]
-        exchange.respond(200, {
-            "object": "list",
-            "data": [{"id": name, "object": "model", "created": 1_790_000_000, "owned_by": provider} for name in names],
-        })
+        if provider == "anthropic":
+            listed = [
+                {"type": "model", "id": name, "display_name": name, "created_at": "2026-01-01T00:00:00Z"}
+                for name in names
+            ]
+            exchange.respond(200, {"data": listed, "has_more": False, "first_id": names[0], "last_id": names[-1]})
+        else:
+            models = [{"id": name, "object": "model", "created": CREATED, "owned_by": provider} for name in names]
+            exchange.respond(200, {"object": "list", "data": models})
 
     def _control(self, exchange: Exchange, path: str) -> None:
         request = exchange.request
