@@ -33,6 +33,8 @@ LAMBDA_PLATFORMS = [
     "manylinux_2_28_aarch64",
     "manylinux_2_34_aarch64",
 ]
+# cryptography needs cffi's compiled half alone; the other one and its parser make C extensions, which nobody does here.
+NEVER_IMPORTED = ["bin", "cffi", "pycparser"]
 NOT_SHIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", ".mypy_cache", ".ruff_cache", "Makefile")
 
 
@@ -72,7 +74,10 @@ def build_layer(target: Path, python: str, *, for_lambda: bool) -> None:
     """The locked libraries and the package `stoa`, under target/python. Raises CalledProcessError when pip fails."""
     packages = target / "python"
     install(LAYER / "requirements.txt", packages, python, for_lambda=for_lambda)
-    shutil.rmtree(packages / "bin", ignore_errors=True)
+    for name in NEVER_IMPORTED:
+        shutil.rmtree(packages / name, ignore_errors=True)
+    for stub in packages.rglob("*.pyi"):
+        stub.unlink()
     shutil.copytree(LAYER / "stoa", packages / "stoa", ignore=NOT_SHIPPED, dirs_exist_ok=True)
     compile_folder(target, python, "/opt", for_lambda=for_lambda)
 
