@@ -1,0 +1,92 @@
+"""Cold start: a new process to its first answer, and the init of each built function under Lambda's emulator."""
+
+import json
+import os
+import statistics
+import subprocess
+import time
+from pathlib import Path
+
+from bench.measure import ROUNDS, Result, at_most, in_turn, not_measured
+from bench.selection import REQUEST
+from bench.server import Server, event
+from dev.build import LocalBuild, function_names
+from dev.emulator import Emulator, EmulatorFailed, find_emulator
+
+# What Python and Lambda's runtime client themselves import before any function's code.
+FLOOR = "import awslambdaric.bootstrap"
+FIRST_SELECTION = """
+import json, os
+import awslambdaric.bootstrap
+from handler import handler
+answer = handler(json.loads(os.environ["EVENT"]), None)
+assert answer["statusCode"] == 200, answer
+"""
+FLOOR_HANDLER = """
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+import pg8000.native
+
+def handler(event, context):
+    return {}
+"""
+
+
+def measure(server: Server, build: LocalBuild, litellm_python: Path | None) -> list[Result]:
+    """Process start → TLS and SCRAM → selection → answer, against the bare runtime and against `import litellm`."""
+    request = event("preferences", server.tenant_id, REQUEST, "POST /api/models/select")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": f"{build.function('preferences')}:{build.layer / 'python'}:{build.runtime}",
+        "STOA_DATABASE_URL": server.tls_url,
+        "EVENT": json.dumps(request),
+        "POWERTOOLS_SERVICE_NAME": "preferences",
+    }
+    processes = {
+        "first selection": lambda: _seconds([build.python, "-c", FIRST_SELECTION], environment),
+        "bare runtime": lambda: _seconds([build.python, "-c", FLOOR], environment),
+    }
+    if litellm_python is not None:
+        processes["import litellm"] = lambda: _seconds([str(litellm_python), "-c", "import litellm"], None)
+    medians = {name: value * 1000 for name, value in in_turn(processes).items()}
+    ours, floor = medians["first selection"], medians["bare runtime"]
+    results = [at_most("cold start ÷ bare runtime", ours / floor, 3.0, f"{ours:.0f} ms against {floor:.0f} ms", **medians)]
+    if litellm_python is not None:
+        peer = medians["import litellm"]
+        results.append(at_most("cold start ÷ `import litellm`", ours / peer, 0.06, f"{ours:.0f} ms against {peer:.0f} ms"))
+    return results
+
+
+def measure_init(server: Server, build: LocalBuild) -> list[Result]:
+    """INIT REPORT of each built function, against a function that imports only the resolver and the driver."""
+    binary = find_emulator()
+    if binary is None:
+        return [not_measured("init of built functions", "no runtime interface emulator on this machine")]
+    floor_folder = build.folder / "functions" / "floor"
+    floor_folder.mkdir(exist_ok=True)
+    (floor_folder / "handler.py").write_text(FLOOR_HANDLER)
+    names = [*function_names(), "floor"]
+    samples: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(ROUNDS):
+        for name in names:
+            samples[name].append(_init(binary, build, name, server))
+    floor = statistics.median(samples.pop("floor"))
+    return [
+        at_most(f"init of {name} ÷ floor", statistics.median(times) / floor, 1.3, f"{statistics.median(times):.0f} ms against {floor:.0f} ms")
+        for name, times in samples.items()
+    ]
+
+
+def _init(binary: Path, build: LocalBuild, name: str, server: Server) -> float:
+    environment = {"STOA_DATABASE_URL": server.url, "STOA_MIGRATION_DATABASE_URL": server.owner_url}
+    with Emulator(binary, build, name, environment) as emulator:
+        try:
+            emulator.invoke({})  # the answer is an error, and the init before it is what counts
+        except EmulatorFailed:
+            pass
+        return emulator.init_milliseconds()
+
+
+def _seconds(command: list[str], environment: dict[str, str] | None) -> float:
+    began = time.perf_counter()
+    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began

@@ -1,0 +1,129 @@
+"""A PostgreSQL server as an installation has it: durable, over TLS with SCRAM passwords, and the sample events for it."""
+
+import datetime as dt
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from stoa.db import Database, Scope
+from stoa.dsn import parse_url
+from stoa.workflows.migrate import allow_login
+from stoa.workflows.registry import create_tenant
+
+from dev import ROOT, postgres
+from dev.database import prepare
+
+PASSWORD = "bench"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """`url` goes over the Unix socket, `tls_url` over TLS with a password; both as the runtime role."""
+
+    owner_url: str
+    url: str
+    tls_url: str
+    tenant_id: UUID
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[Server]:
+    """A migrated server with one tenant, fsync on."""
+    certificate, key = _certificate(folder)
+    access = folder / "pg_hba.conf"
+    access.write_text("local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = {
+        "listen_addresses": "127.0.0.1",
+        "port": str(port),
+        "ssl": "on",
+        "ssl_cert_file": str(certificate),
+        "ssl_key_file": str(key),
+        "hba_file": str(access),
+        "shared_buffers": "512MB",
+        "max_wal_size": "4GB",
+    }
+    running = postgres.start(folder / "postgres", settings=settings)
+    try:
+        url = prepare(running.url, embedded=True)
+        owner, runtime = Database(parse_url(running.url)), Database(parse_url(url))
+        allow_login(owner, PASSWORD)
+        tenant_id = create_tenant(runtime, "bench", "Bench", "UTC", dt.datetime.now(dt.UTC))
+        owner.close()
+        runtime.close()
+        tls_url = (
+            f"postgresql://stoa_runtime:{PASSWORD}@127.0.0.1:{port}/postgres"
+            f"?sslmode=verify-full&sslrootcert={certificate}"
+        )
+        yield Server(running.url, url, tls_url, tenant_id)
+    finally:
+        running.stop()
+
+
+def run_script(owner_url: str, script: str) -> None:
+    """Run SQL as the owner, without a statement timeout."""
+    owner = Database(parse_url(owner_url))
+    with owner.transaction(Scope()) as connection:
+        connection._wire.driver._usock.settimeout(None)
+        connection.run_script(script)
+    owner.close()
+
+
+def event(name: str, tenant_id: UUID, body: Any = None, route: str | None = None) -> dict[str, Any]:
+    """A function's sample event for the bench's tenant, with another body and route where given."""
+    sample: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
+    authorizer = sample["requestContext"]["authorizer"]
+    if "jwt" in authorizer:
+        authorizer["jwt"]["claims"]["custom:tenant_id"] = str(tenant_id)
+    else:
+        authorizer["tenantId"] = str(tenant_id)
+    if body is not None:
+        sample |= {"body": json.dumps(body), "isBase64Encoded": False}
+    if route is not None:
+        method, path = route.split(" ")
+        sample |= {"routeKey": route, "rawPath": path, "rawQueryString": ""}
+        sample.pop("queryStringParameters", None)
+        sample["requestContext"]["http"] |= {"method": method, "path": path}
+        sample["requestContext"]["routeKey"] = route
+    return sample
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = dt.datetime.now(dt.UTC)
+    import ipaddress
+
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=30))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
+        .sign(key, hashes.SHA256())
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)
+    certificate_path, key_path = folder / "server.pem", folder / "server.key"
+    certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    key_path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    key_path.chmod(0o600)
+    return certificate_path, key_path
