@@ -16,16 +16,16 @@ MOST_OVERRIDES = 500
 MOST_FAVORITES = 200
 
 
-def _number(value: Any) -> Any:
-    # Strict pydantic still takes a Decimal from text; the API's numbers are JSON numbers.
-    if isinstance(value, str):
+def _exact(value: Any) -> Any:
+    # Only a JSON number: strict pydantic would take text for a Decimal, too. `str` gives the digits that were sent.
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError("Input should be a number")
-    return value
+    return Decimal(str(value))
 
 
 Ceiling = Annotated[
     Decimal,
-    BeforeValidator(_number),
+    BeforeValidator(_exact),
     Field(ge=0, le=1_000_000, max_digits=18, decimal_places=9),
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1_000_000}),
 ]

@@ -1,0 +1,109 @@
+"""The committed OpenAPI document is what the handlers say, and valid."""
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from openapi_spec_validator import validate
+from pydantic import BaseModel
+
+from dev.gateway.template import read_template
+from dev.openapi import DOCUMENT, ROOT, Contradiction, Operation, build, operation_id, operations, text
+from stoa.routes import Route
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(DOCUMENT.read_text(encoding="utf-8"))
+    return found
+
+
+def each_operation(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [(path, method, one) for path, methods in document["paths"].items() for method, one in methods.items()]
+
+
+def test_the_committed_document_is_not_stale() -> None:
+    stale = "run `python -m dev.openapi` and commit what it wrote"
+    assert text(build(operations())) == DOCUMENT.read_text(encoding="utf-8"), stale
+
+
+def test_it_is_valid_openapi(document: dict[str, Any]) -> None:
+    validate(document)
+
+
+def test_operation_ids_are_unique(document: dict[str, Any]) -> None:
+    ids = [one["operationId"] for _, _, one in each_operation(document)]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_operation_is_described_and_tagged(document: dict[str, Any]) -> None:
+    tags = {tag["name"] for tag in document["tags"]}
+    for path, method, one in each_operation(document):
+        assert one["summary"], (path, method)
+        assert one["tags"], (path, method)
+        assert set(one["tags"]) <= tags, (path, method)
+
+
+def test_only_health_and_the_document_itself_are_public(document: dict[str, Any]) -> None:
+    public = {path for path, _, one in each_operation(document) if one.get("security") == []}
+    assert public == {"/api/health", "/api/openapi.json"}
+
+
+def test_every_body_has_an_example_that_its_own_model_takes() -> None:
+    for operation in operations():
+        if operation.body is not None:
+            example = build([operation])["paths"][operation.route.path][operation.route.method.lower()]["requestBody"]
+            sent = example["content"]["application/json"]["example"]
+            assert sent, operation.route
+            operation.body.model_validate_json(json.dumps(sent))
+
+
+def test_no_request_field_that_is_kept_when_absent_promises_a_default(document: dict[str, Any]) -> None:
+    for name in ("ChatPreferencesUpdate", "ModelPreferencesPatch"):
+        for field in document["components"]["schemas"][name]["properties"].values():
+            assert "default" not in field
+
+
+def test_template_and_document_agree_on_routes_functions_and_what_is_public(document: dict[str, Any]) -> None:
+    described = {
+        (method.upper(), path, one["x-stoa-function"], one.get("security") == [])
+        for path, method, one in each_operation(document)
+    }
+    declared = {
+        (route.method, route.path, route.function.name, route.public)
+        for route in read_template(ROOT / "template.yaml").routes
+    }
+    assert described == declared
+
+
+def test_one_route_of_two_functions_is_a_contradiction() -> None:
+    first = operations()[0]
+    with pytest.raises(Contradiction, match="two functions"):
+        build([first, dataclasses.replace(first, function="other")])
+
+
+def test_one_name_for_two_models_is_a_contradiction() -> None:
+    def answer(kind: type) -> type[BaseModel]:
+        return type(
+            "Answer", (BaseModel,), {"__annotations__": {"x": kind}, "__module__": f"functions.{kind.__name__}"}
+        )
+
+    found = [
+        Operation("one", Route("GET", "/api/one", "One"), None, answer(int), None),
+        Operation("two", Route("GET", "/api/two", "Two"), None, answer(str), None),
+    ]
+    with pytest.raises(Contradiction, match="one name"):
+        build(found)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("GET", "/api/models", "getModels"),
+        ("GET", "/api/models/{modelId}/trial-status", "getModelsByModelIdTrialStatus"),
+        ("POST", "/v1/chat/completions", "postV1ChatCompletions"),
+    ],
+)
+def test_operations_are_named_after_method_and_path(method: str, path: str, expected: str) -> None:
+    assert operation_id(Route(method, path, "")) == expected

@@ -1,0 +1,41 @@
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from stoa.db import Database
+from stoa.ids import new_id
+from stoa.workflows.registry import create_tenant
+from tests.integration.member.support import Client
+
+
+@pytest.fixture
+def ada(function_environment: None, runtime_database: Database, tenant: UUID) -> Client:
+    """A new member of a new tenant."""
+    return Client(runtime_database, tenant)
+
+
+@pytest.fixture
+def bob(ada: Client) -> Client:
+    """Another member of the same tenant."""
+    return Client(ada.database, ada.tenant_id, "bob")
+
+
+@pytest.fixture
+def stranger(ada: Client) -> Client:
+    """A member of another tenant, with the same subject at the issuer."""
+    now = datetime.now(UTC)
+    return Client(ada.database, create_tenant(ada.database, f"t-{new_id()}", "Other tenant", "UTC", now), ada.subject)
+
+
+@pytest.fixture
+def events(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[dict[str, object]]]:
+    """Product events by name, as they are emitted."""
+    emitted: list[tuple[str, dict[str, object]]] = []
+
+    def emit(event: str, /, **properties: object) -> None:
+        emitted.append((event, properties))
+
+    monkeypatch.setattr("stoa.workflows.preferences.emit", emit)
+    return lambda name: [properties for event, properties in emitted if event == name]

@@ -1,0 +1,136 @@
+"""Whatever is sent, the answer is the right 4xx in the one error shape, and never a 5xx."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.integration.member.support import HANDLERS, Client, api_event
+
+BODIES = [
+    ("PATCH", "/api/profile/model-preferences"),
+    ("PUT", "/api/thinktank/preferences/models"),
+    ("POST", "/api/thinktank/preferences/models/favorite"),
+    ("POST", "/api/models/select"),
+]
+PROTECTED = [
+    (route.method, route.path.replace("{modelId}", "gpt-4o").replace("{personaId}", "lao"))
+    for module in HANDLERS
+    for route in module.api.routes
+    if not route.public
+]
+
+MODEL_IDS = st.sampled_from(
+    ["gpt-4o", "gpt-4o-mini", "deepseek-v3", "auto", "no-such", "", "\x00", "\ud800", "a" * 201]
+)
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | MODEL_IDS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text() | MODEL_IDS, inner, max_size=4),
+    max_leaves=8,
+)
+FIELDS = st.sampled_from(
+    [
+        "defaultModelId",
+        "personaOverrides",
+        "favoriteModels",
+        "domainModeModelOverrides",
+        "maxCostPerMessage",
+        "selectionMode",
+        "showNovelModels",
+        "recentModels",
+        "modelId",
+        "content",
+        "personaId",
+        "domainMode",
+        "focusMode",
+    ]
+)
+PLAUSIBLE = st.dictionaries(
+    FIELDS,
+    JSON | st.dictionaries(st.sampled_from(["lao", "marcus", "code", "legal"]), MODEL_IDS | st.none(), max_size=3),
+    max_size=5,
+)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(target=st.sampled_from(BODIES), body=PLAUSIBLE | JSON)
+def test_any_json_is_answered_or_refused(ada: Client, target: tuple[str, str], body: Any) -> None:
+    reply = ada.send(*target, body)
+    assert reply.status in (200, 400, 402, 404, 413, 422), reply.body
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(raw=st.text(max_size=40), target=st.sampled_from(BODIES))
+def test_any_text_is_answered_or_refused(ada: Client, target: tuple[str, str], raw: str) -> None:
+    assert ada.send(*target, raw=raw).status in (200, 400, 422)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    path=st.sampled_from(["/api/conversations", "/api/usage", "/api/personas"]),
+    query=st.dictionaries(st.sampled_from(["limit", "cursor", "days", "x"]), st.text(max_size=30)),
+)
+def test_any_query_is_answered_or_refused(ada: Client, path: str, query: dict[str, str]) -> None:
+    assert ada.get(path, **query).status in (200, 400, 422)
+
+
+@pytest.mark.parametrize(("method", "path"), BODIES)
+class TestBodies:
+    @pytest.mark.parametrize("raw", ["{", "", "nonsense", '{"a": 1,}', "\x00"])
+    def test_bad_json_is_400_and_what_is_missing_is_named(self, ada: Client, method: str, path: str, raw: str) -> None:
+        reply = ada.send(method, path, raw=raw)
+        if raw:
+            assert (reply.status, reply.error["code"]) == (400, "MALFORMED_REQUEST")
+        else:  # no body is an empty object: nothing to change, or a field that is missing
+            assert reply.status in (200, 422)
+
+    @pytest.mark.parametrize("body", [[], "text", 7, None])
+    def test_json_that_is_no_object_is_422(self, ada: Client, method: str, path: str, body: Any) -> None:
+        assert ada.send(method, path, raw=json.dumps(body)).status == 422
+
+    def test_an_unknown_field_is_named(self, ada: Client, method: str, path: str) -> None:
+        reply = ada.send(method, path, {"content": "x", "modelId": "gpt-4o", "surprise": 1})
+        assert reply.problems["surprise"] == "this field is not known here"
+
+    def test_two_megabytes_are_413(self, ada: Client, method: str, path: str) -> None:
+        reply = ada.send(method, path, {"content": "x" * 2_000_000})
+        assert (reply.status, reply.error["code"]) == (413, "PAYLOAD_TOO_LARGE")
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "0.0000000001"])
+def test_what_is_no_amount_of_money_is_named(ada: Client, number: str) -> None:
+    raw = f'{{"maxCostPerMessage": {number}}}'
+    assert "maxCostPerMessage" in ada.send("PUT", "/api/thinktank/preferences/models", raw=raw).problems
+
+
+@pytest.mark.parametrize(("method", "path"), PROTECTED)
+class TestIdentity:
+    def test_without_an_identity_it_is_401(self, ada: Client, method: str, path: str) -> None:
+        ada.claims = {"sub": None}
+        assert ada.send(method, path).error["code"] == "UNAUTHENTICATED"
+
+    @pytest.mark.parametrize("tenant", [None, "", "demo", str(uuid4())])
+    def test_without_a_valid_tenant_it_is_403(self, ada: Client, method: str, path: str, tenant: str | None) -> None:
+        ada.claims = {"custom:tenant_id": tenant}
+        reply = ada.send(method, path)
+        assert (reply.status, reply.error["code"]) == (403, "NO_TENANT")
+
+
+def test_a_blocked_member_is_403(ada: Client) -> None:
+    ada.as_admin("UPDATE users SET status = 'blocked' WHERE id = :id", id=ada.member.user_id)
+    assert ada.get("/api/models").error["code"] == "ACCOUNT_BLOCKED"
+
+
+def test_an_unknown_route_is_404_in_the_one_shape(ada: Client) -> None:
+    for module in HANDLERS:
+        answer = module.api(api_event("GET", "/api/nothing", None, None, None), None)
+        assert answer["statusCode"] == 404
+        assert json.loads(answer["body"])["error"]["code"] == "NOT_FOUND"
