@@ -245,8 +245,9 @@ def _environment() -> dict[str, str]:
 def _as_server_user(command: list[str]) -> list[str]:
     """PostgreSQL refuses to run as root, so root runs it as `nobody`.
 
-    `nobody` keeps the one capability to pass through folders, because a checkout below /root or a temporary
-    folder is closed to it, and opening other people's folders would be worse.
+    `nobody` keeps the one capability to pass through folders, because a checkout below /root or in a temporary
+    folder is closed to it, and opening other people's folders would be worse. (access(2), by which PostgreSQL looks
+    for its own programs, honours it only when the kernel does not tie capabilities to the user id.)
     """
     if os.geteuid() != 0:
         return command
@@ -261,6 +262,7 @@ def _as_server_user(command: list[str]) -> list[str]:
         "--clear-groups",
         f"--inh-caps={capability}",
         f"--ambient-caps={capability}",
+        "--securebits=+no_setuid_fixup",
         *command,
     ]
 

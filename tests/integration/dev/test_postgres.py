@@ -1,5 +1,7 @@
 """The embedded PostgreSQL: starts, keeps its data, survives a kill, takes over and leaves alone what is not its own."""
 
+import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +46,19 @@ def test_it_takes_two_hundred_connections_and_knows_unicode(folder):
     server = postgres.start(folder / "data")
     assert int(ask(server.url, "SELECT current_setting('max_connections') AS n")) >= 200
     assert ask(server.url, "SELECT upper('äé') AS t") == "ÄÉ"
+    server.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to run the server as somebody else")
+def test_a_checkout_that_others_may_not_enter_is_no_hindrance(folder):
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    package = postgres.bundled_binaries().parent.parent
+    for part in (package, package.with_name(package.name + ".libs")):
+        shutil.copytree(part, closed / part.name, ignore=shutil.ignore_patterns("pginstall", "include"))
+    binaries = closed / postgres.bundled_binaries().relative_to(package.parent)
+    server = postgres.start(closed / "data", binaries=binaries)
+    assert ask(server.url, "SELECT 1 AS one") == 1
     server.stop()
 
 
