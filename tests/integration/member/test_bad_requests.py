@@ -24,7 +24,7 @@ PROTECTED = [
 ]
 
 MODEL_IDS = st.sampled_from(
-    ["gpt-4o", "gpt-4o-mini", "deepseek-v3", "auto", "no-such", "", "\x00", "\ud800", "a" * 201]
+    ["gpt-4o", "gpt-4o-mini", "codestral-latest", "auto", "no-such", "", "\x00", "\ud800", "a" * 201]
 )
 JSON = st.recursive(
     st.none()

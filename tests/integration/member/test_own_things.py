@@ -39,7 +39,7 @@ class TestConversations:
             yield Text("As Seneca says.")
             yield Finish("stop", 1_000_000, 0, 0, (Citation("https://example.test/seneca", "Letters"),))
 
-        found = ada.desk(ScriptedProviders(script)).send("What is in our power?", model_id="deepseek-v3")
+        found = ada.desk(ScriptedProviders(script)).send("What is in our power?", model_id="codestral-latest")
         conversation_id = found[-1].data["conversationId"]
         (listed,) = ada.get("/api/conversations").data
         assert (listed["id"], listed["messageCount"]) == (conversation_id, 2)
@@ -47,7 +47,7 @@ class TestConversations:
         assert (question["role"], question["content"]) == ("user", "What is in our power?")
         assert (question["modelId"], question["charge"], question["metadata"]) == (None, None, None)
         assert (answer["role"], answer["content"]) == ("assistant", "As Seneca says.")
-        assert (answer["modelId"], answer["modelName"]) == ("deepseek-v3", "DeepSeek V3")
+        assert (answer["modelId"], answer["modelName"]) == ("codestral-latest", "Codestral")
         assert answer["citations"] == [{"url": "https://example.test/seneca", "title": "Letters"}]
         assert answer["charge"] == answer["metadata"]["charge"]
         assert float(answer["charge"]) > 0
@@ -94,25 +94,25 @@ class TestConversations:
 
 class TestUsage:
     def test_sums_by_day_and_model(self, ada: Client) -> None:
-        say(ada, model_id="deepseek-v3")
-        say(ada, model_id="deepseek-v3")
+        say(ada, model_id="codestral-latest")
+        say(ada, model_id="codestral-latest")
         say(ada, model_id="gpt-4o")
         reply = ada.get("/api/usage")
         today = datetime.now(UTC).date().isoformat()
         assert [(row["date"], row["modelId"], row["messages"]) for row in reply.data] == [
-            (today, "deepseek-v3", 2),
+            (today, "codestral-latest", 2),
             (today, "gpt-4o", 1),
         ]
-        deepseek, trial = reply.data
-        assert (deepseek["modelName"], deepseek["inputTokens"], deepseek["outputTokens"]) == ("DeepSeek V3", 20, 40)
-        assert deepseek["charge"] == "0.002000000"  # twice the minimum
+        coder, trial = reply.data
+        assert (coder["modelName"], coder["inputTokens"], coder["outputTokens"]) == ("Codestral", 20, 40)
+        assert coder["charge"] == "0.002000000"  # twice the minimum
         assert float(trial["charge"]) == 0
         totals = {"messages": 3, "inputTokens": 30, "outputTokens": 60, "charge": "0.002000000"}
         assert reply.body["meta"]["totals"] == totals
 
     def test_failed_messages_are_no_usage(self, ada: Client) -> None:
-        down = ScriptedProviders(fails(ProviderError("unavailable", provider_id="deepseek", reason="down")))
-        ada.desk(down).send(model_id="deepseek-v3")
+        down = ScriptedProviders(fails(ProviderError("unavailable", provider_id="mistral", reason="down")))
+        ada.desk(down).send(model_id="codestral-latest")
         reply = ada.get("/api/usage")
         assert reply.data == []
         assert reply.body["meta"]["totals"] == {"messages": 0, "inputTokens": 0, "outputTokens": 0, "charge": "0"}
@@ -138,12 +138,12 @@ class TestUsage:
         assert min(row["date"] for row in reply.data) == meta["from"]
 
     def test_pages_hold_each_row_once(self, ada: Client) -> None:
-        for model_id in ("deepseek-v3", "phi-4", "gpt-4o-mini", "llama-3.1-8b", "grok-2-mini"):
+        for model_id in ("codestral-latest", "phi-4", "gpt-4o-mini", "gpt-4o", "grok-2-mini"):
             say(ada, model_id=model_id)
         found = pages(ada, "/api/usage", limit=2)
         assert [len(page) for page in found] == [2, 2, 1]
         names = [row["modelId"] for page in found for row in page]
-        assert names == sorted(["deepseek-v3", "phi-4", "gpt-4o-mini", "llama-3.1-8b", "grok-2-mini"])
+        assert names == sorted(["codestral-latest", "phi-4", "gpt-4o-mini", "gpt-4o", "grok-2-mini"])
 
     def test_usage_is_ones_own(self, ada: Client, bob: Client, stranger: Client) -> None:
         say(ada)

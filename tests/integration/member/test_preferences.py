@@ -37,7 +37,7 @@ EVERYTHING = {
     "showCostPerMessage": False,
     "maxCostPerMessage": 0.000000001,
     "preferCostOptimization": True,
-    "domainModeModelOverrides": {"code": "deepseek-v3", "legal": "auto"},
+    "domainModeModelOverrides": {"code": "codestral-latest", "legal": "auto"},
     "recentModels": [],
 }
 
@@ -106,10 +106,10 @@ def test_a_cost_ceiling_is_exact(ada: Client) -> None:
 
 def test_recent_models_follow_from_messages_and_are_not_set(ada: Client) -> None:
     desk = ada.desk()
-    for model_id in ("deepseek-v3", "gpt-4o-mini", "deepseek-v3"):
+    for model_id in ("codestral-latest", "gpt-4o-mini", "codestral-latest"):
         desk.send(model_id=model_id)
     whole = ada.get(PREFERENCES).body
-    assert whole["recentModels"] == ["deepseek-v3", "gpt-4o-mini"]
+    assert whole["recentModels"] == ["codestral-latest", "gpt-4o-mini"]
     assert ada.put(PREFERENCES, {**whole, "recentModels": ["o1"]}).body == whole
 
 

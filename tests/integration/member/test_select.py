@@ -12,7 +12,7 @@ from tests.integration.member.support import Client, Reply
 FORCE = "UPDATE tenants SET force_system_default = true WHERE id = :tenant_id"
 FOCUS = """
 INSERT INTO focus_modes (id, tenant_id, name, icon, system_prompt, default_model_id)
-VALUES ('pitch', :tenant_id, 'Pitch', 'bolt', 'Pitch it.', 'deepseek-v3')
+VALUES ('pitch', :tenant_id, 'Pitch', 'bolt', 'Pitch it.', 'grok-2-mini')
 """
 DOMAIN = """
 INSERT INTO tenant_domain_modes (tenant_id, mode_id, enabled, default_model)
@@ -30,9 +30,9 @@ def rule_of(ada: Client, **asked: Any) -> tuple[str, str]:
 
 
 def test_the_model_that_is_named_answers(ada: Client) -> None:
-    data = select(ada, modelId="deepseek-v3").data
-    assert (data["modelId"], data["rule"], data["access"]) == ("deepseek-v3", "request", "free")
-    assert data["reason"] == "You asked for DeepSeek V3."
+    data = select(ada, modelId="codestral-latest").data
+    assert (data["modelId"], data["rule"], data["access"]) == ("codestral-latest", "request", "free")
+    assert data["reason"] == "You asked for Codestral."
     assert data["fallbacks"][-1] == "gpt-4o-mini"
     assert data["requestedModelId"] is None
 
@@ -40,22 +40,22 @@ def test_the_model_that_is_named_answers(ada: Client) -> None:
 def test_each_preference_has_its_place_in_the_order(ada: Client) -> None:
     assert rule_of(ada) == ("system_default", "gpt-4o-mini")
     ada.as_admin(FOCUS)
-    assert rule_of(ada, focusMode="pitch") == ("focus_default", "deepseek-v3")
+    assert rule_of(ada, focusMode="pitch") == ("focus_default", "grok-2-mini")
     ada.as_admin(DOMAIN, mode_id="code", enabled=True, default_model="codestral-latest")
     assert rule_of(ada, focusMode="pitch", domainMode="code") == ("domain_default", "codestral-latest")
-    ada.put("/api/thinktank/preferences/models", {"defaultModelId": "llama-3.1-8b"})
-    assert rule_of(ada, domainMode="code") == ("default_model", "llama-3.1-8b")
-    ada.put("/api/thinktank/preferences/models", {"domainModeModelOverrides": {"code": "qwen-2.5-coder"}})
-    assert rule_of(ada, domainMode="code") == ("domain_override", "qwen-2.5-coder")
-    ada.patch("/api/profile/model-preferences", {"personaOverrides": {"marcus": "claude-3.5-haiku"}})
-    assert rule_of(ada, domainMode="code", personaId="marcus") == ("persona_override", "claude-3.5-haiku")
-    named = rule_of(ada, domainMode="code", personaId="marcus", modelId="deepseek-v3")
-    assert named == ("request", "deepseek-v3")
+    ada.put("/api/thinktank/preferences/models", {"defaultModelId": "phi-4"})
+    assert rule_of(ada, domainMode="code") == ("default_model", "phi-4")
+    ada.put("/api/thinktank/preferences/models", {"domainModeModelOverrides": {"code": "grok-2-mini"}})
+    assert rule_of(ada, domainMode="code") == ("domain_override", "grok-2-mini")
+    ada.patch("/api/profile/model-preferences", {"personaOverrides": {"marcus": "codestral-latest"}})
+    assert rule_of(ada, domainMode="code", personaId="marcus") == ("persona_override", "codestral-latest")
+    named = rule_of(ada, domainMode="code", personaId="marcus", modelId="phi-4")
+    assert named == ("request", "phi-4")
 
 
 def test_favourites_and_auto_are_modes(ada: Client) -> None:
-    ada.put("/api/thinktank/preferences/models", {"selectionMode": "favorites", "favoriteModels": ["o1", "phi-4"]})
-    assert rule_of(ada) == ("favorite", "phi-4")  # o1 is locked
+    ada.put("/api/thinktank/preferences/models", {"selectionMode": "favorites", "favoriteModels": ["grok-2", "phi-4"]})
+    assert rule_of(ada) == ("favorite", "phi-4")  # grok-2 is locked
     ada.put("/api/thinktank/preferences/models", {"selectionMode": "auto"})
     assert rule_of(ada)[0] == "auto"
     assert rule_of(ada, modelId="auto")[0] in ("auto", "request")
@@ -63,19 +63,19 @@ def test_favourites_and_auto_are_modes(ada: Client) -> None:
 
 def test_the_tenants_switch_sends_everyone_to_the_system_default(ada: Client) -> None:
     ada.as_admin(FORCE)
-    data = select(ada, modelId="deepseek-v3").data
+    data = select(ada, modelId="codestral-latest").data
     assert (data["modelId"], data["rule"]) == ("gpt-4o-mini", "forced_system_default")
-    assert data["requestedModelId"] == "deepseek-v3"
+    assert data["requestedModelId"] == "codestral-latest"
 
 
 def test_a_disabled_model_gives_way_without_recursion(ada: Client) -> None:
     """Trap: recursion when the preferred model is disabled."""
     desk = ada.desk()
-    overlay(desk, "deepseek-v3", enabled=False)
-    data = select(ada, modelId="deepseek-v3").data
-    assert (data["modelId"], data["requestedModelId"]) == ("gpt-4o-mini", "deepseek-v3")
+    overlay(desk, "codestral-latest", enabled=False)
+    data = select(ada, modelId="codestral-latest").data
+    assert (data["modelId"], data["requestedModelId"]) == ("gpt-4o-mini", "codestral-latest")
     overlay(desk, "gpt-4o-mini", enabled=False)
-    assert select(ada, modelId="deepseek-v3").data["rule"] == "cheapest_free"
+    assert select(ada, modelId="codestral-latest").data["rule"] == "cheapest_free"
 
 
 def test_a_trial_is_told_and_not_spent(ada: Client) -> None:
@@ -119,7 +119,7 @@ def test_it_gives_the_refusal_that_chat_gives(ada: Client, situation: str, statu
     elif situation == "limit":
         overlay(desk, model_id, daily_limit=0)
     elif situation == "ceiling":
-        model_id = "deepseek-v3"
+        model_id = "codestral-latest"
         ada.put("/api/thinktank/preferences/models", {"maxCostPerMessage": 0})
     elif situation == "unknown":
         model_id = "no-such"
