@@ -1,0 +1,269 @@
+"""The whole stack over HTTP: what a client sees when all goes well, when providers fail, and when processes die."""
+
+import json
+import signal
+import socket
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import pytest
+
+from dev import postgres
+from dev.children import free_port
+from dev.practice import PracticeProviders, practice_environment
+from stoa.db import Database, Row, Scope
+from stoa.dsn import parse_url
+from tests.running_stack import Running
+
+KEY = "sk-a-secret-that-no-log-may-show"
+WORDS = "a secret sentence of the member"
+
+
+class Client:
+    """Talks to the stack as one person."""
+
+    def __init__(self, port: int, email: str = "ada@demo.test", tenant: str = "demo") -> None:
+        self.port = port
+        status, answer = self.call("POST", "/dev/token", {"email": email, "tenant": tenant}, token="")
+        assert status == 200, answer
+        self.token = answer["access_token"]
+
+    def open(
+        self, method: str, path: str, body: Any = None, token: str | None = None, **headers: str
+    ) -> tuple[HTTPConnection, HTTPResponse]:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        raw = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
+        bearer = self.token if token is None else token
+        sent = {**({"Authorization": f"Bearer {bearer}"} if bearer else {}), **headers}
+        connection.request(method, path, raw, sent)
+        return connection, connection.getresponse()
+
+    def call(self, method: str, path: str, body: Any = None, **options: Any) -> tuple[int, Any]:
+        connection, answer = self.open(method, path, body, **options)
+        text = answer.read()
+        connection.close()
+        return answer.status, json.loads(text)
+
+    def chat(self, content: str = "Hello", **fields: Any) -> tuple[int, Any]:
+        return self.call("POST", "/api/chat", {"content": content, "modelId": None, **fields})
+
+    def stream(self, content: str = "Hello", **fields: Any) -> tuple[HTTPConnection, HTTPResponse]:
+        body = {"content": content, "modelId": None, **fields}
+        return self.open("POST", "/api/chat", body, Accept="text/event-stream")
+
+
+class Stack:
+    """A running stack, its practice providers, and a look into its database."""
+
+    def __init__(self, folder: Path, practice: PracticeProviders) -> None:
+        self._folder, self.practice, self.port = folder, practice, free_port()
+        self.start()
+
+    def start(self) -> None:
+        self.running = Running(self._folder, self.port, practice_environment(self.practice.port, {}) | _KEYS)
+        self.running.wait_for_line("Providers without a key")
+
+    def query(self, sql: str, **parameters: Any) -> list[Row]:
+        server = postgres.start(self._folder / "postgres")  # joins the one that runs
+        owner = Database(parse_url(server.url))
+        with owner.autocommit(Scope()) as connection:
+            rows = connection.run(sql, **parameters)
+        owner.close()
+        return rows
+
+
+_KEYS = {f"STOA_PROVIDER_{name}_API_KEY": KEY for name in ("OPENAI", "ANTHROPIC")}
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with PracticeProviders() as practice, tempfile.TemporaryDirectory(prefix="stoa-e2e-") as folder:
+        started = Stack(Path(folder) / ".stoa", practice)
+        yield started
+        started.running.stop(signal.SIGTERM)
+
+
+@pytest.fixture(autouse=True)
+def _no_faults(stack: Stack) -> Iterator[None]:
+    yield
+    stack.practice.clear()
+
+
+@pytest.fixture
+def someone(stack: Stack, request: pytest.FixtureRequest) -> Client:
+    """A member who has never been seen before."""
+    return Client(stack.port, f"{abs(hash(request.node.nodeid))}@demo.test")
+
+
+def events(answer: HTTPResponse) -> Iterator[tuple[str, Any]]:
+    """Events as they come off the socket."""
+    name = ""
+    while line := answer.readline():
+        if line.startswith(b"event: "):
+            name = line[7:].strip().decode()
+        elif line.startswith(b"data: "):
+            yield name, json.loads(line[6:])
+
+
+def test_the_first_piece_arrives_while_the_provider_is_still_producing(stack: Stack, someone: Client) -> None:
+    stack.practice.fault("hold", afterChunks=2, times=1)
+    connection, answer = someone.stream()
+    stream = events(answer)
+    assert [next(stream)[0] for _ in range(3)] == ["selection", "content", "content"]
+    assert stack.practice.counters()["running"] == 1
+    stack.practice.release()
+    rest = [name for name, _ in stream]
+    assert rest[-2:] == ["metadata", "done"]
+    assert set(rest[:-2]) == {"content"}
+    connection.close()
+
+
+def test_a_client_that_leaves_stops_the_provider_and_keeps_what_it_saw(stack: Stack, someone: Client) -> None:
+    stack.practice.fault("hold", afterChunks=2, times=1)
+    connection, answer = someone.stream()
+    stream = events(answer)
+    conversation_id = next(stream)[1]["conversationId"]
+    seen = next(stream)[1]["text"] + next(stream)[1]["text"]
+    assert connection.sock is None or connection.sock.shutdown(socket.SHUT_RDWR) is None
+    connection.close()
+    answer.close()
+    stack.practice.wait_for(lambda calls: bool(calls) and bool(calls[-1]["clientDisconnected"]))
+    stack.running.wait_for_line("POST /api/chat 200")
+    status, saved = someone.call("GET", f"/api/conversations/{conversation_id}")
+    assert status == 200
+    assert seen.strip() in json.dumps(saved, ensure_ascii=False)
+
+
+def test_200_requests_at_once_on_two_trials(stack: Stack, someone: Client) -> None:
+    someone.call("GET", "/api/models")
+    together = Barrier(200)
+
+    def send(_: int) -> tuple[int, str]:
+        together.wait()
+        answered, body = someone.chat(modelId="gpt-4o")
+        return answered, body["error"]["code"] if "error" in body else body["data"]["metadata"]["access"]
+
+    with ThreadPoolExecutor(200) as pool:
+        outcomes = Counter(pool.map(send, range(200)))
+    assert outcomes == {(200, "trial"): 2, (402, "MODEL_LOCKED"): 198}
+    assert someone.call("GET", "/api/models/gpt-4o/trial-status")[1]["data"] == {
+        "trialMessagesRemaining": 0,
+        "totalTrialMessages": 2,
+        "canUseTrial": False,
+    }
+
+
+def test_a_fallback_answers_for_a_provider_that_is_down_and_says_so(stack: Stack, someone: Client) -> None:
+    stack.practice.fault("error_500", provider="openai")
+    status, answer = someone.chat(modelId="gpt-4o-mini")
+    metadata = answer["data"]["metadata"]
+    assert status == 200
+    assert metadata["failedModels"] == ["gpt-4o-mini"]
+    assert metadata["providerId"] != "openai"
+
+
+@pytest.mark.parametrize("fault", ["error_500", "error_429", "malformed", "html", "refuse", "cut"])
+def test_when_every_provider_fails_no_trial_is_lost(stack: Stack, someone: Client, fault: str) -> None:
+    stack.practice.fault(fault, afterChunks=0)
+    status, answer = someone.chat(modelId="gpt-4o")
+    assert (status, answer["error"]["code"]) == (502, "PROVIDER_FAILED")
+    assert someone.call("GET", "/api/models/gpt-4o/trial-status")[1]["data"]["trialMessagesRemaining"] == 2
+
+
+def test_a_provider_that_breaks_off_ends_the_stream_with_what_it_cost_and_why(stack: Stack, someone: Client) -> None:
+    stack.practice.fault("cut", afterChunks=3)
+    connection, answer = someone.stream(modelId="gpt-4o")
+    told = list(events(answer))
+    connection.close()
+    assert [name for name, _ in told] == ["selection", "content", "content", "content", "metadata", "error"]
+    assert told[-2][1]["isPartial"] is True
+    assert told[-2][1]["trialMessagesRemaining"] == 2
+    assert told[-1][1]["error"]["code"] == "PROVIDER_FAILED"
+
+
+def test_a_killed_stack_loses_no_trial(stack: Stack, someone: Client) -> None:
+    stack.practice.fault("hold", afterChunks=1, times=1)
+    connection, answer = someone.stream(modelId="gpt-4o")
+    stream = events(answer)
+    assert [next(stream)[0] for _ in range(2)] == ["selection", "content"]
+    stack.running.stop(signal.SIGKILL)
+    connection.close()
+    stack.practice.clear()
+    stack.start()
+    assert someone.call("GET", "/api/models/gpt-4o/trial-status")[1]["data"]["trialMessagesRemaining"] == 1
+    # The reservation's time passes.
+    shifted = stack.query(
+        "UPDATE usage SET expires_at = now() - interval '1 second' WHERE status = 'reserved' RETURNING id"
+    )
+    assert len(shifted) == 1
+    status, swept = someone.call("POST", "/dev/run/sweep")
+    assert (status, swept["returned"]) == (200, {"expired": 1})
+    assert someone.call("GET", "/api/models/gpt-4o/trial-status")[1]["data"]["trialMessagesRemaining"] == 2
+    assert someone.chat(modelId="gpt-4o")[0] == 200
+    assert stack.query("SELECT id FROM usage WHERE status = 'reserved'") == []
+
+
+def test_two_tenants_never_see_each_other(stack: Stack) -> None:
+    ours, theirs = Client(stack.port, "same@mail.test"), Client(stack.port, "same@mail.test", tenant="rival")
+    conversation_id = ours.chat(WORDS)[1]["data"]["metadata"]["conversationId"]
+    assert theirs.call("GET", f"/api/conversations/{conversation_id}")[0] == 404
+    assert theirs.call("DELETE", f"/api/conversations/{conversation_id}")[0] == 404
+    assert theirs.chat(conversationId=conversation_id)[0] == 404
+    assert theirs.call("GET", "/api/conversations")[1]["data"] == []
+    assert theirs.call("GET", "/api/usage")[1]["data"] == []
+    assert ours.call("GET", f"/api/conversations/{conversation_id}")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "named"),
+    [
+        (b"{not json", 400, "MALFORMED_REQUEST", "JSON"),
+        (b"[]", 422, "INVALID_FIELDS", "body"),
+        (b"", 422, "INVALID_FIELDS", "content"),
+        ({"content": 5}, 422, "INVALID_FIELDS", "content"),
+        ({"content": ""}, 422, "INVALID_FIELDS", "content"),
+        ({"content": "x", "colour": "red"}, 422, "INVALID_FIELDS", "colour"),
+        ({"content": "x", "modelId": ["gpt-4o"]}, 422, "INVALID_FIELDS", "modelId"),
+        ({"content": "x", "maxOutputTokens": -1}, 422, "INVALID_FIELDS", "maxOutputTokens"),
+        ({"content": "x", "maxOutputTokens": "9"}, 422, "INVALID_FIELDS", "maxOutputTokens"),
+        ({"content": "x", "conversationId": "no-id"}, 422, "INVALID_FIELDS", "conversationId"),
+        ({"content": "nul \x00 character"}, 422, "INVALID_FIELDS", "content"),
+        ({"content": "x", "modelId": "no-such-model"}, 404, "MODEL_NOT_FOUND", "no-such-model"),
+        ({"content": "x", "modelId": "grok-embed"}, 422, "MODEL_CANNOT_CHAT", "Grok Embed"),
+        ({"content": "x" * 2_000_000}, 413, "PAYLOAD_TOO_LARGE", "1,000,000"),
+        ({"content": "word " * 70_000, "modelId": "codestral-latest"}, 413, "INPUT_TOO_LONG", "Codestral"),
+    ],
+)
+def test_bad_bodies_are_refused_by_name(
+    stack: Stack, someone: Client, body: Any, status: int, code: str, named: str
+) -> None:
+    answered, answer = someone.call("POST", "/api/chat", body)
+    assert (answered, answer["error"]["code"]) == (status, code)
+    assert named in answer["error"]["message"]
+    assert answer["error"]["requestId"]
+
+
+@pytest.mark.parametrize("token", ["", "garbage", "a.b.c", "sk-stoa-0123456789"])
+@pytest.mark.parametrize("route", [("POST", "/api/chat"), ("GET", "/api/models")])
+def test_bad_tokens_are_401(stack: Stack, someone: Client, token: str, route: tuple[str, str]) -> None:
+    method, path = route
+    answered, answer = someone.call(method, path, {"content": "x"} if method == "POST" else None, token=token)
+    assert (answered, answer["error"]["code"]) == (401, "UNAUTHENTICATED")
+
+
+def test_neither_keys_nor_what_was_said_are_in_any_log(stack: Stack, someone: Client) -> None:
+    someone.chat(WORDS)
+    stack.practice.fault("cut", afterChunks=2)
+    someone.chat(WORDS, modelId="gpt-4o")
+    stack.practice.fault("error_500")
+    someone.chat(WORDS, modelId="o1")
+    stack.running.wait_for_line("POST /api/chat 502")
+    logged = "\n".join(stack.running.lines)
+    for secret in (KEY, WORDS, someone.token):
+        assert secret not in logged
