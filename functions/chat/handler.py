@@ -43,6 +43,7 @@ ROUTES = [
         "Send a message. With `Accept: text/event-stream` the answer streams as events, else it is one document.",
         body="ChatRequest",
         answer="ChatAnswer",
+        parameters="ChatHeaders",
         errors=(402, 404, 409, 413, 429, 502, 503),
         tags=("chat",),
         streams=True,

@@ -30,6 +30,18 @@ class ChatRequest(Schema):
     )
 
 
+class ChatHeaders(AnswerSchema):
+    """What may come in the request's headers; for the document only, the handler reads them itself."""
+
+    idempotency_key: str = Field(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="The same key and body are answered once and charged once; another body is refused with 409.",
+        json_schema_extra={"in": "header"},
+    )
+
+
 class Selection(AnswerSchema):
     """Which model answers and why."""
 
