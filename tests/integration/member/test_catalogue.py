@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from stoa.db import database
+from stoa.settings import settings
 from tests.integration.chat.support import overlay
 from tests.integration.member.support import Client
 
@@ -201,6 +203,15 @@ def test_health_tells_version_and_migration_level_without_a_token(ada: Client) -
     answer = ada.get("/api/health").body
     assert answer == {"status": "ok", "version": "0.1.0", "database": "reachable", "migration": answer["migration"]}
     assert answer["migration"] >= "0005"
+
+
+def test_health_is_503_without_the_database(ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STOA_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+    settings.cache_clear()
+    database.cache_clear()
+    reply = ada.get("/api/health")
+    assert (reply.status, reply.error["code"]) == (503, "UNAVAILABLE")
+    assert reply.headers["Retry-After"] == "1"
 
 
 def test_the_openapi_document_is_public_and_may_be_cached(ada: Client) -> None:
