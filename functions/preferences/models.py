@@ -50,8 +50,7 @@ class ModelPreferencesPatch(Change):
     )
     persona_overrides: Annotated[dict[Identifier, Identifier | None], Field(max_length=MOST_OVERRIDES)] | None = Field(
         None,
-        description="Persona id to model id or `auto`. Null takes a persona's override away, personas that are not "
-        "named keep theirs; null for the whole clears all.",
+        description="Persona id to model id or `auto`; null clears, absent keeps. Null for the whole clears all.",
         examples=[{"marcus": "claude-3.5-haiku", "lao": None}],
     )
 
@@ -97,18 +96,14 @@ class ChatPreferencesUpdate(Change):
     show_novel_models: bool = True
     show_self_hosted_models: bool = True
     show_cost_per_message: bool = True
-    max_cost_per_message: Ceiling | None = Field(
-        None, description="The most one message may cost, USD. Null: no ceiling.", examples=[0.05]
-    )
+    max_cost_per_message: Ceiling | None = Field(None, description="USD a message. Null: no ceiling.", examples=[0.05])
     prefer_cost_optimization: bool = False
     domain_mode_model_overrides: dict[DomainModeId, Identifier | None] | None = Field(
         None,
-        description="The whole map from domain mode to model id or `auto`. Null: none.",
+        description="The whole map, domain mode to model id or `auto`. Null: none.",
         examples=[{"code": "deepseek-v3"}],
     )
-    recent_models: list[Identifier] | None = Field(
-        None, description="Ignored: it follows from what was used. Accepted so that the whole object can be sent back."
-    )
+    recent_models: list[Identifier] | None = Field(None, description="Ignored: it follows from what was used.")
 
 
 class FavoriteToggle(Schema):
