@@ -74,7 +74,10 @@ def fault_from(values: dict[str, Any]) -> Fault:
     if unknown or not known:
         what = f"Unknown fields: {', '.join(sorted(unknown))}. " if unknown else f"There is no fault {name!r}. "
         raise UnknownFault(f"{what}Faults: {', '.join(FAULTS)}. Fields: {', '.join(_FIELDS)}.")
-    kept = {_FIELDS[key][0]: _FIELDS[key][1](value) for key, value in values.items() if value is not None}
+    try:
+        kept = {_FIELDS[key][0]: _FIELDS[key][1](value) for key, value in values.items() if value is not None}
+    except (ValueError, TypeError):
+        raise UnknownFault("times, afterChunks, chunks: whole numbers; delaySeconds, retryAfter: numbers.") from None
     return Fault(**kept)
 
 

@@ -163,8 +163,13 @@ class Connection(asyncio.Protocol):
         self._task = asyncio.ensure_future(self._serve(request))
 
     async def _serve(self, request: Request) -> None:
-        with suppress(ClientGone):
+        try:
             await self._handler(Exchange(self, request))
+        except ClientGone:
+            pass
+        except Exception:
+            self.abort()  # nobody waits for an answer that will not come; asyncio reports the error
+            raise
         self._task = None
         if request.headers.get("connection", "").lower() == "close" and self._transport is not None:
             self._transport.close()

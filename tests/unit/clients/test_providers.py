@@ -78,7 +78,7 @@ def test_the_environment_s_key_wins_over_the_secret_s_and_the_secret_is_only_rea
 
     def secrets(arn: str) -> dict[str, Any]:
         asked.append(arn)
-        return {"openai": " from-secret\n", "anthropic": {"not": "a key"}}
+        return {"openai": " from-secret\n", "anthropic": 7}
 
     base = {"STOA_PROVIDER_SECRET_ARN": "arn:aws:x"}
     environment = base | {"STOA_PROVIDER_OPENAI_API_KEY": "from-environment"}

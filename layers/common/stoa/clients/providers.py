@@ -7,9 +7,12 @@ STOA_PROVIDER_<ID>_BASE_URL   instead of the row's `api_base`, in the same form
 STOA_PROVIDER_<ID>_API_KEY    the key; without it, the provider's id is looked up in the JSON secret named by
                               STOA_PROVIDER_SECRET_ARN, such as {"openai": "sk-…", "anthropic": "…"}
 STOA_PROVIDER_<ID>_<OPTION>   instead of the row's option, such as STOA_PROVIDER_VERTEX_AI_PROJECT
+
+Vertex AI's key is an access token or, because those last an hour, the text of a service account's JSON key.
 """
 
 import csv
+import json
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -50,7 +53,8 @@ def endpoint_for(
     """The endpoint of a provider's row, whose `options` are a mapping or the column's text.
 
     Raises ProviderError(auth) when a key, an address or a value in an address is missing; the message names the
-    environment variable to set.
+    environment variable to set. A service account's key is exchanged for an access token, over the network, once an
+    hour; that may raise any ProviderError.
     """
     provider_id = provider["id"]
     prefix = f"STOA_PROVIDER_{provider_id.upper()}_"
@@ -65,6 +69,10 @@ def endpoint_for(
     key = options.pop("api_key", None) or _secret_key(provider_id, environment, secrets)
     if not key and provider["auth"] not in OWN_IDENTITY:
         raise _missing(provider_id, f"{prefix}API_KEY")
+    if key and provider["auth"] == "service_account" and key.lstrip().startswith("{"):
+        from stoa.clients.google_token import access_token
+
+        key = access_token(provider_id, key)
     base_url = options.pop("base_url", None) or options.pop("base", None) or provider["api_base"]
     if not base_url:
         raise _missing(provider_id, f"{prefix}BASE_URL")
@@ -95,6 +103,8 @@ def _secret_key(
 ) -> str | None:
     arn = environment.get("STOA_PROVIDER_SECRET_ARN")
     value = secrets(arn).get(provider_id) if arn else None
+    if isinstance(value, dict):  # a service account's key, put into the secret as it is
+        return json.dumps(value)
     return value if isinstance(value, str) else None
 
 
