@@ -65,7 +65,13 @@ def known_error(error: Exception, request_id: str) -> StoaError:
     # The traceback names files and lines; the exception's own text may quote what a member wrote, so it stays out.
     logger().error(
         "unexpected error",
-        extra={"requestId": request_id, "error": type(error).__name__, "where": _where(error)},
+        extra={
+            "requestId": request_id,
+            "error": type(error).__name__,
+            "sqlstate": getattr(error, "sqlstate", None),
+            "constraint": getattr(error, "constraint", None),
+            "where": where(error),
+        },
     )
     return StoaError(
         "INTERNAL_ERROR", "Something went wrong on our side. Report the requestId if it stays so.", status=500
@@ -88,7 +94,8 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def _where(error: BaseException) -> list[str]:
+def where(error: BaseException) -> list[str]:
+    """The files and lines an exception came through, for logs: its own text may quote what a member wrote."""
     steps = []
     trace = error.__traceback__
     while trace is not None:

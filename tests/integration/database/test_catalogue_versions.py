@@ -6,7 +6,6 @@ from decimal import Decimal
 from stoa.db import Database, Scope
 from stoa.ids import new_id
 from stoa.member_view import load_member_view
-
 from tests.integration.chat.support import Desk, overlay
 
 NEW_PRICE = """

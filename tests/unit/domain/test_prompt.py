@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
 from stoa.domain.prompt import build_prompt
 
 PERSONA = {"system_prompt": "You are Marcus.", "traits": ["plain"], "domains": ["duty", "resilience"]}

@@ -1,7 +1,7 @@
 """What a tenant offers, and for how much: the part of a snapshot that is the same for all its members.
 
-It changes seldom and is large, so a process keeps it (`Catalogue`) and sends the version it has along with the query; the
-database answers with the models only when that version is no longer the present one.
+It changes seldom and is large, so a process keeps it (`Catalogue`) and sends the version it has along with the query.
+The database answers with the models only when that version is no longer the present one.
 """
 
 from bisect import bisect_right

@@ -216,6 +216,8 @@ class _Conversation:
         self._line.settle(
             usage, exchange, status="partial", stop_reason=stop_reason, error_code=error_code, give_back=give_back
         )
+        if not give_back:
+            report.emit_sent(self._message, self._line, self._line.charge(usage))
         return Metadata(data)
 
     def _client_gone(self, fitted: FittedConversation[Turn], progress: _Progress) -> None:

@@ -83,7 +83,7 @@ def metadata(
 
 
 def emit_sent(message: ChatMessage, line: LedgerLine, charge: Decimal) -> None:
-    """The product events of a served message."""
+    """The product events of a message that was served, wholly or in part, and that counts."""
     offer, is_trial = line.candidate.offer, line.candidate.access == ACCESS_TRIAL
     emit(
         "model_message_sent",
