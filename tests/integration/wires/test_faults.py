@@ -118,9 +118,17 @@ def test_a_key_that_http_cannot_carry_is_refused_without_being_told(endpoint, pr
     assert practice.calls() == []
 
 
-@pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH\r\n\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
-                                    b"Content-Type: text/event-stream\r\n\r\nnot chunks\r\n"])  # fmt: skip
-def test_a_server_that_speaks_something_else(endpoint, answer: bytes) -> None:
+NOT_CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: text/event-stream\r\n\r\nnot chunks\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (b"SSH-2.0-OpenSSH\r\n\r\n", "malformed"),
+        (NOT_CHUNKS, "unavailable"),  # http.client does not tell broken chunks from a broken connection
+    ],
+)
+def test_a_server_that_speaks_something_else(endpoint, answer: bytes, kind: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def speak() -> None:
@@ -135,7 +143,7 @@ def test_a_server_that_speaks_something_else(endpoint, answer: bytes) -> None:
         address = f"http://127.0.0.1:{server.getsockname()[1]}/v1"
         _, error = failed(endpoint("openai", BASE_URL=address), "m")
         thread.join()
-    assert error.kind == "malformed"
+    assert error.kind == kind
 
 
 def test_a_marker_in_the_message_orders_a_fault_for_that_message(endpoint, practice) -> None:

@@ -1,7 +1,7 @@
 """Kept connections, by origin. A provider call takes one out, owns it alone, and gives it back or closes it."""
 
+import http.client
 import select
-import socket
 import ssl
 import threading
 import time
@@ -28,9 +28,9 @@ class Connections:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._idle: dict[Origin, list[tuple[float, socket.socket]]] = {}
+        self._idle: dict[Origin, list[tuple[float, http.client.HTTPConnection]]] = {}
 
-    def take(self, origin: Origin, timeout: float, *, fresh: bool) -> tuple[socket.socket, bool]:
+    def take(self, origin: Origin, timeout: float, *, fresh: bool) -> tuple[http.client.HTTPConnection, bool]:
         """A connection, and whether it has served before. Raises OSError when none can be opened."""
         while not fresh and (kept := self._pop(origin)) is not None:
             since, connection = kept
@@ -39,7 +39,7 @@ class Connections:
             connection.close()
         return _opened(origin, timeout), False
 
-    def give(self, origin: Origin, connection: socket.socket) -> None:
+    def give(self, origin: Origin, connection: http.client.HTTPConnection) -> None:
         """Keep a connection whose last answer was read to its end."""
         with self._lock:
             idle = self._idle.setdefault(origin, [])
@@ -48,25 +48,27 @@ class Connections:
                 return
         connection.close()
 
-    def _pop(self, origin: Origin) -> tuple[float, socket.socket] | None:
+    def _pop(self, origin: Origin) -> tuple[float, http.client.HTTPConnection] | None:
         with self._lock:
             idle = self._idle.get(origin)
             return idle.pop() if idle else None
 
 
-def _opened(origin: Origin, timeout: float) -> socket.socket:
+def _opened(origin: Origin, timeout: float) -> http.client.HTTPConnection:
     scheme, host, port = origin
-    connection = socket.create_connection((host, port or (443 if scheme == "https" else 80)), timeout)
-    try:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return tls().wrap_socket(connection, server_hostname=host) if scheme == "https" else connection
-    except BaseException:
-        connection.close()
-        raise
+    connection: http.client.HTTPConnection
+    if scheme == "https":
+        connection = http.client.HTTPSConnection(host, port, timeout=timeout, context=tls())
+    elif scheme == "http" and host:
+        connection = http.client.HTTPConnection(host, port, timeout=timeout)
+    else:
+        raise ValueError("a provider's address begins with https:// or http://")
+    connection.connect()  # sets TCP_NODELAY
+    return connection
 
 
-def _has_ended(connection: socket.socket) -> bool:
+def _has_ended(connection: http.client.HTTPConnection) -> bool:
     """True when an idle connection has something to read: the other side's goodbye, for it owes us nothing."""
     waiting = select.poll()  # select() cannot watch descriptors past 1024
-    waiting.register(connection, select.POLLIN)
+    waiting.register(connection.sock, select.POLLIN)
     return bool(waiting.poll(0))
