@@ -2,11 +2,10 @@
 VENV ?= .venv
 BUILD_VENV ?= .venv-build
 BIN := $(VENV)/bin
-PYTEST_WORKERS ?= 2
 COVERAGE_REPORT := .stoa/coverage.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit e2e bench build deploy openapi lock reset clean ready-run ready-test ready-build
+.PHONY: help run test lint e2e bench build deploy openapi lock reset clean ready-run ready-test ready-bench ready-build
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +16,7 @@ run: ready-run ## Run all of Stoa on this machine, on 127.0.0.1:8787 (other port
 test: lint ## Check everything that needs no build: style, types, import contracts, tests on a real PostgreSQL
 	@mkdir -p .stoa
 	@echo "Running the tests …"
-	@$(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) --dist loadfile --quiet \
+	@$(BIN)/python -m pytest --quiet \
 	    --cov=stoa --cov=functions --cov-branch --cov-report= --ignore tests/e2e tests \
 	    && sh dev/coverage.sh $(BIN) $(COVERAGE_REPORT)
 
@@ -31,7 +30,7 @@ lint: ready-test ## Check style, types and import contracts
 e2e: ready-test ready-build ## Run the built functions under Lambda's emulator, and the whole stack over HTTP
 	@STOA_SAM=$(BUILD_VENV)/bin/sam $(BIN)/python -m pytest --quiet tests/e2e
 
-bench: ready-test ## Measure speed against floors and peers (docs/bench/)
+bench: ready-bench ready-build ## Measure speed against floors and peers (docs/bench/)
 	@$(BIN)/python -m bench
 
 build: ready-build ## Build the functions and the layer for Lambda
@@ -57,6 +56,9 @@ ready-run:
 
 ready-test:
 	@sh dev/venv.sh $(VENV) requirements/test.txt
+
+ready-bench:
+	@sh dev/venv.sh $(VENV) requirements/bench.txt
 
 ready-build:
 	@sh dev/venv.sh $(BUILD_VENV) requirements/build.txt
