@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -20,6 +20,11 @@ class Settings:
     provider_secret_arn: str | None
     claim_tenant: str
     claim_groups: str
+    client_url: str | None = None  # where the web client is: Stripe sends members back there
+    stripe_api_key: str | None = field(default=None, repr=False)
+    stripe_api_base: str | None = None
+    stripe_webhook_secret: str | None = field(default=None, repr=False)
+    stripe_secret_arn: str | None = None
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -34,6 +39,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         provider_secret_arn=environment.get("STOA_PROVIDER_SECRET_ARN"),
         claim_tenant=environment.get("STOA_CLAIM_TENANT", "custom:tenant_id"),
         claim_groups=environment.get("STOA_CLAIM_GROUPS", "cognito:groups"),
+        client_url=environment.get("STOA_CLIENT_URL"),
+        # Stripe's own names, as its tools and everybody's habits have them.
+        stripe_api_key=environment.get("STRIPE_API_KEY"),
+        stripe_api_base=environment.get("STRIPE_API_BASE"),
+        stripe_webhook_secret=environment.get("STRIPE_WEBHOOK_SECRET"),
+        stripe_secret_arn=environment.get("STOA_STRIPE_SECRET_ARN"),
     )
 
 

@@ -1,0 +1,101 @@
+"""Requests and answers of buying."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from stoa.schemas import AnswerSchema, Schema
+
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+ProductType = Literal["model", "bundle"]
+Status = Literal["pending", "processing", "paid", "failed", "expired", "refunded", "disputed", "mismatched"]
+
+
+class CreateSessionRequest(Schema):
+    """What to buy. The price is the tenant's; a client cannot name one."""
+
+    product_type: ProductType = Field(examples=["model"])
+    model_id: Identifier | None = Field(None, description="For `model`.", examples=["gpt-4o"])
+    bundle_id: Identifier | None = Field(None, description="For `bundle`.")
+    source: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")] = Field(
+        "api", description="Where in the product the purchase began, for the funnel.", examples=["model_picker"]
+    )
+
+    @model_validator(mode="after")
+    def _one_product(self) -> Self:
+        named = {"model": self.model_id, "bundle": self.bundle_id}
+        if named.pop(self.product_type) is None:
+            raise ValueError(f"{self.product_type}Id is missing")
+        if any(named.values()):
+            raise ValueError(f"only {self.product_type}Id goes with productType {self.product_type}")
+        return self
+
+    @property
+    def product_id(self) -> str:
+        """The id of what is bought."""
+        return (self.model_id if self.product_type == "model" else self.bundle_id) or ""
+
+
+class CreateSessionAnswer(AnswerSchema):
+    """Stripe's pay page: send the member to `url`."""
+
+    session_id: str
+    url: str
+
+
+class Purchase(AnswerSchema):
+    """One attempt to buy and how it stands."""
+
+    id: str
+    product_type: ProductType
+    model_id: str | None
+    bundle_id: str | None
+    product_name: str
+    model_ids: list[str] = Field(description="What it unlocks.")
+    amount_cents: int = Field(description="In the currency's smallest unit.")
+    currency: str
+    status: Status
+    entitled: bool = Field(description="Whether it unlocks its models now.")
+    refunded_cents: int
+    session_id: str | None
+    checkout_url: str | None = Field(description="The pay page, while nothing was paid.")
+    receipt_url: str | None = Field(description="Stripe's receipt.")
+    created_at: str
+    paid_at: str | None
+
+
+class PurchaseAnswer(AnswerSchema):
+    """One purchase."""
+
+    data: Purchase
+
+
+class PurchaseListMeta(AnswerSchema):
+    """How to go on."""
+
+    next_cursor: str | None
+
+
+class PurchaseListAnswer(AnswerSchema):
+    """Own purchases, the newest first."""
+
+    data: list[Purchase]
+    meta: PurchaseListMeta
+
+
+class Bundle(AnswerSchema):
+    """Several models sold as one."""
+
+    id: str
+    name: str
+    description: str
+    price_cents: int = Field(description="In the smallest unit of `currency`.")
+    currency: str
+    model_ids: list[str]
+    owned: bool = Field(description="Every model of it is the member's already.")
+
+
+class BundleListAnswer(AnswerSchema):
+    """The bundles on sale."""
+
+    data: list[Bundle]

@@ -1,0 +1,73 @@
+"""A member's purchases: the list with receipts, and the one whose success page is open."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from stoa.answers import iso
+from stoa.clients.stripe_client import StripeCalls
+from stoa.db import Database, Row
+from stoa.domain.purchase_state import PENDING, PROCESSING
+from stoa.domain.stripe_events import Reference, read_session
+from stoa.errors import NotFound
+from stoa.identity import Member
+from stoa.pages import Page
+from stoa.purchase_books import report, settle
+from stoa.store import purchases
+
+
+def list_purchases(database: Database, member: Member, *, before: UUID | None, limit: int) -> Page:
+    """The member's purchases, the newest first; the cursor is the last one's id."""
+    with database.autocommit(member.scope) as connection:
+        rows = purchases.page(connection, member.tenant_id, member.user_id, before=before, rows=limit + 1)
+    last = rows[limit - 1] if len(rows) > limit else None
+    return Page([_told(row) for row in rows[:limit]], (last["id"],) if last else None)
+
+
+def read_purchase_of_session(
+    database: Database, stripe: Callable[[], StripeCalls], member: Member, session_id: str, now: datetime
+) -> dict[str, Any]:
+    """The purchase behind a Checkout session. While no event has told its end, Stripe is asked, and its answer applied.
+
+    Raises NotFound for a session that is not one of the member's own, and what `stripe` raises.
+    """
+    row = _by_session(database, member, session_id)
+    if row["status"] in (PENDING, PROCESSING):
+        session = stripe().get_session(session_id)
+        if session is not None:
+            with database.transaction(member.scope) as connection:
+                settled = settle(connection, Reference(member.tenant_id, row["id"]), read_session(session, now), now)
+            report(settled)
+            row = _by_session(database, member, session_id)
+    return _told(row)
+
+
+def _by_session(database: Database, member: Member, session_id: str) -> Row:
+    with database.autocommit(member.scope) as connection:
+        row = purchases.by_session(connection, member.tenant_id, member.user_id, session_id)
+    if row is None:
+        raise NotFound("purchase")
+    return row
+
+
+def _told(row: Row) -> dict[str, Any]:
+    is_open = row["status"] == PENDING
+    return {
+        "id": row["id"],
+        "productType": row["product_type"],
+        "modelId": row["product_id"] if row["product_type"] == "model" else None,
+        "bundleId": row["product_id"] if row["product_type"] == "bundle" else None,
+        "productName": row["product_name"],
+        "modelIds": row["model_ids"],
+        "amountCents": row["amount_cents"],
+        "currency": row["currency"],
+        "status": row["status"],
+        "entitled": row["entitled"],
+        "refundedCents": row["refunded_cents"],
+        "sessionId": row["session_id"],
+        "checkoutUrl": row["session_url"] if is_open else None,
+        "receiptUrl": row["receipt_url"],
+        "createdAt": iso(row["created_at"]),
+        "paidAt": row["paid_at"] and iso(row["paid_at"]),
+    }
