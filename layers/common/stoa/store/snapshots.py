@@ -33,6 +33,7 @@ SELECT
         SELECT json_object_agg(e.model_id, e.source ORDER BY e.expires_at NULLS LAST) FROM entitlements e
         WHERE e.tenant_id = :tenant_id AND e.user_id = :user_id
             AND e.revoked_at IS NULL AND (e.expires_at IS NULL OR e.expires_at > :now)
+            AND e.extra_trial_messages IS NULL -- those are counted in trial_counters.extra
     ) AS entitled,
     EXISTS (
         SELECT FROM usage l

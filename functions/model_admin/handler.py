@@ -1,0 +1,273 @@
+"""The tenant in its admins' hands: models, settings, access, the audit log; and the operators' side of the registry."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from stoa.admin_desk import Desk
+from stoa.api import Api, Request, make_cursor
+from stoa.errors import Forbidden, InvalidFields
+from stoa.pages import Page, instant, read_place, storable
+from stoa.workflows import audit, grants, model_admin, operator_models, tenant_settings
+
+api = Api(__name__)
+handler = api
+
+MOST_FILTER_CHARACTERS = 320
+_ENTITY_TAG = re.compile(r'(?:W/)?"?(\d{1,9})"?')
+
+
+@api.route(
+    "GET",
+    "/api/admin/models",
+    summary="All models, as the tenant offers them",
+    answer="AdminModelListAnswer",
+    parameters="AdminModelParameters",
+    tags=("admin",),
+)
+def get_models(request: Request) -> dict[str, Any]:
+    """Every model of the registry and of the tenant, disabled ones included: the value that holds, the registry's, and
+    what the tenant decided. The whole list, in the catalogue's order."""
+    models = model_admin.list_models(_desk(request), enabled=_flag(request, "enabled"))
+    return {"data": models, "meta": {"total": len(models)}}
+
+
+@api.route(
+    "POST",
+    "/api/admin/models",
+    summary="Add a model of the tenant's own",
+    body="NewModel",
+    answer="AdminModelAnswer",
+    status=201,
+    errors=(409,),
+    tags=("admin",),
+)
+def post_model(request: Request) -> dict[str, Any]:
+    """A fine-tune or a self-hosted model. Its id is made of the tenant's slug and the name. Without base prices it is
+    listed here and not sold."""
+    desk, body = _desk(request), request.body()
+    return {"data": model_admin.create_model(desk, body.name, body.model_dump(exclude={"name"}))}
+
+
+@api.route(
+    "PATCH",
+    "/api/admin/models/{modelId}",
+    summary="Decide how a model is offered",
+    body="ModelChange",
+    answer="AdminModelAnswer",
+    parameters="EditParameters",
+    errors=(409,),
+    tags=("admin",),
+)
+def patch_model(request: Request) -> dict[str, Any]:
+    """What is sent is written, what is not is kept; null gives a field back to the registry. With `version` or
+    `If-Match` a model that somebody else changed meanwhile answers 409. Those who bought a model, or were granted it,
+    keep it whatever is changed here."""
+    desk, given = _desk(request), request.body().given()
+    version = _version(request, given)
+    return {"data": model_admin.change_model(desk, request.path["modelId"], given, version=version)}
+
+
+@api.route(
+    "POST",
+    "/api/admin/models/{modelId}/enable",
+    summary="Offer a model",
+    answer="SwitchAnswer",
+    tags=("admin",),
+)
+def enable_model(request: Request) -> dict[str, Any]:
+    """Offer the model to the tenant's members."""
+    return {"data": {"enabled": model_admin.switch_model(_desk(request), request.path["modelId"], enabled=True)}}
+
+
+@api.route(
+    "POST",
+    "/api/admin/models/{modelId}/disable",
+    summary="Offer a model no more",
+    answer="SwitchAnswer",
+    tags=("admin",),
+)
+def disable_model(request: Request) -> dict[str, Any]:
+    """Take the model out of the catalogue; messages to it go to its successor or the system default."""
+    return {"data": {"enabled": model_admin.switch_model(_desk(request), request.path["modelId"], enabled=False)}}
+
+
+@api.route(
+    "GET",
+    "/api/admin/models/{modelId}/usage-stats",
+    summary="How much a model is used",
+    answer="UsageStatsAnswer",
+    tags=("admin",),
+)
+def get_usage_stats(request: Request) -> dict[str, Any]:
+    """Members and messages of all time, and of the last 24 hours and 7 days. A message that came to nothing, or broke
+    off at the provider, is not counted: it was given back."""
+    return {"data": model_admin.read_usage_stats(_desk(request), request.path["modelId"])}
+
+
+@api.route("GET", "/api/admin/settings", summary="The tenant's settings", answer="SettingsAnswer", tags=("admin",))
+def get_settings(request: Request) -> dict[str, Any]:
+    """Name, time zone, currency and the switches."""
+    return {"data": tenant_settings.read_settings(_desk(request))}
+
+
+@api.route(
+    "PATCH",
+    "/api/admin/settings",
+    summary="Change the tenant's settings",
+    body="SettingsChange",
+    answer="SettingsAnswer",
+    parameters="EditParameters",
+    errors=(409,),
+    tags=("admin",),
+)
+def patch_settings(request: Request) -> dict[str, Any]:
+    """What is sent is written, what is not is kept. A new time zone moves the end of the day at once."""
+    desk, given = _desk(request), request.body().given()
+    version = _version(request, given)
+    return {"data": tenant_settings.change_settings(desk, given, version=version)}
+
+
+@api.route(
+    "POST",
+    "/api/admin/entitlements/grant-model",
+    summary="Give a member access to a model",
+    body="GrantRequest",
+    answer="GrantAnswer",
+    status=201,
+    errors=(404, 409),
+    tags=("admin",),
+)
+def post_grant(request: Request) -> dict[str, Any]:
+    """By user id or e-mail. A grant that the member has already is answered, not doubled (`alreadyGranted`). With the
+    source `trial`, `extraTrialMessages` adds free messages instead of access."""
+    desk, body = _desk(request), request.body()
+    return {"data": grants.grant_model(desk, **body.model_dump())}
+
+
+@api.route(
+    "GET",
+    "/api/admin/entitlements",
+    summary="Who has access to what, and why",
+    answer="EntitlementListAnswer",
+    parameters="EntitlementParameters",
+    paged=True,
+    tags=("admin",),
+)
+def get_entitlements(request: Request) -> dict[str, Any]:
+    """Entitlements of every source, newest first, those that ended included."""
+    page = grants.list_grants(
+        _desk(request),
+        user_id=_user_id(request),
+        model_id=_text(request, "modelId"),
+        active=_flag(request, "active"),
+        before=read_place(request.cursor(), instant, UUID),  # type: ignore[arg-type]
+        limit=request.limit(),
+    )
+    return _paged(page)
+
+
+@api.route(
+    "DELETE",
+    "/api/admin/entitlements/{entitlementId}",
+    summary="Take access back",
+    answer="EntitlementAnswer",
+    tags=("admin",),
+)
+def delete_entitlement(request: Request) -> dict[str, Any]:
+    """Revoke an entitlement of any source. Its row stays; revoking it again changes nothing."""
+    return {"data": grants.revoke(_desk(request), request.identifier("entitlementId", "entitlement"))}
+
+
+@api.route(
+    "GET",
+    "/api/admin/audit",
+    summary="Who changed what",
+    answer="AuditAnswer",
+    parameters="AuditParameters",
+    paged=True,
+    tags=("admin",),
+)
+def get_audit(request: Request) -> dict[str, Any]:
+    """Every change by an admin, before and after, newest first. Nothing in it can be changed or deleted."""
+    (before,) = read_place(request.cursor(), UUID) or (None,)
+    page = audit.list_changes(
+        _desk(request),
+        actor=_text(request, "actor"),
+        action=_text(request, "action"),
+        target=_text(request, "target"),
+        before=before,
+        limit=request.limit(),
+    )
+    return _paged(page)
+
+
+@api.route(
+    "PATCH",
+    "/api/operator/models/{modelId}",
+    summary="Change a model of the registry",
+    body="RegistryModelChange",
+    answer="RegistryModelAnswer",
+    tags=("operator",),
+)
+def patch_registry_model(request: Request) -> dict[str, Any]:
+    """For operators: switch a shared model off, mark it as in trouble, deprecate it, name its successor. It holds for
+    every tenant that has not decided otherwise."""
+    if not request.principal().is_operator:
+        raise Forbidden("Only operators of the installation may do this.", code="OPERATOR_ONLY")
+    member = request.member()
+    given = request.body().given()
+    changed = operator_models.change_registry_model(
+        request.database, member.tenant_id, request.actor(member), request.path["modelId"], given
+    )
+    return {"data": changed}
+
+
+def _desk(request: Request) -> Desk:
+    admin = request.admin()
+    return Desk(request.database, admin.tenant_id, request.actor(admin), datetime.now(UTC))
+
+
+def _version(request: Request, given: dict[str, Any]) -> int | None:
+    """The version that the admin read: `version` in the body, taken out of it, or else the header `If-Match`."""
+    version: int | None = given.pop("version", None)
+    header = (request.event.get("headers") or {}).get("if-match")
+    if version is not None or header is None or header.strip() == "*":
+        return version
+    tag = _ENTITY_TAG.fullmatch(header.strip())
+    if tag is None:
+        raise InvalidFields([{"path": "If-Match", "reason": 'send the version that you read, such as "3"'}])
+    return int(tag[1])
+
+
+def _flag(request: Request, name: str) -> bool | None:
+    text = request.query.get(name)
+    if text not in (None, "true", "false"):
+        raise InvalidFields([{"path": name, "reason": "true or false"}])
+    return None if text is None else text == "true"
+
+
+def _text(request: Request, name: str) -> str | None:
+    text = request.query.get(name)
+    try:
+        if text and len(text) <= MOST_FILTER_CHARACTERS:
+            return storable(text)
+    except ValueError as error:
+        raise InvalidFields([{"path": name, "reason": "it holds characters that nothing here can have"}]) from error
+    if text:
+        raise InvalidFields([{"path": name, "reason": f"at most {MOST_FILTER_CHARACTERS} characters"}])
+    return None
+
+
+def _user_id(request: Request) -> UUID | None:
+    text = request.query.get("userId")
+    try:
+        return UUID(text) if text else None
+    except ValueError as error:
+        raise InvalidFields([{"path": "userId", "reason": "a user's id, as the answers give it"}]) from error
+
+
+def _paged(page: Page) -> Mapping[str, Any]:
+    return {"data": page.rows, "meta": {"nextCursor": None if page.cursor is None else make_cursor(*page.cursor)}}

@@ -1,0 +1,52 @@
+"""The registry's models in the hands of the installation's operators."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from stoa.answers import iso
+from stoa.db import Database, Row, Scope
+from stoa.errors import InvalidFields, NotFound
+from stoa.model_view import outer_name
+from stoa.store import audit, registry_models
+from stoa.store.audit import Actor
+
+
+def change_registry_model(
+    database: Database, tenant_id: UUID, actor: Actor, model_id: str, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Change a model that all tenants share: whether it is offered, in trouble, deprecated. Null clears, absent keeps.
+
+    The change is in the audit log of the operator's own tenant. Raises NotFound, also for a tenant's own model.
+    """
+    with database.transaction(Scope(tenant_id=tenant_id, operator=True)) as connection:
+        before = registry_models.lock(connection, model_id)
+        if before is None:
+            raise NotFound("model of the registry")
+        successor = given.get("successor_id")
+        if successor == model_id or (successor is not None and registry_models.lock(connection, successor) is None):
+            reason = f"{successor!r} is no other model of the registry"
+            raise InvalidFields([{"path": "successorId", "reason": reason}])
+        after = registry_models.save(connection, model_id, given)
+        audit.record(
+            connection,
+            tenant_id,
+            actor,
+            "registry_model.change",
+            model_id,
+            before={outer_name(name): before[name] for name in given},
+            after={outer_name(name): value for name, value in given.items()},
+        )
+    return _described(after)
+
+
+def _described(row: Row) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "displayName": row["display_name"],
+        "providerId": row["provider_id"],
+        "enabled": row["enabled"],
+        "isAvailable": row["is_available"],
+        "deprecatedAt": row["deprecated_at"] and iso(row["deprecated_at"]),
+        "successorId": row["successor_id"],
+    }
