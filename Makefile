@@ -23,7 +23,7 @@ test: lint ## Check everything that needs no build: style, types, import contrac
 lint: ready-test ## Check style, types and import contracts
 	@echo "Checking style, types and import contracts …"
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/ruff format --check --quiet . || { echo "Run: $(BIN)/ruff format ."; exit 1; }
+	@$(BIN)/ruff format --check --quiet --output-format concise . || { echo "Run: $(BIN)/ruff format ."; exit 1; }
 	@$(BIN)/mypy --no-error-summary
 	@said=$$(PYTHONPATH=layers/common $(BIN)/lint-imports --no-cache 2>&1) || { echo "$$said"; exit 1; }
 
