@@ -43,6 +43,7 @@ TAGS = {
     "personas": "Whom to talk to.",
     "modes": "Kinds of work and fields of knowledge.",
     "usage": "What a member used and was charged.",
+    "purchases": "Unlocking premium models by one payment through Stripe.",
     "installation": "What the installation says of itself.",
 }
 

@@ -22,6 +22,7 @@ from dev.gateway.server import Server
 from dev.gateway.template import Schedule, read_template
 from dev.gateway.ticking import Ticker
 from dev.practice import practice_environment
+from dev.practice_stripe import PRACTICE_KEY, stripe_environment
 from stoa.db import Database
 from stoa.dsn import parse_url
 
@@ -37,6 +38,7 @@ class Stack:
     runtime_url: str
     owner_url: str
     practice_port: int
+    stripe_port: int | None  # None: purchases go to Stripe itself
     issuer: Issuer
     tenants: Tenants
 
@@ -60,6 +62,7 @@ def running(listener: socket.socket, folder: Path, log: Callable[[str], None] | 
         practice_port, aws_port = free_port(), free_port()
         practice = _child(parts, "practice", "dev.practice", "--port", practice_port, folder)
         _child(parts, "aws", "moto.server", "-p", aws_port, folder)
+        stripe = _start_stripe(parts, port, folder)
         given_url = os.environ.get("DATABASE_URL")
         owner_url = given_url or _start_postgres(parts, folder)
         runtime_url = prepare(owner_url, embedded=given_url is None)
@@ -78,6 +81,8 @@ def running(listener: socket.socket, folder: Path, log: Callable[[str], None] | 
         own = OwnEndpoints(issuer, functions, template.schedules, tenants.find_or_create, default_groups)
         gateway = Gateway(template.routes, functions, _verify, own.table(), log)
         practice.wait_until_listening()
+        if stripe is not None:
+            stripe.wait_until_listening()
         server = Server(listener, gateway.respond, gateway.refuse)
         parts.callback(server.stop)
 
@@ -86,12 +91,28 @@ def running(listener: socket.socket, folder: Path, log: Callable[[str], None] | 
 
         ticker = Ticker(template.schedules, fire)
         parts.callback(ticker.stop)
-        yield Stack(issuer.url, runtime_url, owner_url, practice_port, issuer, tenants)
+        stripe_port = stripe.port if stripe is not None else None
+        yield Stack(issuer.url, runtime_url, owner_url, practice_port, stripe_port, issuer, tenants)
 
 
-def _child(parts: contextlib.ExitStack, name: str, module: str, port_option: str, port: int, folder: Path) -> Child:
+def _start_stripe(parts: contextlib.ExitStack, gateway_port: int, folder: Path) -> Child | None:
+    """A practice Stripe that tells our webhook, where no key of Stripe's is set; the settings that lead to it."""
+    client_url = os.environ.get("STOA_CLIENT_URL")
+    if (os.environ.get("STRIPE_API_KEY") or PRACTICE_KEY) != PRACTICE_KEY:
+        os.environ["STOA_CLIENT_URL"] = client_url or f"http://127.0.0.1:{gateway_port}"
+        return None
+    port = free_port()
+    os.environ.update(stripe_environment(port))
+    os.environ["STOA_CLIENT_URL"] = client_url or f"http://127.0.0.1:{port}/client"
+    webhook = f"http://127.0.0.1:{gateway_port}/api/webhooks/stripe"
+    return _child(parts, "stripe", "dev.practice_stripe", "--port", port, folder, "--webhook", webhook)
+
+
+def _child(
+    parts: contextlib.ExitStack, name: str, module: str, port_option: str, port: int, folder: Path, *options: str
+) -> Child:
     log_path = folder / f"{name}.log"
-    child = Child(module, port_option, str(port), port=port, log_path=log_path)
+    child = Child(module, port_option, str(port), *options, port=port, log_path=log_path)
     parts.callback(child.stop)
     return child
 

@@ -3,7 +3,6 @@
 import json
 import threading
 import urllib.request
-from collections.abc import Mapping
 from http.server import ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
@@ -44,10 +43,8 @@ class PracticeStripe:
         self.service.delivery.stop()
 
 
-def stripe_environment(port: int, environment: Mapping[str, str]) -> dict[str, str]:
-    """The settings that send purchases to practice where `environment` has no key of Stripe's; else none."""
-    if environment.get("STRIPE_API_KEY"):
-        return {}
+def stripe_environment(port: int) -> dict[str, str]:
+    """The settings that send purchases to practice."""
     return {
         "STRIPE_API_KEY": PRACTICE_KEY,
         "STRIPE_API_BASE": f"http://127.0.0.1:{port}",

@@ -1,4 +1,4 @@
-"""What Stripe told of a purchase, written into our books in one transaction. For all workflows that hear from Stripe."""
+"""What Stripe told of a purchase, written into our books in one transaction. For every workflow that hears from it."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime

@@ -9,7 +9,8 @@ SELECT b.id, b.name, b.description, b.price_cents, t.currency, c.model_ids,
     (
         SELECT count(DISTINCT e.model_id) FROM entitlements e
         WHERE e.tenant_id = :tenant_id AND e.user_id = :user_id ::uuid AND e.model_id = ANY (c.model_ids)
-            AND e.source IN ('purchase', 'admin_grant') AND e.revoked_at IS NULL AND e.expires_at IS NULL
+            AND e.source IN ('purchase', 'admin_grant')
+            AND e.revoked_at IS NULL AND e.expires_at IS NULL AND e.extra_trial_messages IS NULL
     ) = cardinality(c.model_ids) AS owned
 FROM bundles b
 JOIN tenants t ON t.id = b.tenant_id

@@ -30,7 +30,7 @@ SELECT
     (
         SELECT json_agg(DISTINCT e.model_id) FROM entitlements e
         WHERE e.tenant_id = :tenant_id AND e.user_id = :user_id ::uuid AND e.source IN ('purchase', 'admin_grant')
-            AND e.revoked_at IS NULL AND e.expires_at IS NULL
+            AND e.revoked_at IS NULL AND e.expires_at IS NULL AND e.extra_trial_messages IS NULL
     ) AS owned_models
 FROM tenants t
 LEFT JOIN bundles b ON b.tenant_id = t.id AND b.id = :bundle_id ::uuid AND b.enabled
