@@ -28,7 +28,7 @@ lint: ready-test ## Check style, types and import contracts
 	@said=$$(PYTHONPATH=layers/common $(BIN)/lint-imports --no-cache 2>&1) || { echo "$$said"; exit 1; }
 
 e2e: ready-test ready-build ## Run the built functions under Lambda's emulator, and the whole stack over HTTP
-	@STOA_SAM=$(BUILD_VENV)/bin/sam $(BIN)/python -m pytest --quiet tests/e2e
+	@$(BIN)/python -m pytest --quiet tests/e2e
 
 bench: ready-bench ready-build ## Measure speed against floors and peers (docs/bench/)
 	@$(BIN)/python -m bench

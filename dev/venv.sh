@@ -46,7 +46,8 @@ if cmp -s "$requirements" "$installed"; then
 fi
 "$folder/bin/python" -c 'import pip' >/dev/null 2>&1 || make_folder
 echo "Installing $requirements (once; a minute at most on a usual line) …"
-# What is never imported need not be compiled: Python compiles the rest when it is first used.
+# The lock is complete, so pip has nothing to resolve (--no-deps). What is never imported need not be compiled: Python
+# compiles the rest when it is first used.
 "$folder/bin/python" -m pip install -qq --disable-pip-version-check --no-input --no-compile \
-    --root-user-action ignore --require-hashes --only-binary :all: --requirement "$requirements"
+    --root-user-action ignore --require-hashes --no-deps --only-binary :all: --requirement "$requirements"
 cp "$requirements" "$installed"
