@@ -41,7 +41,10 @@ class Exchange:
         self._connection = connection
 
     def respond(
-        self, status: int, body: bytes | Mapping[str, Any] | list[Any], content_type: str = "application/json",
+        self,
+        status: int,
+        body: bytes | Mapping[str, Any] | list[Any],
+        content_type: str = "application/json",
         headers: Mapping[str, str] | None = None,
     ) -> None:
         """A whole answer."""

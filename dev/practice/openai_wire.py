@@ -98,8 +98,10 @@ class OpenAIWriter:
 
     def opening(self) -> Iterable[bytes]:
         """See `wire.StreamWriter`."""
-        yield self._event('"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, '
-                          '"logprobs": null, "finish_reason": null}]')
+        yield self._event(
+            '"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, '
+            '"logprobs": null, "finish_reason": null}]'
+        )
 
     def piece(self, text: str) -> bytes:
         """See `wire.StreamWriter`."""

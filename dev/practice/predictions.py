@@ -42,7 +42,12 @@ class Predictions:
             exchange.respond(200, self._wire.told(prediction, _base(exchange)))
 
     async def _made(
-        self, exchange: Exchange, wire: Wire, question: Question, fault: Fault | None, taken: TakenCall  # noqa: ARG002
+        self,
+        exchange: Exchange,
+        wire: Wire,  # noqa: ARG002 (the form of all answerers)
+        question: Question,
+        fault: Fault | None,
+        taken: TakenCall,
     ) -> None:
         answer = compose(question, fault)
         taken.input_tokens = answer.input_tokens

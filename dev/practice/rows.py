@@ -13,9 +13,7 @@ def _rows() -> list[dict[str, str]]:
 
 
 ROWS = {row["id"]: row for row in _rows()}
-OPTIONS = {
-    name: dict(pair.split("=", 1) for pair in row["options"].split("|") if pair) for name, row in ROWS.items()
-}
+OPTIONS = {name: dict(pair.split("=", 1) for pair in row["options"].split("|") if pair) for name, row in ROWS.items()}
 
 
 def base_path(provider: str) -> str:

@@ -183,9 +183,7 @@ class Service:
         if key_of(request.headers) is None and provider not in ("self_hosted",):
             raise Refusal(401, "No key was sent. Practice providers take any.")
 
-    def _taken(
-        self, exchange: Exchange, provider: str, question: Question | None, fault: Fault | None
-    ) -> TakenCall:
+    def _taken(self, exchange: Exchange, provider: str, question: Question | None, fault: Fault | None) -> TakenCall:
         request = exchange.request
         call = TakenCall(
             number=self.log.next_number(),

@@ -108,9 +108,7 @@ def _headers_for(endpoint: Endpoint, url: str) -> dict[str, str]:
     return headers
 
 
-def _read(
-    endpoint: Endpoint, cancel: Cancel, limits: Limits, prediction: _Prediction
-) -> Generator[Text, None, None]:
+def _read(endpoint: Endpoint, cancel: Cancel, limits: Limits, prediction: _Prediction) -> Generator[Text, None, None]:
     url = prediction.stream_url
     headers = _headers_for(endpoint, url) | {"Accept": "text/event-stream", "Cache-Control": "no-store"}
     with Exchange(endpoint, limits, cancel, "GET", url, headers) as exchange:
