@@ -51,14 +51,14 @@ def test_everything_that_is_put_is_read_back(ada: Client) -> None:
     assert ada.get(PREFERENCES).body == EVERYTHING
 
 
-def test_a_first_save_keeps_where_no_row_exists_yet(ada: Client) -> None:
+def test_trap_a_first_save_keeps_where_no_row_exists_yet(ada: Client) -> None:
     """Trap: config saved where no row exists yet."""
     assert ada.put(PREFERENCES, {"selectionMode": "auto"}).body == {**DEFAULTS, "selectionMode": "auto"}
     assert ada.get(PREFERENCES).body["selectionMode"] == "auto"
 
 
 @pytest.mark.parametrize("name", [name for name in EVERYTHING if name != "recentModels"])
-def test_favourites_and_all_else_survive_a_put_that_omits_them(ada: Client, name: str) -> None:
+def test_trap_favourites_and_all_else_survive_a_put_that_omits_them(ada: Client, name: str) -> None:
     """Trap: favourites lost when a partial update omits them."""
     ada.put(PREFERENCES, EVERYTHING)
     ada.put(PREFERENCES, {name: EVERYTHING[name]})
