@@ -38,9 +38,7 @@ def create_model(desk: Desk, name: str, model: Mapping[str, Any]) -> dict[str, A
         )
     with desk.database.transaction(desk.scope) as connection:
         if not store.has_provider(connection, desk.tenant_id, model["provider_id"]):
-            raise InvalidFields(
-                [{"path": "providerId", "reason": "there is no such provider; see GET /api/admin/models"}]
-            )
+            raise InvalidFields([{"path": "providerId", "reason": "there is no such provider"}])
         model_id = store.create(connection, desk.tenant_id, name, model)
         if model_id is None:
             raise Conflict("MODEL_EXISTS", f"You have a model named {name!r} already. Choose another name.")
@@ -148,11 +146,19 @@ def _record(
     before: Mapping[str, Any] | None,
     after: Mapping[str, Any],
 ) -> None:
-    named = [
-        None if values is None else {outer_name(key): value for key, value in values.items()}
-        for values in (before, after)
-    ]
-    audit.record(connection, desk.tenant_id, desk.actor, action, model_id, before=named[0], after=named[1])
+    audit.record(
+        connection,
+        desk.tenant_id,
+        desk.actor,
+        action,
+        model_id,
+        before=None if before is None else _named(before),
+        after=_named(after),
+    )
+
+
+def _named(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {outer_name(name): value for name, value in values.items()}
 
 
 def _tell_switch(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
