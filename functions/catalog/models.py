@@ -23,6 +23,15 @@ class UsageToday(AnswerSchema):
     limit: int | None = Field(description="Messages a day; null: no limit.")
 
 
+class PendingPrice(AnswerSchema):
+    """What members will pay, announced before it holds: increases wait for a grace period."""
+
+    input_price: float
+    output_price: float
+    minimum_charge: str
+    effective_from: datetime
+
+
 class Model(AnswerSchema):
     """A model as this tenant offers it to this member. Prices are USD per one million tokens."""
 
@@ -48,6 +57,7 @@ class Model(AnswerSchema):
     user_input_price: float = Field(description="What the member pays for input.", examples=[0.21])
     user_output_price: float = Field(description="What the member pays for output.", examples=[0.84])
     minimum_charge: str = Field(description="The least a message costs, USD, exact.", examples=["0.001000000"])
+    pending_price: PendingPrice | None = Field(description="The next change of the price; null: none is announced.")
     usage_today: UsageToday
     deprecated_at: datetime | None = Field(description="From then on the successor answers.")
     successor_id: str | None

@@ -23,6 +23,20 @@ class Answer:
     headers: dict[str, str] = field(default_factory=lambda: dict(JSON_HEADERS))
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """A text that is not JSON, for the client to save under `name`: what a handler returns for a sheet."""
+
+    text: str
+    name: str
+    content_type: str = "text/csv; charset=utf-8"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What tells the client that it is a file."""
+        return {"Content-Type": self.content_type, "Content-Disposition": f'attachment; filename="{self.name}"'}
+
+
 @dataclass(slots=True)
 class StreamingAnswer:
     """An HTTP answer whose body comes in pieces.

@@ -1,12 +1,20 @@
 """Base of all request and answer models, and the validation of request bodies. Imports pydantic: load it lazily."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from stoa.errors import InvalidFields, MalformedRequest
+
+
+def exact(value: Any) -> Any:
+    """A JSON number as the Decimal that was written. For `BeforeValidator`: strict pydantic would take text, too."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError("Input should be a number")
+    return Decimal(str(value))
 
 
 class Schema(BaseModel):

@@ -56,6 +56,19 @@ def check_markup(markup: Decimal, path: str = "markup") -> Decimal:
     raise InvalidFields([{"path": path, "reason": reason}])
 
 
+def markup_from_percent(percent: Decimal, path: str = "markup") -> Decimal:
+    """A markup sent in percent (40) as the fraction that all rules use (0.4). 0 is a markup.
+
+    Raises InvalidFields outside 0 to 1000, and with a hint when the number looks like a fraction.
+    """
+    if percent.is_finite() and 0 < percent < 1:
+        hint = format((percent * 100).normalize(), "f")
+        raise InvalidFields([{"path": path, "reason": f"{percent} looks like a fraction: send {hint} for {hint} %."}])
+    if not percent.is_finite() or not 0 <= percent <= MAXIMUM_MARKUP * 100:
+        raise InvalidFields([{"path": path, "reason": "Send a percentage from 0 to 1000, such as 40 for 40 %."}])
+    return percent.scaleb(-2)
+
+
 def effective_markup(override: Decimal | None, default: Decimal) -> Decimal:
     """The override's markup where one is set, else the tenant's default. Zero is set; only None is not."""
     return check_markup(default if override is None else override)

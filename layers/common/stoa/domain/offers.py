@@ -34,6 +34,14 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingPrices:
+    """The next change of what a member pays that is announced, and when it comes."""
+
+    prices: Prices
+    effective_from: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """A model as one tenant offers it to one member at one instant: overlay, access, counters and price."""
 
@@ -65,6 +73,7 @@ class Offer:
     trials_used: int
     entitlement_source: str | None  # purchase | admin_grant | team | plan, when one is in force
     prices: Prices | None  # None: no price-book row is in force, so the model cannot be sold
+    pending: PendingPrices | None = None
 
     @property
     def trials_remaining(self) -> int:

@@ -9,10 +9,17 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from stoa.domain.markup import check_markup, known_price, user_price
+from stoa.domain.markup import effective_markup, known_price, user_price
 from stoa.domain.offers import Prices
 
+# Why a row was written: columns `price_book.source` and `price_changes.change_source`.
 SOURCE_INITIAL = "initial"
+SOURCE_CONFIG = "config"
+SOURCE_BULK = "bulk"
+SOURCE_OVERRIDE = "override"
+SOURCE_OVERRIDE_END = "override_end"
+SOURCE_BASE = "base"
+SOURCE_SYNC = "sync"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +44,26 @@ class BasePrices:
 
 
 @dataclass(frozen=True, slots=True)
+class Override:
+    """What an admin sets for one model. None: as base price and default markup say; 0 is a price and a markup.
+
+    Prices are USD per 1,000,000 tokens and stand in the place of the provider's, so the markup still comes on top.
+    """
+
+    markup: Decimal | None = None
+    input_price: Decimal | None = None
+    output_price: Decimal | None = None
+
+
+NO_OVERRIDE = Override()
+
+
+@dataclass(frozen=True, slots=True)
 class PriceRow:
-    """A price-book row before it is stored; the store adds tenant, model, id and actor."""
+    """A price-book row before it is stored; the store adds tenant, model, id and actor.
+
+    `held`: a price or the minimum charge is lower than base, override and markup make it, since an increase waits.
+    """
 
     input_price: Decimal
     output_price: Decimal
@@ -48,6 +73,9 @@ class PriceRow:
     minimum_charge: Decimal
     effective_from: datetime
     source: str
+    override_input_price: Decimal | None = None
+    override_output_price: Decimal | None = None
+    held: bool = False
 
     def prices(self, row_id: UUID) -> Prices:
         """The row as the rules read it once it has been stored under `row_id`."""
@@ -71,16 +99,29 @@ def first_row(base: BasePrices, config: PricingConfig, *, is_self_hosted: bool, 
 
 
 def price_row(
-    base: BasePrices, markup: Decimal, minimum_charge: Decimal, *, effective_from: datetime, source: str
+    base: BasePrices,
+    markup: Decimal,
+    minimum_charge: Decimal,
+    *,
+    effective_from: datetime,
+    source: str,
+    override: Override = NO_OVERRIDE,
 ) -> PriceRow:
-    """One row from what holds at one instant. Raises UnknownPrice or InvalidFields rather than pricing at 0."""
+    """One row from what holds at one instant; `markup` is the default that the override may replace.
+
+    Raises UnknownPrice or InvalidFields rather than pricing at 0. Base prices must be known also where the override
+    has its own: they say what the provider takes.
+    """
+    markup = effective_markup(override.markup, markup)
     return PriceRow(
-        input_price=user_price(base.input_price, markup),
-        output_price=user_price(base.output_price, markup),
+        input_price=user_price(base.input_price, markup, override.input_price),
+        output_price=user_price(base.output_price, markup, override.output_price),
         base_input_price=known_price(base.input_price, "base input price"),
         base_output_price=known_price(base.output_price, "base output price"),
-        markup=check_markup(markup),
+        markup=markup,
         minimum_charge=known_price(minimum_charge, "minimum charge"),
         effective_from=effective_from,
         source=source,
+        override_input_price=override.input_price,
+        override_output_price=override.output_price,
     )

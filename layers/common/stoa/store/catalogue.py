@@ -8,11 +8,12 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from stoa.db import Row, Statement
-from stoa.domain.offers import Offer, Prices
+from stoa.domain.offers import Offer, PendingPrices, Prices
 
 # Each model is an array in the order of `Offer`'s fields, one JSON document for all: PostgreSQL builds it faster than
 # the driver decodes a thousand values one by one. Its prices are a timeline: the row in force and those to come, and
@@ -86,7 +87,18 @@ class _Priced:
 
     def at(self, now: datetime) -> Offer:
         position = bisect_right(self.begins, now)
-        return replace(self.offer, prices=self.prices[position - 1]) if position else self.offer
+        if not position:
+            return self.offer
+        prices = self.prices[position - 1]
+        return replace(self.offer, prices=prices, pending=self._next_other_than(prices, position))
+
+    def _next_other_than(self, prices: Prices, position: int) -> PendingPrices | None:
+        """The first row to come that a member pays another price by; some only tell of the provider's price."""
+        paid = _paid(prices)
+        for begins, later in zip(self.begins[position:], self.prices[position:], strict=True):
+            if _paid(later) != paid:
+                return PendingPrices(later, begins)
+        return None
 
     def around(self, now: datetime) -> tuple[datetime, datetime]:
         position = bisect_right(self.begins, now)
@@ -125,6 +137,10 @@ def from_row(row: Row, known: Catalogue | None) -> Catalogue:
     if known is not None and row["version"] == known.version:
         return known
     return Catalogue(row["version"], row["models"] or ())
+
+
+def _paid(prices: Prices) -> tuple[Decimal, Decimal, Decimal]:
+    return prices.input_price, prices.output_price, prices.minimum_charge
 
 
 def _priced(fields: Sequence[Any]) -> _Priced:

@@ -8,7 +8,7 @@ from stoa.answers import iso
 from stoa.db import Database
 from stoa.domain.access import TIER_FREE, purchase_status, standing_access, trial_state
 from stoa.domain.markup import money_text
-from stoa.domain.offers import Offer, Preferences
+from stoa.domain.offers import Offer, PendingPrices, Preferences
 from stoa.domain.quota import next_reset
 from stoa.errors import NotFound
 from stoa.identity import Member
@@ -115,9 +115,19 @@ def _model(offer: Offer, preferences: Preferences) -> dict[str, Any]:
         "userInputPrice": prices.input_price,
         "userOutputPrice": prices.output_price,
         "minimumCharge": money_text(prices.minimum_charge),
+        "pendingPrice": offer.pending and _pending(offer.pending),
         "usageToday": {"used": offer.used_today, "limit": offer.daily_limit},
         "deprecatedAt": offer.deprecated_at and iso(offer.deprecated_at),
         "successorId": offer.successor_id,
+    }
+
+
+def _pending(pending: PendingPrices) -> dict[str, Any]:
+    return {
+        "inputPrice": pending.prices.input_price,
+        "outputPrice": pending.prices.output_price,
+        "minimumCharge": money_text(pending.prices.minimum_charge),
+        "effectiveFrom": iso(pending.effective_from),
     }
 
 

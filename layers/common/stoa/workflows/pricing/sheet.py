@@ -1,0 +1,185 @@
+"""Overrides as a CSV sheet: exported, edited, and imported again, all lines or none."""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from itertools import pairwise
+from typing import Any, TypeVar
+from uuid import UUID
+
+from stoa.db import Connection, Database, Scope
+from stoa.domain.price_book import Override
+from stoa.errors import Conflict, InvalidFields, StoaError
+from stoa.pages import storable
+from stoa.price_planning import PlannedChange
+from stoa.store import pricing
+from stoa.store.audit import Actor
+from stoa.workflows.pricing.dates import moment
+from stoa.workflows.pricing.overrides import OverrideEdit, SavedOverride, apply_edits, described_override
+from stoa.workflows.pricing.versions import STALE
+
+COLUMNS = ("modelId", "markup", "inputPrice", "outputPrice", "effectiveFrom", "effectiveTo", "version")
+MOST_LINES = 2000
+MOST_PRICE = Decimal(1_000_000)
+PLACES = 6
+
+Line = tuple[int, OverrideEdit]
+Problem = dict[str, str]
+Value = TypeVar("Value")
+
+
+def export_sheet(database: Database, tenant_id: UUID, now: datetime) -> str:
+    """Every override in force or to come, a line each. `version` lets an import notice somebody else's edit."""
+    written = io.StringIO()
+    sheet = csv.writer(written, lineterminator="\n")
+    sheet.writerow(COLUMNS)
+    with database.autocommit(Scope(tenant_id=tenant_id)) as connection:
+        models = pricing.models(connection, tenant_id, None, now)
+    for model in sorted(models, key=lambda model: model.model_id):
+        for line in described_override(model.overrides, now):
+            values = [_text(line[name]) for name in COLUMNS[1:-1]]
+            sheet.writerow([model.model_id, *values, model.override_version])
+    return written.getvalue()
+
+
+def import_sheet(database: Database, tenant_id: UUID, actor: Actor, text: str, now: datetime) -> int:
+    """Set the overrides of the sheet, all or none; models that are not in it keep theirs.
+
+    Returns of how many models the prices change. Raises InvalidFields naming each line that cannot be, Conflict where
+    a line's version is stale.
+    """
+    with database.transaction(Scope(tenant_id=tenant_id)) as connection:
+        return len(apply_sheet(connection, tenant_id, actor, text, now))
+
+
+def apply_sheet(connection: Connection, tenant_id: UUID, actor: Actor, text: str, now: datetime) -> list[PlannedChange]:
+    """`import_sheet` within a transaction. A model's lines are set in the order of their beginnings."""
+    lines = read_sheet(text)
+    if not lines:
+        return []
+    outcomes = apply_edits(connection, tenant_id, actor, [edit for _, edit in lines], now)
+    numbers = [number for number, _ in lines]
+    failed = [(number, said) for number, said in zip(numbers, outcomes, strict=True) if isinstance(said, StoaError)]
+    problems = {number: error.details for number, error in failed if isinstance(error, InvalidFields)}
+    problems |= {
+        number: [{"path": "modelId", "reason": error.message}]
+        for number, error in failed
+        if not isinstance(error, InvalidFields) and error.code != STALE
+    }
+    if problems:
+        raise _invalid([(number, problem) for number, found in sorted(problems.items()) for problem in found])
+    if failed:
+        message = "Somebody else has changed overrides meanwhile. Export the sheet again and repeat your changes."
+        raise Conflict(STALE, message, details={"lines": sorted(number for number, _ in failed)})
+    changes = {outcome.change.model_id: outcome.change for outcome in outcomes if isinstance(outcome, SavedOverride)}
+    return [change for change in changes.values() if change.plan.changes_anything]
+
+
+def read_sheet(text: str) -> list[Line]:
+    """The lines of the sheet with their numbers, each model's in order of time. Raises InvalidFields by line."""
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
+    lines: list[Line] = []
+    problems: list[tuple[int, Problem]] = []
+    try:
+        heading = [name.strip() for name in next(reader, [])]
+        _check_heading(heading)
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            try:
+                lines.append((reader.line_num, _edit(heading, cells)))
+            except InvalidFields as error:
+                problems += [(reader.line_num, problem) for problem in error.details]
+            if reader.line_num > MOST_LINES:
+                raise _invalid([(reader.line_num, {"path": "", "reason": f"a sheet has at most {MOST_LINES} lines"})])
+    except csv.Error as error:
+        raise _invalid([(reader.line_num, {"path": "", "reason": f"this is no CSV: {error}"})]) from error
+    lines.sort(key=lambda line: (line[1].model_id, _begins(line[1]), line[0]))
+    problems += _overlaps(lines)
+    if problems:
+        raise _invalid(sorted(problems, key=lambda problem: problem[0]))
+    return lines
+
+
+def _check_heading(heading: list[str]) -> None:
+    unknown = [name for name in heading if name not in COLUMNS]
+    if "modelId" not in heading or unknown or len(set(heading)) != len(heading):
+        reason = f"the first line names the columns: modelId, and of the others any of {', '.join(COLUMNS[1:])}"
+        raise _invalid([(1, {"path": "", "reason": reason})])
+
+
+def _edit(heading: list[str], cells: list[str]) -> OverrideEdit:
+    if len(cells) != len(heading):
+        reason = f"there are {len(cells)} cells under {len(heading)} headings"
+        raise InvalidFields([{"path": "", "reason": reason}])
+    values = {name: cell.strip() for name, cell in zip(heading, cells, strict=True) if cell.strip()}
+    problems: list[Problem] = []
+
+    def read(name: str, reader: Callable[[str], Value]) -> Value | None:
+        try:
+            return reader(values[name]) if name in values else None
+        except (ValueError, OverflowError, InvalidOperation) as error:
+            reason = str(error) if isinstance(error, ValueError) else "cannot be read"
+            problems.append({"path": name, "reason": reason})
+            return None
+
+    model_id = read("modelId", storable)
+    override = Override(read("markup", _number), read("inputPrice", _price), read("outputPrice", _price))
+    begins, ends = read("effectiveFrom", moment), read("effectiveTo", moment)
+    version = read("version", _version)
+    if model_id is None and not problems:
+        problems.append({"path": "modelId", "reason": "say which model"})
+    if problems or model_id is None:
+        raise InvalidFields(problems)
+    return OverrideEdit(model_id, override, begins, ends, version)
+
+
+def _number(text: str) -> Decimal:
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text):
+        raise ValueError("send a number with a point and at most 6 places, such as 0.25")
+    return Decimal(text)
+
+
+def _price(text: str) -> Decimal:
+    price = _number(text)
+    if price > MOST_PRICE:
+        raise ValueError(f"send at most {MOST_PRICE} USD per million tokens")
+    return price
+
+
+def _version(text: str) -> int:
+    if not re.fullmatch(r"\d{1,9}", text):
+        raise ValueError("keep the number that the export wrote")
+    return int(text)
+
+
+def _begins(edit: OverrideEdit) -> str:
+    # Only to bring a model's lines into order; lines that mix times with and without offset are as near as their text.
+    return edit.effective_from.isoformat() if edit.effective_from else ""
+
+
+def _overlaps(lines: list[Line]) -> list[tuple[int, Problem]]:
+    found: list[tuple[int, Problem]] = []
+    for (number, edit), (next_number, following) in pairwise(lines):
+        if edit.model_id != following.model_id:
+            continue
+        ends, begins = edit.effective_to, following.effective_from
+        if ends is None or begins is None or (ends.tzinfo is None) != (begins.tzinfo is None) or ends > begins:
+            reason = f"overlaps line {number}, which is the same model's: a model has one override at a time"
+            found.append((next_number, {"path": "effectiveFrom", "reason": reason}))
+    return found
+
+
+def _invalid(problems: list[tuple[int, Problem]]) -> InvalidFields:
+    return InvalidFields([{**problem, "path": _place(number, problem["path"])} for number, problem in problems])
+
+
+def _place(number: int, column: str) -> str:
+    return f"line {number}, {column}" if column else f"line {number}"
+
+
+def _text(value: Any) -> str:
+    return format(value, "f") if isinstance(value, Decimal) else value or ""

@@ -1,0 +1,30 @@
+from uuid import UUID
+
+import pytest
+
+from functions.catalog import handler as catalog
+from functions.pricing_admin import handler as pricing_admin
+from stoa.db import Database
+from stoa.ids import new_id
+from stoa.workflows.registry import create_tenant
+from tests.integration.pricing.support import START, Clock, Shop
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    for module in (catalog, pricing_admin):
+        monkeypatch.setattr(module, "_now", clock)
+    return clock
+
+
+@pytest.fixture
+def tenant(runtime_database: Database, function_environment: None) -> UUID:
+    """A tenant of Berlin that begins at the tests' present."""
+    return create_tenant(runtime_database, f"t-{new_id()}", "Shop", "Europe/Berlin", START)
+
+
+@pytest.fixture
+def shop(runtime_database: Database, tenant: UUID, clock: Clock) -> Shop:
+    """A new tenant with the default pricing, at noon of 1 March 2027 UTC."""
+    return Shop(runtime_database, tenant, clock)
