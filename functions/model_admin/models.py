@@ -54,6 +54,14 @@ def _distinct(words: list[str]) -> list[str]:
     return list(dict.fromkeys(words))
 
 
+def _on_a_calendar(moment: datetime) -> datetime:
+    # The ends of Python's and PostgreSQL's calendars differ; nobody means them.
+    if not 2000 <= moment.year <= 2200:
+        raise ValueError("Input should be a date from the years 2000 to 2200")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_on_a_calendar)]
 Capabilities = Annotated[list[Word], Field(min_length=1, max_length=50), AfterValidator(_distinct)]
 Modalities = Annotated[list[Modality], Field(min_length=1, max_length=4), AfterValidator(_distinct)]
 
@@ -122,7 +130,7 @@ class ModelChange(Edit):
         None, description="Own models: what the provider asks, USD per one million tokens. A rise waits for the grace."
     )
     base_output_price: Price | None = Field(None, description="Own models, likewise.")
-    deprecated_at: AwareDatetime | None = Field(None, description="Own models: from then on the successor answers.")
+    deprecated_at: Moment | None = Field(None, description="Own models: from then on the successor answers.")
     successor_id: Identifier | None = Field(None, description="Own models: who takes over.")
 
     @classmethod
@@ -342,7 +350,7 @@ class GrantRequest(Schema):
         "admin_grant", description="`trial`: for a time, or extra trial messages. Purchases and teams make their own."
     )
     notes: Words | None = None
-    expires_at: AwareDatetime | None = Field(None, description="Null: for good.")
+    expires_at: Moment | None = Field(None, description="Null: for good.")
     extra_trial_messages: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
         None, description="With source `trial`: so many more free messages, and no other access."
     )
@@ -448,7 +456,7 @@ class RegistryModelChange(Schema):
 
     enabled: bool = Field(True, description="The registry's own decision; a tenant may decide otherwise.")
     is_available: bool = Field(True, description="False while it is in trouble: nobody's message goes there.")
-    deprecated_at: AwareDatetime | None = Field(None, description="From then on the successor answers.")
+    deprecated_at: Moment | None = Field(None, description="From then on the successor answers.")
     successor_id: Identifier | None = Field(None, examples=["gpt-4o-mini"])
 
 

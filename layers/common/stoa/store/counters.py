@@ -12,12 +12,12 @@ from stoa.db import Connection, Row
 # Which lines of the ledger (`l`) hold a message of the member's. A provider that broke off midway gave it back.
 COUNTS = "(l.status IN ('reserved', 'completed') OR l.status = 'partial' AND l.stop_reason IS DISTINCT FROM 'error')"
 
-# Days before `since` may have been moved to member_model_totals; there the whole is compared, below.
+# A counter of a day before `since` may have been moved to member_model_totals; one that is missing shows in the whole.
 _DAILY = f"""
 WITH ledger AS (
     SELECT l.user_id, l.model_id, l.local_day AS day, count(*) AS messages
     FROM usage l
-    WHERE l.tenant_id = :tenant_id ::uuid AND l.local_day >= :since ::date AND {COUNTS}
+    WHERE l.tenant_id = :tenant_id ::uuid AND {COUNTS}
     GROUP BY 1, 2, 3
 ),
 difference AS (
@@ -25,10 +25,9 @@ difference AS (
         d.used IS NULL AS is_missing
     FROM ledger l
     FULL JOIN (
-        SELECT c.user_id, c.model_id, c.day, c.used FROM daily_counters c
-        WHERE c.tenant_id = :tenant_id AND c.day >= :since
+        SELECT c.user_id, c.model_id, c.day, c.used FROM daily_counters c WHERE c.tenant_id = :tenant_id
     ) AS d USING (user_id, model_id, day)
-    WHERE coalesce(d.used, 0) <> coalesce(l.messages, 0)
+    WHERE coalesce(d.used, 0) <> coalesce(l.messages, 0) AND (d.used IS NOT NULL OR day >= :since ::date)
 )"""  # noqa: S608 - constants of this file, no input
 
 _TRIALS = f"""

@@ -1,0 +1,57 @@
+"""Prove that the counters say what the ledger says, or make them say it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from stoa.db import Database, Row, Scope
+from stoa.store import counters, tenants
+from stoa.store.day_close import DAYS_KEPT
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One counter that does not say what the ledger says. `kind` is daily, trial or total; `day` only of daily ones."""
+
+    tenant: str
+    kind: str
+    row: Row
+
+    def __str__(self) -> str:
+        row = self.row
+        day = f" on {row['day']}" if row["day"] else ""
+        return (
+            f"{self.tenant}: {self.kind} counter of member {row['user_id']} for {row['model_id']}{day} "
+            f"says {row['counted']}, the ledger {row['on_ledger']}"
+        )
+
+
+def check_counters(database: Database, now: datetime) -> list[Difference]:
+    """Every counter of every tenant that differs from the ledger. Exact also while members chat."""
+    found: list[Difference] = []
+    for tenant in _tenants(database):
+        with database.autocommit(Scope(tenant_id=tenant["id"])) as connection:
+            for kind in counters.KINDS:
+                rows = counters.differences(connection, tenant["id"], kind, _since(now))
+                found += [Difference(tenant["slug"], kind, row) for row in rows]
+    return found
+
+
+def rebuild_counters(database: Database, now: datetime) -> int:
+    """Put every counter right; how many differed. Members may chat meanwhile."""
+    repaired = 0
+    for tenant in _tenants(database):
+        with database.autocommit(Scope(tenant_id=tenant["id"])) as connection:
+            for kind in counters.KINDS:
+                repaired += counters.repair(connection, tenant["id"], kind, _since(now))
+    return repaired
+
+
+def _tenants(database: Database) -> list[dict[str, Any]]:
+    with database.autocommit(Scope(operator=True)) as connection:
+        return tenants.ids(connection)
+
+
+def _since(now: datetime) -> Any:
+    # The first day that no tenant's counters can have been removed of: the latest today there is, anywhere, decides.
+    return (now + timedelta(hours=14)).date() - timedelta(days=DAYS_KEPT)

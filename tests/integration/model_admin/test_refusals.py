@@ -1,0 +1,136 @@
+"""Who may ask, and what is answered to those who may not; and whatever is sent, never a 5xx."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from functions.model_admin import handler as model_admin
+from tests.integration.model_admin.support import NEW_MODEL, Admin, created
+
+ROUTES = [
+    (route.method, route.path.replace("{modelId}", "gpt-4o").replace("{entitlementId}", str(uuid4())))
+    for route in model_admin.api.routes
+]
+ADMINS = [(method, path) for method, path in ROUTES if path.startswith("/api/admin/")]
+BODIES = [(method, path) for method, path in ROUTES if method in ("POST", "PATCH") and not path.endswith("able")]
+LISTS = ["/api/admin/models", "/api/admin/entitlements", "/api/admin/audit"]
+
+
+def test_all_routes_are_covered_here() -> None:
+    assert len(ROUTES) == 13
+    assert len(ADMINS) == 12
+
+
+@pytest.mark.parametrize(("method", "path"), ADMINS)
+@pytest.mark.parametrize("groups", ["", "[operator]", "[administrators]", "[Admin]"])
+def test_only_admins_are_let_in(admin: Admin, method: str, path: str, groups: str) -> None:
+    someone = Admin(admin.database, admin.tenant_id, "someone", groups=groups)
+    body = {} if method in ("POST", "PATCH") else None
+    reply = someone.send(method, path, body)
+    assert (reply.status, reply.error["code"]) == (403, "ADMIN_ONLY")
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_without_an_identity_it_is_401_and_without_a_tenant_403(admin: Admin, method: str, path: str) -> None:
+    admin.groups = "[admin operator]"
+    admin.claims = {"sub": None}
+    assert admin.send(method, path, {}).error["code"] == "UNAUTHENTICATED"
+    for tenant in (None, "demo", str(uuid4())):
+        admin.claims = {"custom:tenant_id": tenant}
+        assert admin.send(method, path, {}).error["code"] == "NO_TENANT"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PATCH", "/api/admin/models/{id}", {"trialMessages": 1}),
+        ("PATCH", "/api/admin/models/{id}", {}),
+        ("POST", "/api/admin/models/{id}/enable", None),
+        ("POST", "/api/admin/models/{id}/disable", None),
+        ("GET", "/api/admin/models/{id}/usage-stats", None),
+        ("DELETE", "/api/admin/entitlements/{id}", None),
+    ],
+)
+@pytest.mark.parametrize("thing", ["no-such", "\x00", str(uuid4()), "a" * 300, "gpt-4o'--", "theirs"])
+def test_what_is_not_the_tenants_does_not_exist(
+    admin: Admin, other_admin: Admin, method: str, path: str, body: Any, thing: str
+) -> None:
+    if thing == "theirs" and path.startswith("/api/admin/models"):
+        thing = created(other_admin.post("/api/admin/models", NEW_MODEL))["id"]
+    reply = admin.send(method, path.replace("{id}", thing), body)
+    assert (reply.status, reply.error["code"]) == (404, "NOT_FOUND")
+
+
+WORDS = ["gpt-4o", "o1", "no-such", "", "\x00", "\ud800", "a" * 400, "unlimited", "premium", "free", "trial"]
+DATES = ["2030-01-01T00:00:00Z", "2030-01-01", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"]
+NUMBERS = [-1, 0, 1, 2**31, 2**63, 10**30, 0.5, 1e300]
+OTHERS = ["self_hosted", "UTC", "eur", str(uuid4()), "admin@example.test", True, False, None]
+VALUES = st.sampled_from([*WORDS, *DATES, *NUMBERS, *OTHERS])
+JSON = st.recursive(
+    VALUES | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+FIELDS = st.sampled_from(
+    sorted(
+        {"displayName", "description", "accessTier", "unlockPriceCents", "dailyLimit", "trialMessages", "displayOrder"}
+        | {"enabled", "successorId", "deprecatedAt", "version", "isAvailable", "timeZone", "currency", "userId"}
+        | {"email", "modelId", "source", "notes", "expiresAt", "extraTrialMessages", "forceSystemDefault"}
+        | set(NEW_MODEL)
+    )
+)
+COMPLETE = st.fixed_dictionaries({}, optional={name: VALUES | st.just(value) for name, value in NEW_MODEL.items()}).map(
+    lambda changed: {**NEW_MODEL, "name": f"m-{uuid4()}", **changed}
+)
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "1999-12-31T23:59:59Z"])
+def test_the_ends_of_the_calendar_are_refused(admin: Admin, moment: str) -> None:
+    admin.groups = "[admin operator]"
+    model_id = created(admin.post("/api/admin/models", NEW_MODEL))["id"]
+    assert set(admin.patch(f"/api/admin/models/{model_id}", {"deprecatedAt": moment}).problems) == {"deprecatedAt"}
+    assert set(admin.patch("/api/operator/models/gpt-4o", {"deprecatedAt": moment}).problems) == {"deprecatedAt"}
+    grant = {"userId": str(admin.member.user_id), "modelId": "gpt-4o", "expiresAt": moment}
+    assert set(admin.post("/api/admin/entitlements/grant-model", grant).problems) == {"expiresAt"}
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    target=st.sampled_from(BODIES),
+    body=st.dictionaries(FIELDS, VALUES, max_size=3) | st.dictionaries(FIELDS, JSON, max_size=4) | COMPLETE | JSON,
+)
+def test_any_json_is_answered_or_refused(admin: Admin, target: tuple[str, str], body: Any) -> None:
+    admin.groups = "[admin]"  # not an operator: the registry is everybody's
+    reply = admin.send(*target, body)
+    assert reply.status in (200, 201, 400, 403, 404, 409, 422), reply.body
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    path=st.sampled_from(LISTS),
+    query=st.dictionaries(
+        st.sampled_from(["limit", "cursor", "enabled", "active", "userId", "modelId", "actor", "action", "target"]),
+        st.text(max_size=12) | st.sampled_from(["true", "1", str(uuid4()), "W10=", "WyJhIiwiYiJd", "\x00", "\ud800"]),
+        max_size=3,
+    ),
+)
+def test_any_query_is_answered_or_refused(admin: Admin, path: str, query: dict[str, str]) -> None:
+    assert admin.get(path, **query).status in (200, 400, 422)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tag=st.text(max_size=12))
+def test_any_if_match_is_answered_or_refused(admin: Admin, tag: str) -> None:
+    reply = admin.send("PATCH", "/api/admin/models/gpt-4o", {"trialMessages": 1}, headers={"if-match": tag})
+    assert reply.status in (200, 409, 422)
+
+
+@pytest.mark.parametrize(("method", "path"), BODIES)
+@pytest.mark.parametrize("raw", ["{", "nonsense", '{"a": 1,}', "[]", '"x"', json.dumps({"surprise": 1}), "\x00"])
+def test_bad_bodies_are_refused_in_the_one_shape(admin: Admin, method: str, path: str, raw: str) -> None:
+    admin.groups = "[admin operator]"
+    assert admin.send(method, path, raw=raw).status in (400, 422)
