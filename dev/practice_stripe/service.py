@@ -74,6 +74,8 @@ class Handler(BaseHTTPRequestHandler):
     """HTTP in front of a Service, which the server carries as `service`."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body go out together
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         """http.server calls this."""

@@ -69,7 +69,7 @@ def get_purchase_of_session(request: Request) -> dict[str, Any]:
 @api.route("GET", "/api/bundles", summary="Bundles on sale", answer="BundleListAnswer", tags=("purchases",))
 def get_bundles(request: Request) -> dict[str, Any]:
     """Several models sold as one, with what they cost together."""
-    return {"data": bundles.list_bundles(request.database, request.member())}
+    return {"data": bundles.list_bundles(request.database, request.member(), datetime.now(UTC))}
 
 
 def _client_url() -> str:

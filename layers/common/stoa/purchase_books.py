@@ -9,7 +9,6 @@ from stoa.domain.stripe_events import Notice, Reference
 from stoa.observe import emit, logger
 from stoa.store import entitlements, purchases
 
-
 _UNKNOWN = PurchaseState("", entitled=False)
 
 

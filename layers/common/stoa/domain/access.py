@@ -1,5 +1,6 @@
 """Under which access a member may use a model, and how the catalogue words it (S4)."""
 
+from datetime import datetime
 from typing import NamedTuple
 
 from stoa.domain.offers import ACCESS_ENTITLED, ACCESS_FREE, ACCESS_TEAM, Offer
@@ -15,6 +16,12 @@ class TrialState(NamedTuple):
     total: int
     remaining: int
     can_use: bool  # False as soon as the member may use the model anyway, or has none left
+
+
+def is_on_offer(offer: Offer, now: datetime) -> bool:
+    """False for what nobody can be sold. A model that does not answer at the moment is still on offer."""
+    retired = offer.deprecated_at is not None and offer.deprecated_at <= now
+    return offer.enabled and not retired and offer.prices is not None
 
 
 def standing_access(offer: Offer) -> str | None:

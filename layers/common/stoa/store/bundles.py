@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from stoa.db import Connection, Row
+from stoa.db import Statement
 
 _ON_SALE = """
 SELECT b.id, b.name, b.description, b.price_cents, t.currency, c.model_ids,
@@ -23,6 +23,6 @@ ORDER BY b.display_order, b.name, b.id
 """
 
 
-def on_sale(connection: Connection, tenant_id: UUID, user_id: UUID) -> list[Row]:
-    """The bundles a member may buy, with their models and whether the member owns all of these."""
-    return connection.run(_ON_SALE, tenant_id=tenant_id, user_id=user_id)
+def on_sale(tenant_id: UUID, user_id: UUID) -> Statement:
+    """The query for the bundles a member may buy, with their models and whether the member owns all of these."""
+    return _ON_SALE, {"tenant_id": tenant_id, "user_id": user_id}

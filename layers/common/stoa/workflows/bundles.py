@@ -1,16 +1,19 @@
 """Bundles as a member sees them."""
 
+from datetime import datetime
 from typing import Any
 
 from stoa.db import Database
+from stoa.domain.access import is_on_offer
 from stoa.identity import Member
+from stoa.member_view import load_with
 from stoa.store import bundles
 
 
-def list_bundles(database: Database, member: Member) -> list[dict[str, Any]]:
-    """What is sold together, in the tenant's order."""
-    with database.autocommit(member.scope) as connection:
-        rows = bundles.on_sale(connection, member.tenant_id, member.user_id)
+def list_bundles(database: Database, member: Member, now: datetime) -> list[dict[str, Any]]:
+    """What is sold together, in the tenant's order. A bundle with a model that is not on offer any more is not sold."""
+    view, (rows,) = load_with(database, member, now, [bundles.on_sale(member.tenant_id, member.user_id)])
+    on_offer = {model_id for model_id, offer in view.offers.items() if is_on_offer(offer, now)}
     return [
         {
             "id": row["id"],
@@ -22,4 +25,5 @@ def list_bundles(database: Database, member: Member) -> list[dict[str, Any]]:
             "owned": row["owned"],
         }
         for row in rows
+        if on_offer.issuperset(row["model_ids"])
     ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from stoa.answers import iso
 from stoa.db import Database
-from stoa.domain.access import TIER_FREE, purchase_status, standing_access, trial_state
+from stoa.domain.access import TIER_FREE, is_on_offer, purchase_status, standing_access, trial_state
 from stoa.domain.markup import money_text
 from stoa.domain.offers import Offer, PendingPrices, Preferences
 from stoa.domain.quota import next_reset
@@ -20,7 +20,7 @@ def list_models(database: Database, member: Member, now: datetime) -> dict[str, 
     """Everything on offer, free and premium apart, with the choices that settings pages show beside it."""
     view = load_member_view(database, member, now)
     preferences = view.preferences
-    offers = [offer for offer in in_order(view.offers.values()) if _is_listed(offer, now)]
+    offers = [offer for offer in in_order(view.offers.values()) if is_on_offer(offer, now)]
     return {
         "free": [_model(offer, preferences) for offer in offers if offer.access_tier == TIER_FREE],
         "premium": [
@@ -39,7 +39,7 @@ def list_chat_models(database: Database, member: Member, now: datetime) -> list[
     return [
         {**_model(offer, view.preferences), **_premium(offer)}
         for offer in in_order(view.offers.values())
-        if _is_listed(offer, now) and offer.can_chat and _is_shown(offer, view.preferences)
+        if is_on_offer(offer, now) and offer.can_chat and _is_shown(offer, view.preferences)
     ]
 
 
@@ -70,12 +70,6 @@ def in_order(offers: Iterable[Offer]) -> list[Offer]:
     return sorted(offers, key=lambda offer: (offer.is_novel, offer.display_order, offer.display_name, offer.model_id))
 
 
-def _is_listed(offer: Offer, now: datetime) -> bool:
-    """False for what nobody can be sold. A model that does not answer at the moment stays listed and says so."""
-    retired = offer.deprecated_at is not None and offer.deprecated_at <= now
-    return offer.enabled and not retired and offer.prices is not None
-
-
 def _is_shown(offer: Offer, preferences: Preferences) -> bool:
     if offer.is_self_hosted and not preferences.show_self_hosted_models:
         return False
@@ -84,7 +78,7 @@ def _is_shown(offer: Offer, preferences: Preferences) -> bool:
 
 def _listed(view: MemberSnapshot, model_id: str, now: datetime) -> Offer:
     offer = view.offers.get(model_id)
-    if offer is None or not _is_listed(offer, now):
+    if offer is None or not is_on_offer(offer, now):
         raise NotFound("model")
     return offer
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from stoa.clients.stripe_client import Order, StripeCalls, StripeRejected
 from stoa.db import Database, Row
-from stoa.domain.access import TIER_FREE
+from stoa.domain.access import TIER_FREE, is_on_offer
 from stoa.domain.purchase_state import PAID, PENDING, PROCESSING
 from stoa.domain.stripe_events import Notice, Reference, read_session
 from stoa.errors import Conflict, NotFound, Unavailable
@@ -88,15 +88,16 @@ def _product(wanted: Wanted, view: MemberSnapshot, terms: Row, now: datetime) ->
     if wanted.product_type == "bundle":
         if terms["bundle_models"] is None:
             raise NotFound("bundle")
-        _refuse_while_paused(terms)
         models = tuple(terms["bundle_models"])
+        if not all(model_id in view.offers and is_on_offer(view.offers[model_id], now) for model_id in models):
+            raise NotFound("bundle")  # nobody pays for a model that does not answer any more
+        _refuse_while_paused(terms)
         usable = {model_id for model_id in models if _is_free(view, model_id)} | owned
         if usable.issuperset(models):
             raise Conflict("ALREADY_OWNED", "You own every model of this bundle already.")
         return _Product(terms["bundle_name"], models, terms["bundle_price_cents"])
     offer = view.offers.get(wanted.product_id)
-    is_retired = offer is not None and offer.deprecated_at is not None and offer.deprecated_at <= now
-    if offer is None or not offer.enabled or is_retired or offer.prices is None:
+    if offer is None or not is_on_offer(offer, now):
         raise NotFound("model")
     _refuse_while_paused(terms)
     if offer.access_tier == TIER_FREE:

@@ -1,0 +1,24 @@
+from collections.abc import Iterator
+from uuid import UUID
+
+import pytest
+
+from dev.practice_stripe import PracticeStripe
+from stoa.db import Database
+from tests.integration.chat.support import make_member
+from tests.integration.purchases.support import OPERATOR, Shop
+
+
+@pytest.fixture(scope="module")
+def practice() -> Iterator[PracticeStripe]:
+    """A practice Stripe that sends nothing by itself."""
+    with PracticeStripe() as stripe:
+        yield stripe
+
+
+@pytest.fixture
+def shop(runtime_database: Database, tenant: UUID, practice: PracticeStripe) -> Shop:
+    """A new member of a new tenant; the inbox is empty."""
+    with runtime_database.autocommit(OPERATOR) as connection:
+        connection.run("DELETE FROM webhook_inbox")
+    return Shop(runtime_database, make_member(runtime_database, tenant), practice)

@@ -1,0 +1,93 @@
+"""Purchases whose end nobody told us."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from stoa.clients.stripe_client import StripeCalls
+from stoa.workflows.reconcile_purchases import reconcile_purchases
+from tests.integration.purchases.support import Shop
+
+HOUR = timedelta(hours=1)
+
+
+def run(shop: Shop, after: timedelta) -> dict[str, int]:
+    return reconcile_purchases(shop.database, lambda: shop.stripe, datetime.now(UTC) + after)
+
+
+@pytest.fixture(autouse=True)
+def _alone(shop: Shop, owner_database) -> None:
+    """Purchases that other tests left open are not asked about."""
+    from stoa.db import Scope
+
+    with owner_database.autocommit(Scope()) as connection:
+        connection.run("UPDATE purchases SET status = 'expired', entitled = false WHERE status <> 'expired'")
+
+
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [("pay", ("paid", True)), ("pay_later", ("processing", False)), ("expire", ("expired", False))],
+)
+def test_what_happened_without_an_event_is_found_after_an_hour(
+    shop: Shop, action: str, expected: tuple[str, bool]
+) -> None:
+    checkout = shop.start()
+    events = shop.act(checkout, action)
+    assert run(shop, HOUR - timedelta(minutes=1))["asked"] == 0
+    assert shop.state(checkout) == ("pending", False)
+    assert run(shop, HOUR + timedelta(minutes=1)) == {"asked": 1, "changed": 1, "unchanged": 0, "unanswered": 0}
+    assert shop.state(checkout) == expected
+    shop.deliver(*events)  # they come after all
+    assert shop.state(checkout) == expected
+
+
+def test_a_delayed_payment_that_failed_is_found(shop: Shop) -> None:
+    checkout = shop.start()
+    shop.act(checkout, "pay_later")
+    shop.act(checkout, "fail_later")
+    run(shop, 2 * HOUR)
+    assert shop.state(checkout) == ("failed", False)
+
+
+def test_it_asks_once_an_hour_at_most(shop: Shop) -> None:
+    shop.start()
+    asked = [
+        run(shop, after)["asked"]
+        for after in (2 * HOUR, 2 * HOUR + timedelta(minutes=5), 3 * HOUR + timedelta(minutes=1))
+    ]
+    assert asked == [1, 0, 1]
+
+
+def test_a_purchase_that_stripe_does_not_know_is_closed(shop: Shop) -> None:
+    checkout = shop.start()
+    del shop.practice.service.account.things["session"][checkout.session_id]
+    run(shop, 2 * HOUR)
+    assert shop.state(checkout) == ("expired", False)
+
+
+def test_without_stripe_it_says_so_and_asks_again_later(shop: Shop) -> None:
+    checkout = shop.start()
+    shop.act(checkout, "pay")
+    reachable, shop.stripe = shop.stripe, StripeCalls("sk_test_practice", "http://127.0.0.1:9")
+    assert run(shop, 2 * HOUR)["unanswered"] == 1
+    shop.stripe = reachable
+    assert run(shop, 4 * HOUR)["changed"] == 1
+    assert shop.state(checkout) == ("paid", True)
+
+
+def test_a_missing_receipt_is_fetched(shop: Shop) -> None:
+    checkout = shop.start()
+    *_, completed = shop.act(checkout, "pay")
+    shop.deliver(completed)
+    assert shop.purchase(checkout)["receipt_url"] is None
+    assert run(shop, 2 * HOUR)["asked"] == 1
+    assert shop.purchase(checkout)["receipt_url"].startswith(shop.practice.url)
+    assert run(shop, 4 * HOUR)["asked"] == 0
+
+
+def test_it_finds_a_full_refund_whose_event_was_lost_with_the_payments(shop: Shop) -> None:
+    checkout = shop.start()
+    shop.act(checkout, "pay")
+    shop.refund(checkout)
+    run(shop, 2 * HOUR)
+    assert shop.state(checkout) == ("refunded", False)
