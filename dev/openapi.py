@@ -44,6 +44,8 @@ TAGS = {
     "modes": "Kinds of work and fields of knowledge.",
     "usage": "What a member used and was charged.",
     "purchases": "Unlocking premium models by one payment through Stripe.",
+    "admin": "What admins of a tenant decide.",
+    "operator": "What operators of the installation decide for all tenants.",
     "installation": "What the installation says of itself.",
 }
 
