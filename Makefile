@@ -2,6 +2,8 @@
 VENV ?= .venv
 BUILD_VENV ?= .venv-build
 BIN := $(VENV)/bin
+SAM_CLI_TELEMETRY ?= 0
+export SAM_CLI_TELEMETRY
 COVERAGE_REPORT := .stoa/coverage.txt
 
 .DEFAULT_GOAL := help

@@ -17,7 +17,8 @@ Identity = Mapping[str, Any]
 class AuthorizerCache:
     """Remembers for a minute who a token is. Keys are hashes, so that no token lies in memory longer than needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._known: dict[bytes, tuple[float, Identity]] = {}
         self._lock = threading.Lock()
 
@@ -25,10 +26,10 @@ class AuthorizerCache:
         """The identity behind `token`, found by `find` when it is not remembered. What `find` raises comes out."""
         key = hashlib.sha256(f"{kind} {token}".encode()).digest()
         known = self._known.get(key)
-        if known is not None and known[0] > time.time():
+        if known is not None and known[0] > self._clock():
             return known[1]
         found = find()
-        until = time.time() + CACHE_SECONDS
+        until = self._clock() + CACHE_SECONDS
         expiry = found.get("exp")
         if isinstance(expiry, (int, float)):
             until = min(until, float(expiry))

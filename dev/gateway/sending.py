@@ -38,9 +38,9 @@ class Sending:
         self._connection = connection
         self._answer = answer
         self._with_body = request.method != "HEAD"
-        self._chunked = request.minor != "0"
+        self._speaks_1_0 = request.minor == "0"
         # An HTTP/1.0 client learns where a stream ends by the connection's end.
-        self.keep_alive = keep_alive and (self._chunked or answer.stream is None)
+        self.keep_alive = keep_alive and (not self._speaks_1_0 or answer.stream is None or answer.collect)
         self._given_up = threading.Event()
         self._started = False  # something of the answer is on the wire
 
@@ -93,25 +93,27 @@ class Sending:
 
     def _chunks(self, stream: Iterator[bytes]) -> bool:
         headers = self._headers()
-        if self._chunked:
+        if not self._speaks_1_0:
             headers.append(("transfer-encoding", "chunked"))
         unsent = answer_head(self._answer.status, headers)  # travels with the first chunk
         for piece in stream:
             if self._given_up.is_set():
                 return False
             if piece and self._with_body:
-                if not self._write(unsent + (chunk(piece) if self._chunked else piece)):
+                if not self._write(unsent + (piece if self._speaks_1_0 else chunk(piece))):
                     return False
                 unsent = b""
         if self._given_up.is_set():
             return False
-        end = LAST_CHUNK if self._chunked and self._with_body else b""
+        end = LAST_CHUNK if self._with_body and not self._speaks_1_0 else b""
         return self._write(unsent + end)
 
     def _headers(self) -> Headers:
         headers = [*self._answer.headers, ("date", formatdate(usegmt=True))]
         if not self.keep_alive:
             headers.append(("connection", "close"))
+        elif self._speaks_1_0:
+            headers.append(("connection", "keep-alive"))
         return headers
 
     def _write(self, data: bytes) -> bool:

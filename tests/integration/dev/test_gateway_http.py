@@ -178,6 +178,13 @@ def test_a_connection_is_closed_when_the_client_asks_or_speaks_http_1_0(run_gate
     assert b"connection: close" in gateway.exchange(b"GET /open HTTP/1.0\r\n\r\n")
 
 
+def test_an_http_1_0_client_that_asks_keeps_its_connection(run_gateway):
+    with run_gateway().connect() as client:
+        for _ in range(2):
+            client.sendall(b"GET /open HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+            assert b"connection: keep-alive" in read_until(client, b"{}")
+
+
 def test_a_chunked_body_and_expect_continue_are_understood(run_gateway):
     gateway = run_gateway(things=lambda event, _: {"statusCode": 200, "body": event["body"]})
     head = b"POST /things HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer good\r\nContent-Type: text/plain\r\n"
