@@ -7,8 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from stoa import db
+from stoa import database_wire, db
 from stoa.db import Database, Scope
+from stoa.dsn import parse_url
 from stoa.errors import NotFound
 from stoa.member_view import load_member_view
 from stoa.store import conversations, ledger
@@ -35,7 +36,7 @@ def other_desk(runtime_database: Database) -> Desk:
 def without_tenant_conditions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Take every condition on tenant and user out of the SQL on its way to the server."""
     changed: list[str] = []
-    original = db.to_statement
+    original = database_wire.to_statement
 
     def careless(sql: str) -> tuple[str, object]:
         text, make_values = original(sql)
@@ -48,7 +49,7 @@ def without_tenant_conditions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             changed.append(text)
         return forgetful, make_values
 
-    monkeypatch.setattr(db, "to_statement", careless)
+    monkeypatch.setattr(database_wire, "to_statement", careless)
     return changed
 
 
@@ -166,7 +167,7 @@ def test_price_book_rows_are_never_edited(desk: Desk) -> None:
 
 
 def test_the_scope_does_not_stay_on_a_reused_connection(runtime_url: str, desk: Desk) -> None:
-    single = Database(db.parse_url(runtime_url), 1)
+    single = Database(parse_url(runtime_url), 1)
     with single.autocommit(desk.member.scope) as connection:
         assert len(connection.run("SELECT id FROM users")) == 1
     with single.transaction(desk.member.scope) as connection:

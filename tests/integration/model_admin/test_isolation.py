@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from stoa import db
+from stoa import database_wire
 from stoa.db import Database, Scope
 from stoa.store import audit, counters, day_close, grants, model_usage, tenant_models, tenant_settings
 from tests.integration.chat.support import make_member
@@ -17,7 +17,7 @@ from tests.integration.model_admin.support import NEW_MODEL, Admin, created
 def careless_sql(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every condition on a tenant becomes true on its way to the server; the statements that were changed."""
     changed: list[str] = []
-    original = db.to_statement
+    original = database_wire.to_statement
 
     def careless(sql: str) -> tuple[str, object]:
         text, make_values = original(sql)
@@ -27,7 +27,7 @@ def careless_sql(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             changed.append(text)
         return forgetful, make_values
 
-    monkeypatch.setattr(db, "to_statement", careless)
+    monkeypatch.setattr(database_wire, "to_statement", careless)
     return changed
 
 
