@@ -1,4 +1,4 @@
-"""`python -m dev.other_postgres BIN_FOLDER TEST…`: run tests on another installed PostgreSQL, on a server of its own."""
+"""`python -m dev.other_postgres BIN_FOLDER TEST…`: run tests on another installed PostgreSQL, a server of their own."""
 
 import os
 import subprocess
