@@ -74,7 +74,8 @@ def derive(facts: PurchaseFacts, amount_cents: int) -> PurchaseState:
         return PurchaseState(PAID, entitled=True)
     if facts.failed_at is not None:
         return PurchaseState(FAILED, entitled=False)
-    if facts.completed_at is not None:
+    # Only what was completed is refunded or disputed; its own event is still on the way.
+    if facts.completed_at is not None or facts.refunded_cents or facts.disputes:
         return PurchaseState(PROCESSING, entitled=False)
     if facts.expired_at is not None:
         return PurchaseState(EXPIRED, entitled=False)
