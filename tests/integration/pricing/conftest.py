@@ -28,3 +28,10 @@ def tenant(runtime_database: Database, function_environment: None) -> UUID:
 def shop(runtime_database: Database, tenant: UUID, clock: Clock) -> Shop:
     """A new tenant with the default pricing, at noon of 1 March 2027 UTC."""
     return Shop(runtime_database, tenant, clock)
+
+
+@pytest.fixture
+def other(runtime_database: Database, shop: Shop) -> Shop:
+    """Another tenant with the same clock."""
+    tenant_id = create_tenant(runtime_database, f"t-{new_id()}", "Other shop", "UTC", START)
+    return Shop(runtime_database, tenant_id, shop.clock)
