@@ -9,7 +9,7 @@ import pytest
 
 from dev import rebuild_counters as command
 from stoa.clients.wires.types import ProviderError
-from stoa.db import Database
+from stoa.db import Database, Scope
 from stoa.workflows import counters
 from stoa.workflows.counters import Difference, check_counters, rebuild_counters
 from stoa.workflows.day_close import close_days
@@ -103,6 +103,34 @@ def test_messages_sent_while_counters_are_put_right_are_not_lost(here: Town) -> 
         list(pool.map(work, range(32)))
     rebuild_counters(here.desk.database, datetime.now(UTC))
     assert found(here) == []
+
+
+def test_a_counter_that_moves_while_it_is_put_right_keeps_that_move(here: Town, owner_database: Database) -> None:
+    """The repair has read the counter; before it can write, a message that was under way is counted and commits."""
+    now = datetime.now(UTC)
+    spoil = "UPDATE daily_counters SET used = used + 7 WHERE day = (SELECT max(day) FROM daily_counters) RETURNING used"
+    (spoilt,) = here.rows(spoil)
+    scope = Scope(tenant_id=here.tenant_id)
+    with ThreadPoolExecutor(1) as pool:
+        with here.desk.database.transaction(scope) as connection:
+            connection.run(
+                "UPDATE daily_counters SET used = used + 1 WHERE day = (SELECT max(day) FROM daily_counters)"
+            )
+            repair = pool.submit(rebuild_counters, here.desk.database, now)
+            while not waits_for_a_row(owner_database):
+                assert not repair.done()
+        assert repair.result() == 2  # the counter of the day, and with it the whole
+    (counter,) = here.rows("SELECT used FROM daily_counters ORDER BY day DESC LIMIT 1")
+    assert counter["used"] == spoilt["used"] - 7 + 1
+
+
+def waits_for_a_row(owner: Database) -> bool:
+    with owner.autocommit(Scope()) as connection:
+        return bool(
+            connection.run(
+                "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%difference%'"
+            )
+        )
 
 
 def test_the_command_tells_and_repairs(

@@ -69,6 +69,15 @@ def test_counters_are_removed_only_when_no_zone_can_come_back_to_their_day(town:
     assert differences(here, now - timedelta(days=3)) == []
 
 
+def test_what_is_moved_is_added_to_what_was_moved_before(town: MakeTown) -> None:
+    here = town("UTC", START)
+    for day in range(3):
+        here.send(START + timedelta(days=day), model_id=MODEL)
+        run(here, START + timedelta(days=day + 4))
+        assert here.rows("SELECT messages FROM member_model_totals") == [{"messages": day + 1}]
+    assert differences(here, START + timedelta(days=3)) == []
+
+
 def test_a_counter_of_a_day_that_is_not_closed_is_never_removed(town: MakeTown) -> None:
     here = town("UTC", START)
     here.send(START, model_id=MODEL)
@@ -248,7 +257,7 @@ def test_usage_stats_stay_the_same_through_the_archive(town: MakeTown, function_
     now = datetime.now(UTC)
     here = town("UTC", now - timedelta(days=30))
     here.rows("UPDATE tenant_models SET has_daily_limit = false RETURNING model_id")
-    for days in (20, 10, 6.9, 2, 0.9, 0.1):
+    for days in (20, 10, 6.98, 1.02, 0.98, 0.1):
         here.send(now - timedelta(days=days), model_id=MODEL)
     admin = Admin(here.desk.database, here.tenant_id, "admin")
     path = f"/api/admin/models/{MODEL}/usage-stats"

@@ -1,6 +1,7 @@
 """What a tenant decides about a model: written, cleared, kept, and never over somebody else's change."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,18 +11,31 @@ from tests.integration.model_admin.support import Admin
 
 Events = Callable[[str], list[dict[str, object]]]
 
-GPT_4O = {
-    "displayName": "GPT-4o",
-    "accessTier": "premium",
-    "unlockPriceCents": 499,
-    "dailyLimit": 50,
-    "trialMessages": 2,
-    "enabled": True,
-}
+# A field, and a value that is not the registry's.
+DECISIONS: list[tuple[str, Any]] = [
+    ("displayName", "Mine"),
+    ("description", "Ours alone"),
+    ("accessTier", "free"),
+    ("unlockPriceCents", 12345),
+    ("dailyLimit", 7),
+    ("dailyLimit", "unlimited"),
+    ("trialMessages", 9),
+    ("displayOrder", -3),
+    ("enabled", False),
+]
 
 
-def decisions(model: dict[str, Any]) -> dict[str, Any]:
-    return {name: model[name] for name in GPT_4O}
+@pytest.mark.parametrize(("field", "value"), DECISIONS)
+def test_each_field_is_set_kept_and_given_back(admin: Admin, field: str, value: Any) -> None:
+    registry = admin.model("gpt-4o")["registry"]
+    decided = admin.change("gpt-4o", **{field: value})
+    assert decided["overlay"] == {**dict.fromkeys(registry), field: value}
+    assert decided[field] == (None if value == "unlimited" else value)
+    other = "trialMessages" if field != "trialMessages" else "displayOrder"
+    assert admin.change("gpt-4o", **{other: 5})["overlay"][field] == value
+    given_back = admin.change("gpt-4o", **{field: None, other: None})
+    assert given_back["overlay"] == dict.fromkeys(registry)
+    assert {name: given_back[name] for name in registry} == registry == given_back["registry"]
 
 
 def test_the_list_shows_the_registrys_value_beside_the_tenants(admin: Admin) -> None:
@@ -57,9 +71,6 @@ def test_trap_null_and_absent_are_not_confused(admin: Admin) -> None:
     kept = admin.change("gpt-4o", trialMessages=3)
     assert (kept["unlockPriceCents"], kept["dailyLimit"], kept["trialMessages"], kept["enabled"]) == (999, 7, 3, False)
     cleared = admin.change("gpt-4o", unlockPriceCents=None, dailyLimit=None, displayName=None, enabled=None)
-    assert cleared["registry"] == {name: cleared[name] for name in cleared["registry"]} | {
-        "trialMessages": cleared["registry"]["trialMessages"]
-    }
     assert cleared["trialMessages"] == 3
     assert [name for name, value in cleared["overlay"].items() if value is not None] == ["trialMessages"]
 
@@ -146,7 +157,7 @@ def test_who_bought_keeps_what_they_bought_whatever_tier_and_price_become(admin:
     ada.grant("gpt-4o", "purchase")
 
     def access() -> tuple[object, object]:
-        offer = load_member_view(ada.database, ada.member, admin_now()).offers["gpt-4o"]
+        offer = load_member_view(ada.database, ada.member, datetime.now(UTC)).offers["gpt-4o"]
         return offer.entitlement_source, offer.unlock_price_cents
 
     admin.change("gpt-4o", unlockPriceCents=9900)
@@ -155,12 +166,6 @@ def test_who_bought_keeps_what_they_bought_whatever_tier_and_price_become(admin:
     admin.change("gpt-4o", accessTier="premium", trialMessages=0)
     assert access() == ("purchase", 9900)
     assert ada.desk().send(model_id="gpt-4o")[0].data["access"] == "entitled"
-
-
-def admin_now() -> Any:
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC)
 
 
 def test_each_tenant_decides_for_itself(admin: Admin, other_admin: Admin) -> None:
