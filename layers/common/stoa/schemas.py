@@ -21,7 +21,13 @@ class Schema(BaseModel):
     """camelCase outside, snake_case inside; unknown fields and wrong types are refused, nothing is coerced."""
 
     model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, alias_generator=to_camel, allow_inf_nan=False, validate_by_name=False
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        alias_generator=to_camel,
+        allow_inf_nan=False,
+        validate_by_name=False,
+        defer_build=True,  # a process builds the validators of the requests that it gets
     )
 
     @model_validator(mode="after")
@@ -43,7 +49,7 @@ SchemaType = TypeVar("SchemaType", bound=Schema)
 class AnswerSchema(BaseModel):
     """Base of answer models: they document and are checked by tests; answers are not validated on their way out."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, defer_build=True)
 
 
 def parse_body(model: type[SchemaType], body: bytes) -> SchemaType:
