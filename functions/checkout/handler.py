@@ -9,7 +9,7 @@ from stoa.clients.stripe_client import stripe_calls
 from stoa.errors import StoaError
 from stoa.pages import read_place
 from stoa.settings import settings
-from stoa.workflows import bundles, purchases
+from stoa.workflows import bundle_admin, bundles, purchases
 from stoa.workflows.start_purchase import Wanted, start_purchase
 
 api = Api(__name__)
@@ -70,6 +70,54 @@ def get_purchase_of_session(request: Request) -> dict[str, Any]:
 def get_bundles(request: Request) -> dict[str, Any]:
     """Several models sold as one, with what they cost together."""
     return {"data": bundles.list_bundles(request.database, request.member(), datetime.now(UTC))}
+
+
+@api.route(
+    "GET",
+    "/api/admin/bundles",
+    summary="All bundles",
+    answer="AdminBundleListAnswer",
+    tags=("admin",),
+)
+def get_all_bundles(request: Request) -> dict[str, Any]:
+    """The tenant's bundles in its order, those switched off, too."""
+    return {"data": bundle_admin.list_all_bundles(request.database, request.admin())}
+
+
+@api.route(
+    "POST",
+    "/api/admin/bundles",
+    summary="Sell several models as one",
+    body="BundleCreate",
+    answer="AdminBundleAnswer",
+    status=201,
+    tags=("admin",),
+)
+def post_bundle(request: Request) -> dict[str, Any]:
+    """A new bundle of premium models at one price."""
+    admin = request.admin()
+    made = bundle_admin.create_bundle(
+        request.database, admin, request.actor(admin), request.body().given(), datetime.now(UTC)
+    )
+    return {"data": made}
+
+
+@api.route(
+    "PATCH",
+    "/api/admin/bundles/{bundleId}",
+    summary="Change a bundle",
+    body="BundleChange",
+    answer="AdminBundleAnswer",
+    tags=("admin",),
+)
+def patch_bundle(request: Request) -> dict[str, Any]:
+    """A field that is sent is replaced, one that is not is kept. Who bought it keeps what it had then."""
+    admin = request.admin()
+    bundle_id = request.identifier("bundleId", "bundle")
+    changed = bundle_admin.change_bundle(
+        request.database, admin, request.actor(admin), bundle_id, request.body().given(), datetime.now(UTC)
+    )
+    return {"data": changed}
 
 
 def _client_url() -> str:

@@ -1,14 +1,20 @@
 """Requests and answers of buying."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from stoa.schemas import AnswerSchema, Schema
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 ProductType = Literal["model", "bundle"]
 Status = Literal["pending", "processing", "paid", "failed", "expired", "refunded", "disputed", "mismatched"]
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    """What is not sent is kept, so the document must not promise a default for it."""
+    for field in schema["properties"].values():
+        field.pop("default", None)
 
 
 class CreateSessionRequest(Schema):
@@ -99,3 +105,58 @@ class BundleListAnswer(AnswerSchema):
     """The bundles on sale."""
 
     data: list[Bundle]
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Description = Annotated[str, StringConstraints(max_length=2000)]
+PriceCents = Annotated[int, Field(gt=0, le=99_999_999)]  # the most that Stripe takes
+ModelIds = Annotated[list[Identifier], Field(min_length=1, max_length=100)]
+
+
+class BundleCreate(Schema):
+    """A new bundle."""
+
+    name: Name = Field(examples=["Reasoners"])
+    description: Description = ""
+    price_cents: PriceCents = Field(description="In the smallest unit of the tenant's currency.", examples=[1999])
+    model_ids: ModelIds = Field(examples=[["gpt-4o", "grok-2"]])
+    enabled: bool = True
+    display_order: Annotated[int, Field(ge=0, le=1_000_000)] = 100
+
+
+class BundleChange(Schema):
+    """A change in part."""
+
+    name: Name = Field("", examples=["Reasoners"])
+    description: Description = ""
+    price_cents: PriceCents = Field(1, examples=[2499])
+    model_ids: ModelIds = Field([""], examples=[["gpt-4o", "grok-2"]])
+    enabled: bool = True
+    display_order: Annotated[int, Field(ge=0, le=1_000_000)] = 100
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+
+class AdminBundle(AnswerSchema):
+    """A bundle as its admin sees it."""
+
+    id: str
+    name: str
+    description: str
+    price_cents: int
+    currency: str
+    model_ids: list[str]
+    enabled: bool
+    display_order: int
+
+
+class AdminBundleAnswer(AnswerSchema):
+    """One bundle."""
+
+    data: AdminBundle
+
+
+class AdminBundleListAnswer(AnswerSchema):
+    """All bundles of the tenant."""
+
+    data: list[AdminBundle]

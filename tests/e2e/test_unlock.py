@@ -8,6 +8,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 
@@ -59,8 +60,9 @@ def port() -> Iterator[int]:
 
 
 @pytest.fixture
-def member(port: int, request: pytest.FixtureRequest) -> Browser:
-    return Browser(port, f"{request.node.name[:40]}@demo.test")
+def member(port: int) -> Browser:
+    """Somebody who was never here before."""
+    return Browser(port, f"{uuid4()}@demo.test")
 
 
 def wait_until_told(stripe_port: int, count: int) -> None:
@@ -135,3 +137,27 @@ def test_money_that_comes_later_unlocks_by_the_event_alone(member: Browser) -> N
 def test_a_scheduled_reconciliation_can_be_fired_by_hand(member: Browser) -> None:
     status, answer = member.call("POST", "/dev/run/reconcile", {})
     assert (status, answer["returned"]["events"]["dead"]) == (200, 0)
+
+
+def test_events_five_times_shuffled_eight_at_a_time_over_http(member: Browser) -> None:
+    status, checkout = member.call("POST", "/api/purchases/create-session", {"productType": "model", "modelId": MODEL})
+    assert status == 200, checkout
+    pay = urlsplit(checkout["url"])
+    control(pay.port, "PUT", "/powers", {"hold": True, "copies": 5, "shuffle": True, "parallel": 8})
+    assert _exchange(pay.port, "POST", f"{pay.path}/pay", None, {})[0] == 303
+    assert control(pay.port, "POST", "/release")["statuses"] == [200] * 15
+    (listed,) = member.call("GET", "/api/purchases")[1]["data"]
+    assert (listed["status"], listed["entitled"]) == ("paid", True)
+    control(pay.port, "PUT", "/powers", {"hold": False, "copies": 1, "shuffle": False, "parallel": 1})
+
+
+@pytest.mark.parametrize("signature", ["bad", "stale", "missing"])
+def test_spoilt_signatures_over_http_are_400_and_change_nothing(member: Browser, signature: str) -> None:
+    status, checkout = member.call("POST", "/api/purchases/create-session", {"productType": "model", "modelId": MODEL})
+    assert status == 200, checkout
+    pay = urlsplit(checkout["url"])
+    control(pay.port, "PUT", "/powers", {"hold": True, "signature": signature})
+    assert _exchange(pay.port, "POST", f"{pay.path}/pay", None, {})[0] == 303
+    assert control(pay.port, "POST", "/release")["statuses"] == [400] * 3
+    assert member.call("GET", "/api/purchases")[1]["data"][0]["status"] == "pending"
+    control(pay.port, "PUT", "/powers", {"hold": False, "signature": "good"})

@@ -67,6 +67,11 @@ def as_member(shop: Shop, event: dict[str, Any]) -> dict[str, Any]:
     return event
 
 
+def as_admin(shop: Shop, event: dict[str, Any]) -> dict[str, Any]:
+    as_member(shop, event)["requestContext"]["authorizer"]["jwt"]["claims"]["cognito:groups"] = "[admin]"
+    return event
+
+
 def call(handler: Any, event: dict[str, Any]) -> tuple[int, Any]:
     answer = handler(event, None)
     return answer["statusCode"], json.loads(answer["body"])
@@ -201,3 +206,47 @@ def test_the_scheduled_function_retries_and_reports(shop: Shop, configured: pyte
     done = reconcile_handler({"source": "aws.events"}, None)
     assert (done["events"]["applied"], done["events"]["dead"]) == (0, 0)
     assert done["purchases"]["asked"] >= 0
+
+
+def admin(shop: Shop, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    raw = None if body is None else json.dumps(body)
+    return call(checkout_handler, as_admin(shop, http_event(method, path, raw)))
+
+
+def test_an_admin_keeps_bundles_and_members_buy_them(shop: Shop, configured: pytest.MonkeyPatch) -> None:
+    status, made = admin(
+        shop, "POST", "/api/admin/bundles", {"name": "Two", "priceCents": 900, "modelIds": [MODEL, "grok-2"]}
+    )
+    assert status == 201
+    path = f"/api/admin/bundles/{made['data']['id']}"
+    assert made["data"]["modelIds"] == [MODEL, "grok-2"]
+    status, changed = admin(shop, "PATCH", path, {"priceCents": 800, "modelIds": [MODEL]})
+    assert changed["data"] == {**made["data"], "priceCents": 800, "modelIds": [MODEL]}
+    assert admin(shop, "GET", "/api/admin/bundles") == (200, {"data": [changed["data"]]})
+    status, checkout = create(shop, {"productType": "bundle", "bundleId": made["data"]["id"]})
+    assert status == 200
+    assert shop.practice.service.account.get("session", checkout["sessionId"])["amount_total"] == 800
+    rows = shop.query("SELECT action, before, after FROM audit_log WHERE :user_id ::uuid IS NOT NULL ORDER BY id")
+    assert [row["action"] for row in rows] == ["bundle.create", "bundle.change"]
+    assert (rows[1]["before"], rows[1]["after"]) == (made["data"], changed["data"])
+    assert admin(shop, "PATCH", path, {"enabled": False})[1]["data"]["enabled"] is False
+    assert create(shop, {"productType": "bundle", "bundleId": made["data"]["id"]})[0] == 404
+
+
+def test_what_no_bundle_may_be(shop: Shop, configured: pytest.MonkeyPatch) -> None:
+    good = {"name": "Two", "priceCents": 900, "modelIds": [MODEL]}
+    for change in (
+        {"modelIds": []},
+        {"modelIds": ["no-such-model"]},
+        {"modelIds": ["gpt-4o-mini"]},
+        {"priceCents": 0},
+        {"priceCents": 9.5},
+        {"name": ""},
+        {"currency": "eur"},
+    ):
+        assert admin(shop, "POST", "/api/admin/bundles", {**good, **change})[0] == 422
+    assert admin(shop, "PATCH", f"/api/admin/bundles/{shop.member.user_id}", {"priceCents": 1})[0] == 404
+    assert admin(shop, "PATCH", "/api/admin/bundles/x", {"priceCents": 1})[0] == 404
+    member = as_member(shop, http_event("POST", "/api/admin/bundles", json.dumps(good)))
+    assert call(checkout_handler, member)[0] == 403
+    assert admin(shop, "GET", "/api/admin/bundles")[1] == {"data": []}
