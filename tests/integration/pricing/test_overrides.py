@@ -1,4 +1,4 @@
-"""Overrides of one model's price, by literal figures. gpt-4o costs 2.50 and 10.00 at the provider, 3.50 and 14.00 here."""
+"""Overrides of one model's price, by literal figures. gpt-4o is 2.50 and 10.00 at the provider, 3.50 and 14.00 here."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
