@@ -108,7 +108,7 @@ def plan(timelines: Timelines, book: Sequence[StoredRow], *, now: datetime, grac
         kept=tuple(kept.values()),
         cancelled=tuple(row for row in open_rows if row not in kept.values()),
         added=tuple(row for row in rows if row.effective_from not in kept),
-        rows=rows,
+        rows=tuple(kept[row.effective_from].row if row.effective_from in kept else row for row in rows),
         wanted=wanted,
     )
 

@@ -103,8 +103,8 @@ def apply_edits(
     if any(errors):
         return [*errors]
     versions = {
-        model.model_id: _save(connection, tenant_id, actor, model, wanted[model.model_id], "price_override.set", now)
-        for model in models.values()
+        model_id: _save(connection, tenant_id, actor, models[model_id], wanted[model_id], "price_override.set", now)
+        for model_id in asked
     }
     planned = plan_each(connection, tenant_id, asked, source=SOURCE_OVERRIDE, actor_id=actor.user_id, now=now)
     changes = {change.model_id: change for change in planned}
