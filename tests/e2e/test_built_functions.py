@@ -186,6 +186,18 @@ def test_the_sweep_runs_on_its_schedule(start: Start) -> None:
     assert json.loads(start("sweep").invoke(sample("sweep"))) == {"expired": 0}
 
 
+def test_the_daily_function_reports_what_it_did(start: Start, tenant: UUID) -> None:
+    report = json.loads(start("daily_reset").invoke(sample("daily_reset")))
+    assert report["tenants"] >= 1
+    assert report["tenants_failed"] == 0
+
+
+def test_an_admin_sees_all_models(start: Start, tenant: UUID) -> None:
+    status, body = answer_of(start("model_admin"), sample_for("model_admin", tenant))
+    assert status == 200
+    assert body["meta"]["total"] == len(body["data"]) >= 36
+
+
 def test_migrate_answers_cloudformation(start: Start) -> None:
     server, documents = _serve()
     event = sample("migrate") | {"ResponseURL": f"http://127.0.0.1:{server.server_port}/answer?signature=none"}
