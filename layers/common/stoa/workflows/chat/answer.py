@@ -54,8 +54,10 @@ def chat(tools: Tools, member: Member, message: ChatMessage, cancel: Cancel) -> 
         yield from _replayed(found)
         return
     prepared, line = found
-    report.emit_selected(message, prepared.decision)
-    yield from _Conversation(tools, member, message, cancel, prepared, line).events()
+    try:
+        yield from _Conversation(tools, member, message, cancel, prepared, line).events()
+    finally:
+        report.emit_selected(message, prepared.decision)  # at the end: nobody waits for a log line then
 
 
 def _reserved(tools: Tools, member: Member, message: ChatMessage) -> Replay | tuple[Prepared, LedgerLine]:
