@@ -1,6 +1,7 @@
 # Everything a developer does, by name. `make` alone lists it. Works with GNU make 3.81 (macOS) and newer.
 VENV ?= .venv
 BUILD_VENV ?= .venv-build
+BENCH_VENV ?= .venv-bench
 BIN := $(VENV)/bin
 SAM_CLI_TELEMETRY ?= 0
 export SAM_CLI_TELEMETRY
@@ -32,8 +33,9 @@ lint: ready-test ## Check style, types and import contracts
 e2e: ready-test ready-build ## Run the built functions under Lambda's emulator, and the whole stack over HTTP
 	@$(BIN)/python -m pytest --quiet tests/e2e
 
-bench: ready-bench ready-build ## Measure speed against floors and peers (docs/bench/)
-	@$(BIN)/python -m bench
+bench: ready-bench ready-build ## Measure speed against floors and peers, 15 minutes (some: make bench ONLY="chat cold")
+	@PYTHONPATH=layers/common STOA_SAM=$(BUILD_VENV)/bin/sam \
+	    $(BENCH_VENV)/bin/python -m bench $(if $(ONLY),--only $(ONLY))
 
 build: ready-build ## Build the functions and the layer for Lambda
 	@$(BUILD_VENV)/bin/sam build --cached --parallel
@@ -51,7 +53,7 @@ reset: ## Forget all local data (.stoa/)
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m dev.reset; else rm -rf .stoa; fi
 
 clean: reset ## Forget also what was installed and built
-	@rm -rf $(VENV) $(BUILD_VENV) .aws-sam
+	@rm -rf $(VENV) $(BUILD_VENV) $(BENCH_VENV) .aws-sam
 
 ready-run:
 	@sh dev/venv.sh $(VENV) requirements/run.txt
@@ -60,7 +62,7 @@ ready-test:
 	@sh dev/venv.sh $(VENV) requirements/test.txt
 
 ready-bench:
-	@sh dev/venv.sh $(VENV) requirements/bench.txt
+	@sh dev/venv.sh $(BENCH_VENV) requirements/bench.txt
 
 ready-build:
 	@sh dev/venv.sh $(BUILD_VENV) requirements/build.txt

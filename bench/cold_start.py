@@ -1,5 +1,6 @@
 """Cold start: a new process to its first answer, and the init of each built function under Lambda's emulator."""
 
+import contextlib
 import json
 import os
 import statistics
@@ -13,8 +14,8 @@ from bench.server import Server, event
 from dev.build import LocalBuild, function_names
 from dev.emulator import Emulator, EmulatorFailed, find_emulator
 
-# What Python and Lambda's runtime client themselves import before any function's code.
-FLOOR = "import awslambdaric.bootstrap"
+# Lambda's runtime client, and of the standard library what whoever logs JSON and speaks TLS imports anyway.
+FLOOR = "import awslambdaric.bootstrap, json, logging, ssl, urllib.request"
 FIRST_SELECTION = """
 import json, os
 import awslambdaric.bootstrap
@@ -31,8 +32,11 @@ def handler(event, context):
 """
 
 
-def measure(server: Server, build: LocalBuild, litellm_python: Path | None) -> list[Result]:
-    """Process start → TLS and SCRAM → selection → answer, against the bare runtime and against `import litellm`."""
+def measure(server: Server, build: LocalBuild, litellm: Path | str) -> list[Result]:
+    """Process start → TLS and SCRAM → selection → answer, against the bare runtime and against `import litellm`.
+
+    `litellm` is the interpreter that has it, or why there is none.
+    """
     request = event("preferences", server.tenant_id, REQUEST, "POST /api/models/select")
     environment = {
         "PATH": os.environ["PATH"],
@@ -42,17 +46,21 @@ def measure(server: Server, build: LocalBuild, litellm_python: Path | None) -> l
         "POWERTOOLS_SERVICE_NAME": "preferences",
     }
     processes = {
-        "first selection": lambda: _seconds([build.python, "-c", FIRST_SELECTION], environment),
-        "bare runtime": lambda: _seconds([build.python, "-c", FLOOR], environment),
+        "first selection": lambda: _milliseconds([build.python, "-c", FIRST_SELECTION], environment),
+        "bare runtime": lambda: _milliseconds([build.python, "-c", FLOOR], environment),
     }
-    if litellm_python is not None:
-        processes["import litellm"] = lambda: _seconds([str(litellm_python), "-c", "import litellm"], None)
-    medians = {name: value * 1000 for name, value in in_turn(processes).items()}
+    if isinstance(litellm, Path):
+        processes["import litellm"] = lambda: _milliseconds([str(litellm), "-c", "import litellm"], environment=None)
+    medians = in_turn(processes)
     ours, floor = medians["first selection"], medians["bare runtime"]
-    results = [at_most("cold start ÷ bare runtime", ours / floor, 3.0, f"{ours:.0f} ms against {floor:.0f} ms", **medians)]
-    if litellm_python is not None:
+    detail = f"{ours:.0f} ms against {floor:.0f} ms"
+    results = [at_most("cold start ÷ bare runtime", ours / floor, 3.0, detail, **medians)]
+    name = "cold start ÷ `import litellm`"
+    if isinstance(litellm, Path):
         peer = medians["import litellm"]
-        results.append(at_most("cold start ÷ `import litellm`", ours / peer, 0.06, f"{ours:.0f} ms against {peer:.0f} ms"))
+        results.append(at_most(name, ours / peer, 0.06, f"{ours:.0f} ms against {peer:.0f} ms"))
+    else:
+        results.append(not_measured(name, litellm))
     return results
 
 
@@ -70,23 +78,23 @@ def measure_init(server: Server, build: LocalBuild) -> list[Result]:
         for name in names:
             samples[name].append(_init(binary, build, name, server))
     floor = statistics.median(samples.pop("floor"))
-    return [
-        at_most(f"init of {name} ÷ floor", statistics.median(times) / floor, 1.3, f"{statistics.median(times):.0f} ms against {floor:.0f} ms")
-        for name, times in samples.items()
-    ]
+    results = []
+    for name, times in samples.items():
+        took = statistics.median(times)
+        detail = f"{took:.0f} ms against {floor:.0f} ms"
+        results.append(at_most(f"init of {name} ÷ floor", took / floor, 1.3, detail, ours=took, floor=floor))
+    return results
 
 
 def _init(binary: Path, build: LocalBuild, name: str, server: Server) -> float:
     environment = {"STOA_DATABASE_URL": server.url, "STOA_MIGRATION_DATABASE_URL": server.owner_url}
     with Emulator(binary, build, name, environment) as emulator:
-        try:
+        with contextlib.suppress(EmulatorFailed):
             emulator.invoke({})  # the answer is an error, and the init before it is what counts
-        except EmulatorFailed:
-            pass
         return emulator.init_milliseconds()
 
 
-def _seconds(command: list[str], environment: dict[str, str] | None) -> float:
+def _milliseconds(command: list[str], environment: dict[str, str] | None) -> float:
     began = time.perf_counter()
     subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - began
+    return (time.perf_counter() - began) * 1000

@@ -27,7 +27,8 @@ def draw(path: Path, title: str, points: Sequence[tuple[float, float]]) -> None:
     )
     base = HEIGHT - MARGIN
     path.write_text(
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
+        f'font-size="12">'
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/><text x="{MARGIN}" y="24" font-size="14">{title}</text>'
         f'<path d="M{MARGIN} {base}H{WIDTH - MARGIN}" stroke="#999"/>'
         f'<polyline points="{line}" fill="none" stroke="#2456a6" stroke-width="2"/>{marks}</svg>\n',

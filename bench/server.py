@@ -1,10 +1,10 @@
-"""A PostgreSQL server as an installation has it: durable, over TLS with SCRAM passwords, and the sample events for it."""
+"""A PostgreSQL server as an installation has it: durable, over TLS with SCRAM passwords; and sample events for it."""
 
 import datetime as dt
+import ipaddress
 import json
-import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,16 @@ from uuid import UUID
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from bench import tls
+from dev import ROOT, postgres
+from dev.children import free_port
+from dev.database import prepare
 from stoa.db import Database, Scope
 from stoa.dsn import parse_url
+from stoa.identity import Member, Members, Principal
 from stoa.workflows.migrate import allow_login
 from stoa.workflows.registry import create_tenant
-
-from dev import ROOT, postgres
-from dev.database import prepare
 
 PASSWORD = "bench"
 
@@ -36,38 +39,36 @@ class Server:
 
 @contextmanager
 def server(folder: Path) -> Iterator[Server]:
-    """A migrated server with one tenant, fsync on."""
+    """A migrated server with one tenant, fsync on, passwords on TCP, and TLS before it."""
     certificate, key = _certificate(folder)
     access = folder / "pg_hba.conf"
-    access.write_text("local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    access.write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
+    port = free_port()
     settings = {
         "listen_addresses": "127.0.0.1",
         "port": str(port),
-        "ssl": "on",
-        "ssl_cert_file": str(certificate),
-        "ssl_key_file": str(key),
         "hba_file": str(access),
         "shared_buffers": "512MB",
         "max_wal_size": "4GB",
     }
-    running = postgres.start(folder / "postgres", settings=settings)
-    try:
+    with ExitStack() as stack:
+        running = postgres.start(folder / "postgres", settings=settings)
+        stack.callback(running.stop)
         url = prepare(running.url, embedded=True)
         owner, runtime = Database(parse_url(running.url)), Database(parse_url(url))
         allow_login(owner, PASSWORD)
         tenant_id = create_tenant(runtime, "bench", "Bench", "UTC", dt.datetime.now(dt.UTC))
         owner.close()
         runtime.close()
-        tls_url = (
-            f"postgresql://stoa_runtime:{PASSWORD}@127.0.0.1:{port}/postgres"
-            f"?sslmode=verify-full&sslrootcert={certificate}"
-        )
+        tls_port = stack.enter_context(tls.front(("127.0.0.1", port), certificate, key))
+        address = f"stoa_runtime:{PASSWORD}@127.0.0.1:{tls_port}"
+        tls_url = f"postgresql://{address}/postgres?sslmode=verify-full&sslrootcert={certificate}"
         yield Server(running.url, url, tls_url, tenant_id)
-    finally:
-        running.stop()
+
+
+def member_of(database: Database, server: Server, subject: str) -> Member:
+    """The bench's tenant's member of this name; made on first use."""
+    return Members().get(database, Principal(subject, server.tenant_id, None, frozenset()))
 
 
 def run_script(owner_url: str, script: str) -> None:
@@ -102,8 +103,6 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = dt.datetime.now(dt.UTC)
-    import ipaddress
-
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -121,9 +120,7 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
     certificate_path, key_path = folder / "server.pem", folder / "server.key"
     certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     key_path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     key_path.chmod(0o600)
     return certificate_path, key_path
