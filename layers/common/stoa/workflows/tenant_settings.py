@@ -12,6 +12,10 @@ from stoa.store import audit
 from stoa.store import tenant_settings as store
 
 
+# Names in a machine's zone folder that say nothing of a place; what they mean differs between machines.
+_NO_PLACES = frozenset({"localtime", "posixrules", "Factory"})
+
+
 def read_settings(desk: Desk) -> dict[str, Any]:
     """The tenant's settings."""
     with desk.database.autocommit(desk.scope) as connection:
@@ -44,7 +48,7 @@ def change_settings(desk: Desk, given: Mapping[str, Any], *, version: int | None
 
 def _check_zone(connection: Connection, name: str) -> None:
     # Both must know it: Python says when a limit resets, PostgreSQL which day a message counts on.
-    if name not in available_timezones() or not store.knows_zone(connection, name):
+    if name not in available_timezones() - _NO_PLACES or not store.knows_zone(connection, name):
         reason = f"{name!r} is no IANA time zone; send one such as Europe/Berlin"
         raise InvalidFields([{"path": "timeZone", "reason": reason}])
 
