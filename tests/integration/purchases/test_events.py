@@ -195,6 +195,8 @@ def test_an_event_that_keeps_failing_waits_longer_each_time_then_is_given_up_and
     assert [line.get("alarm") for line in said][-1] == "stripe_event_dead"
     assert len([line for line in said if "alarm" in line]) == 1
 
+    assert shop.deliver(completed, now=now) == ["dead"]  # Stripe's own repetition does not revive it
+
     # The cause is gone, and an operator gives it another try.
     with shop.database.autocommit(OPERATOR) as connection:
         connection.run(
@@ -269,6 +271,8 @@ def test_a_purchase_event_is_emitted_once_however_often_it_is_told(shop: Shop, m
     events = shop.act(checkout, "pay")
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(shop.deliver, events * 8))
+    shop.deliver(*shop.refund(checkout, 1), *shop.dispute(checkout, "won"))
+    assert shop.state(checkout) == ("paid", True)
     cents = shop.purchase(checkout)["amount_cents"]
     properties = {"modelId": MODEL, "bundleId": None, "priceCents": cents, "currency": "usd", "source": "test"}
     assert emitted == [("model_purchase_completed", properties)]

@@ -138,6 +138,15 @@ def test_a_purchase_that_never_got_a_session_is_given_up_after_a_day(shop: Shop)
     assert shop.purchases()[0]["id"] == abandoned["id"]
 
 
+def test_a_purchase_without_a_session_is_not_sold_at_an_older_price(shop: Shop) -> None:
+    reachable, shop.stripe = shop.stripe, StripeCalls("sk_test_practice", "http://127.0.0.1:9")
+    refusal(shop)
+    shop.stripe = reachable
+    price(shop, 777)
+    assert session(shop, shop.start().session_id)["amount_total"] == 777
+    assert [row["status"] for row in shop.purchases()] == ["expired", "pending"]
+
+
 def test_what_is_owned_free_disabled_or_unknown_is_not_sold(shop: Shop) -> None:
     shop.buy()
     assert refusal(shop) == (409, "ALREADY_OWNED")
