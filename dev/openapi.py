@@ -44,6 +44,7 @@ TAGS = {
     "modes": "Kinds of work and fields of knowledge.",
     "usage": "What a member used and was charged.",
     "purchases": "Unlocking premium models by one payment through Stripe.",
+    "pricing": "How a tenant makes its prices: markups, overrides, prices to come, history. For its admins.",
     "admin": "What admins of a tenant decide.",
     "operator": "What operators of the installation decide for all tenants.",
     "installation": "What the installation says of itself.",
@@ -268,6 +269,8 @@ def _success(operation: Operation, names: dict[type[BaseModel], str]) -> dict[st
     if operation.route.streams:
         events = {"type": "string", "description": "Server-sent events; the data of each is JSON."}
         content["text/event-stream"] = {"schema": events}
+    if operation.route.path.endswith(".csv"):
+        content = {"text/csv": {"schema": {"type": "string"}}}
     said = cleandoc(answer.__doc__ or "").partition("\n")[0] if answer else operation.route.summary
     return {"description": said, "content": content}
 
