@@ -58,7 +58,7 @@ archived AS (
 SELECT count(*) AS days FROM closed
 """
 
-# Ordered, so that two runs at once take the rows they add to in the same order and never wait in a circle.
+# Two runs at once never take the same counters, and add to the totals in one order, so they never wait in a circle.
 _MOVE = """
 WITH last AS (
     SELECT least(
@@ -71,7 +71,7 @@ WITH last AS (
 old AS (
     SELECT d.user_id, d.day, d.model_id FROM daily_counters d
     WHERE d.tenant_id = :tenant_id AND d.day < (SELECT last.day FROM last)
-    ORDER BY d.model_id, d.user_id, d.day
+    ORDER BY d.day
     LIMIT :batch ::int
     FOR UPDATE SKIP LOCKED
 ),
