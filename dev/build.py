@@ -34,7 +34,11 @@ LAMBDA_PLATFORMS = [
     "manylinux_2_34_aarch64",
 ]
 # cryptography needs cffi's compiled half alone; the other one and its parser make C extensions, which nobody does here.
-NEVER_IMPORTED = ["bin", "cffi", "pycparser"]
+# Of Stripe's library, the types of parameters are for type checkers, and the others are of its products we do not use.
+NEVER_IMPORTED = [
+    *("bin", "cffi", "pycparser"),
+    *(f"stripe/{part}" for part in ("params", "events", "issuing", "terminal", "test_helpers", "treasury")),
+]
 NOT_SHIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", ".mypy_cache", ".ruff_cache", "Makefile")
 
 

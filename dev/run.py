@@ -75,9 +75,16 @@ curl -N {stack.url}/api/chat \\
   -H 'Accept: text/event-stream' -H 'Content-Type: application/json' \\
   -d '{{"content": "Say hello in three languages.", "modelId": null}}'
 
+{_payments(stack)}
 More tokens: curl {stack.url}/dev/token -d '{{"email": "you@example.test"}}'
 Providers without a key in STOA_PROVIDER_<ID>_API_KEY are practice ones that make their text up.
 """
+
+
+def _payments(stack: Stack) -> str:
+    if stack.stripe_port is None:
+        return "Purchases go to Stripe, by the key in STRIPE_API_KEY."
+    return f"Purchases go to a practice Stripe, where no money moves: http://127.0.0.1:{stack.stripe_port}/practice"
 
 
 def _fail(message: str) -> int:

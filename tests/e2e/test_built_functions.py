@@ -6,6 +6,7 @@ Needs Linux and the emulator out of aws-sam-cli (`make e2e` installs it).
 import json
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -19,6 +20,8 @@ from dev.build import ROOT, LocalBuild, build_local, find_python, folder_of, fun
 from dev.emulator import Emulator, EmulatorFailed, find_emulator, streamed
 from dev.gateway.issuer import AUDIENCE, Issuer
 from dev.practice import PracticeProviders, practice_environment
+from dev.practice_stripe import PRACTICE_SECRET, PracticeStripe, stripe_environment
+from stoa.clients.stripe_signature import sign
 
 LARGEST_LAYER = 60_000_000  # bytes, unzipped; Lambda takes 250 MB for layer and function together
 
@@ -180,6 +183,25 @@ def test_the_authorizer_lets_a_signed_token_in_and_the_sample_not(start: Start, 
     assert answer["context"]["tenantId"] == str(tenant)
     assert answer["context"]["groups"] == "admin"
     assert answer["policyDocument"]["Statement"][0]["Effect"] == "Allow"
+
+
+def test_a_purchase_begins_at_practice_stripe_and_its_event_ends_it(start: Start, tenant: UUID) -> None:
+    with PracticeStripe() as stripe:
+        settings = {**stripe_environment(stripe.port), "STOA_CLIENT_URL": "https://client.example"}
+        status, checkout = answer_of(start("checkout", **settings), sample_for("checkout", tenant))
+        assert status == 200, checkout
+        stripe.service.act(checkout["sessionId"], "pay")
+        webhook = start("stripe_webhook", **settings)
+        event = sample("stripe_webhook")
+        assert answer_of(webhook, event)[0] == 400  # the sample's signature is nobody's
+
+        event["body"] = json.dumps(stripe.service.account.events[-1])
+        now = int(time.time())
+        signature = sign(event["body"].encode(), PRACTICE_SECRET, now)
+        event["headers"]["stripe-signature"] = f"t={now},v1={signature}"
+        assert answer_of(webhook, event) == (200, {"received": True, "status": "applied"})
+        told = json.loads(start("reconcile", **settings).invoke(sample("reconcile")))
+        assert told["events"]["dead"] == 0
 
 
 def test_the_sweep_runs_on_its_schedule(start: Start) -> None:
