@@ -53,12 +53,14 @@ class Shop:
         *,
         raw: str | None = None,
         headers: dict[str, str] | None = None,
+        is_base64: bool = False,
         **query: Any,
     ) -> Reply:
         """One request; JSON answers are held against their documented shape."""
         text = raw if raw is not None else None if body is None else json.dumps(body)
         event = api_event(method, path, text, query, self._claims())
         event["headers"].update(headers or {})
+        event["isBase64Encoded"] = is_base64
         for module in (pricing_admin, catalog):
             for route in module.api.routes:
                 if route.method == method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route.path), path):

@@ -1,5 +1,6 @@
 """Overrides as a CSV sheet: out, in again, all or nothing, errors by line."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -101,6 +102,8 @@ def test_what_only_the_rules_know_is_named_by_line_too(shop: Shop) -> None:
         ("line 4, markup", "give at least one of markup, inputPrice and outputPrice; DELETE takes an override away"),
         ("line 5, effectiveTo", "must be in the future"),
     ]
+    dear = problems(shop, "modelId,inputPrice,version\ngpt-4o,1000001,\nphi-4,1,one\n")
+    assert [path for path, _ in dear] == ["line 2, inputPrice", "line 3, version"]
     late = problems(shop, "modelId,markup,effectiveTo\ngpt-4o,0.1,\nphi-4,1,2027-03-01T20:00:00Z\n")
     assert [path for path, _ in late] == ["line 3, effectiveTo"]
     assert exported(shop) == HEADING
@@ -112,6 +115,7 @@ def test_what_only_the_rules_know_is_named_by_line_too(shop: Shop) -> None:
         ("gpt-4o,0.1,,\ngpt-4o,0.2,,\n", "line 3"),
         ("gpt-4o,0.1,2027-04-01,2027-05-01\ngpt-4o,0.2,2027-04-15,\n", "line 3"),
         ("gpt-4o,0.1,2027-04-01,\ngpt-4o,0.2,2027-05-01,\n", "line 3"),
+        ("gpt-4o,0.1,2027-04-01,2027-05-01\ngpt-4o,0.2,2027-04-30T21:59:59Z,\n", "line 3"),
         ("gpt-4o,0.1,2027-05-01,\ngpt-4o,0.2,2027-04-01,2027-05-02\n", "line 2"),
     ],
 )
@@ -119,6 +123,30 @@ def test_trap_two_overrides_of_one_model_at_once_are_refused(shop: Shop, lines: 
     ((path, reason),) = problems(shop, "modelId,markup,effectiveFrom,effectiveTo\n" + lines)
     assert path == f"{named}, effectiveFrom"
     assert "one override at a time" in reason
+
+
+def test_one_override_may_begin_when_the_other_ends(shop: Shop) -> None:
+    lines = "gpt-4o,0.2,2027-04-30T22:00:00Z,\ngpt-4o,0.1,2027-04-01,2027-05-01\n"
+    assert imported(shop, "modelId,markup,effectiveFrom,effectiveTo\n" + lines) == 1
+    assert [row[1:] for row in shop.scheduled("gpt-4o")] == [(2.75, 11.0), (3.0, 12.0)]
+    assert len(shop.history("gpt-4o")) == 2
+
+
+def test_a_sheet_that_is_too_long_is_refused(shop: Shop) -> None:
+    ((path, reason),) = problems(shop, "modelId\n" + "\n" * 2000 + "phi-4\n")
+    assert (path, reason) == ("line 2002", "a sheet has at most 2000 lines")
+
+
+def test_a_sheet_without_lines_changes_nothing(shop: Shop) -> None:
+    assert imported(shop, "modelId,markup\n") == 0
+
+
+def test_a_sheet_that_is_not_utf8_is_refused(shop: Shop) -> None:
+    event_body = base64.b64encode("modelId,markup\nphi-4,0.1\n# café\n".encode("latin-1")).decode()
+    refused = shop.send(
+        "POST", f"{PRICING}/overrides/import", raw=event_body, headers={"content-type": "text/csv"}, is_base64=True
+    )
+    assert (refused.status, refused.error["code"]) == (400, "MALFORMED_REQUEST")
 
 
 @pytest.mark.parametrize("text", ["", "markup\n0.1\n", "modelId,price\nphi-4,1\n", "modelId,markup,markup\n"])

@@ -5,19 +5,21 @@ import io
 import re
 from collections.abc import Callable
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any, TypeVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from stoa.db import Connection, Database, Scope
 from stoa.domain.price_book import Override
+from stoa.domain.timeline import BEGINNING
 from stoa.errors import Conflict, InvalidFields, StoaError
 from stoa.pages import storable
 from stoa.price_planning import PlannedChange
 from stoa.store import pricing
 from stoa.store.audit import Actor
-from stoa.workflows.pricing.dates import moment
+from stoa.workflows.pricing.dates import in_utc, moment
 from stoa.workflows.pricing.overrides import OverrideEdit, SavedOverride, apply_edits, described_override
 from stoa.workflows.pricing.versions import STALE
 
@@ -57,7 +59,7 @@ def import_sheet(database: Database, tenant_id: UUID, actor: Actor, text: str, n
 
 def apply_sheet(connection: Connection, tenant_id: UUID, actor: Actor, text: str, now: datetime) -> list[PlannedChange]:
     """`import_sheet` within a transaction. A model's lines are set in the order of their beginnings."""
-    lines = read_sheet(text)
+    lines = read_sheet(text, ZoneInfo(pricing.time_zone(connection, tenant_id)))
     if not lines:
         return []
     outcomes = apply_edits(connection, tenant_id, actor, [edit for _, edit in lines], now)
@@ -78,8 +80,11 @@ def apply_sheet(connection: Connection, tenant_id: UUID, actor: Actor, text: str
     return [change for change in changes.values() if change.plan.changes_anything]
 
 
-def read_sheet(text: str) -> list[Line]:
-    """The lines of the sheet with their numbers, each model's in order of time. Raises InvalidFields by line."""
+def read_sheet(text: str, zone: ZoneInfo) -> list[Line]:
+    """The lines of the sheet with their numbers, each model's in order of time. Raises InvalidFields by line.
+
+    Times without an offset are meant in `zone`.
+    """
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
     lines: list[Line] = []
     problems: list[tuple[int, Problem]] = []
@@ -90,14 +95,14 @@ def read_sheet(text: str) -> list[Line]:
             if not any(cell.strip() for cell in cells):
                 continue
             try:
-                lines.append((reader.line_num, _edit(heading, cells)))
+                lines.append((reader.line_num, _edit(heading, cells, zone)))
             except InvalidFields as error:
                 problems += [(reader.line_num, problem) for problem in error.details]
             if reader.line_num > MOST_LINES:
                 raise _invalid([(reader.line_num, {"path": "", "reason": f"a sheet has at most {MOST_LINES} lines"})])
     except csv.Error as error:
         raise _invalid([(reader.line_num, {"path": "", "reason": f"this is no CSV: {error}"})]) from error
-    lines.sort(key=lambda line: (line[1].model_id, _begins(line[1]), line[0]))
+    lines.sort(key=lambda line: (line[1].model_id, line[1].effective_from or BEGINNING, line[0]))
     problems += _overlaps(lines)
     if problems:
         raise _invalid(sorted(problems, key=lambda problem: problem[0]))
@@ -111,7 +116,7 @@ def _check_heading(heading: list[str]) -> None:
         raise _invalid([(1, {"path": "", "reason": reason})])
 
 
-def _edit(heading: list[str], cells: list[str]) -> OverrideEdit:
+def _edit(heading: list[str], cells: list[str], zone: ZoneInfo) -> OverrideEdit:
     if len(cells) != len(heading):
         reason = f"there are {len(cells)} cells under {len(heading)} headings"
         raise InvalidFields([{"path": "", "reason": reason}])
@@ -121,14 +126,13 @@ def _edit(heading: list[str], cells: list[str]) -> OverrideEdit:
     def read(name: str, reader: Callable[[str], Value]) -> Value | None:
         try:
             return reader(values[name]) if name in values else None
-        except (ValueError, OverflowError, InvalidOperation) as error:
-            reason = str(error) if isinstance(error, ValueError) else "cannot be read"
-            problems.append({"path": name, "reason": reason})
+        except ValueError as error:
+            problems.append({"path": name, "reason": str(error)})
             return None
 
     model_id = read("modelId", storable)
     override = Override(read("markup", _number), read("inputPrice", _price), read("outputPrice", _price))
-    begins, ends = read("effectiveFrom", moment), read("effectiveTo", moment)
+    begins, ends = (read(name, lambda text: in_utc(moment(text), zone)) for name in ("effectiveFrom", "effectiveTo"))
     version = read("version", _version)
     if model_id is None and not problems:
         problems.append({"path": "modelId", "reason": "say which model"})
@@ -138,7 +142,7 @@ def _edit(heading: list[str], cells: list[str]) -> OverrideEdit:
 
 
 def _number(text: str) -> Decimal:
-    if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text):
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text):
         raise ValueError("send a number with a point and at most 6 places, such as 0.25")
     return Decimal(text)
 
@@ -151,14 +155,9 @@ def _price(text: str) -> Decimal:
 
 
 def _version(text: str) -> int:
-    if not re.fullmatch(r"\d{1,9}", text):
+    if not re.fullmatch(r"[0-9]{1,9}", text):
         raise ValueError("keep the number that the export wrote")
     return int(text)
-
-
-def _begins(edit: OverrideEdit) -> str:
-    # Only to bring a model's lines into order; lines that mix times with and without offset are as near as their text.
-    return edit.effective_from.isoformat() if edit.effective_from else ""
 
 
 def _overlaps(lines: list[Line]) -> list[tuple[int, Problem]]:
@@ -167,7 +166,7 @@ def _overlaps(lines: list[Line]) -> list[tuple[int, Problem]]:
         if edit.model_id != following.model_id:
             continue
         ends, begins = edit.effective_to, following.effective_from
-        if ends is None or begins is None or (ends.tzinfo is None) != (begins.tzinfo is None) or ends > begins:
+        if ends is None or begins is None or ends > begins:
             reason = f"overlaps line {number}, which is the same model's: a model has one override at a time"
             found.append((next_number, {"path": "effectiveFrom", "reason": reason}))
     return found
