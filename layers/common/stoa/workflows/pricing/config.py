@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from stoa.admin_desk import check_version
 from stoa.answers import iso
 from stoa.db import Connection, Database, Scope
 from stoa.domain.markup import check_markup, markup_from_percent
@@ -16,7 +17,6 @@ from stoa.price_planning import PlannedChange, replan
 from stoa.store import audit, pricing_configs
 from stoa.store.audit import Actor
 from stoa.store.pricing_configs import PricingSettings
-from stoa.workflows.pricing.versions import check_version
 
 # Kinds of models as clients call them, and the default markup of each.
 MARKUP_FIELDS = {"external": "external_default_markup", "self_hosted": "self_hosted_default_markup"}
@@ -68,7 +68,7 @@ def change_config(
             check_markup(given[name], outer)
     _check_threshold(given.get("notify_threshold_percent"))
     before = pricing_configs.lock(connection, tenant_id)
-    check_version(expected, before.version, "the pricing configuration")
+    check_version(before.version, expected, "the pricing configuration")
     after = replace(before, **{name: value for name, value in given.items() if name not in _READ_ONLY})
     if after == before and before.version > 0:
         return []
@@ -99,7 +99,7 @@ def change_markup(
     """The bulk update within a transaction."""
     markup = markup_from_percent(percent)
     before = pricing_configs.lock(connection, tenant_id)
-    check_version(expected, before.version, "the pricing configuration")
+    check_version(before.version, expected, "the pricing configuration")
     field: dict[str, Any] = {MARKUP_FIELDS[kind]: markup}
     after = replace(before, **field)
     if after == before:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from stoa.admin_desk import check_version
 from stoa.answers import iso
 from stoa.db import Connection, Database, Scope
 from stoa.domain.markup import check_markup
@@ -18,7 +19,6 @@ from stoa.store import audit, price_overrides, pricing, pricing_configs
 from stoa.store.audit import Actor
 from stoa.store.pricing import ModelPricing
 from stoa.workflows.pricing.dates import in_utc
-from stoa.workflows.pricing.versions import check_version
 
 Period = tuple[datetime, datetime | None]  # from, and until where it ends
 
@@ -124,7 +124,7 @@ def clear_override(
     if not found:
         raise NotFound("model")
     (model,) = found
-    check_version(expected, model.override_version, f"the override of {model_id}")
+    check_version(model.override_version, expected, f"the override of {model_id}")
     if not has_override(model, now):
         raise NotFound("override")
     wanted = model.overrides.replaced(now, None)
@@ -163,7 +163,7 @@ def described_override(overrides: Timeline[Override | None], now: datetime) -> l
 def _check_edit(model: ModelPricing | None, edit: OverrideEdit) -> None:
     if model is None:
         raise NotFound("model")
-    check_version(edit.expected_version, model.override_version, f"the override of {edit.model_id}")
+    check_version(model.override_version, edit.expected_version, f"the override of {edit.model_id}")
     if not is_priced(model):
         message = "The provider's price of this model is not known. Set the model's base prices first."
         raise Conflict("PRICE_UNKNOWN", message)

@@ -21,12 +21,11 @@ from stoa.store import pricing
 from stoa.store.audit import Actor
 from stoa.workflows.pricing.dates import in_utc, moment
 from stoa.workflows.pricing.overrides import OverrideEdit, SavedOverride, apply_edits, described_override
-from stoa.workflows.pricing.versions import STALE
 
 COLUMNS = ("modelId", "markup", "inputPrice", "outputPrice", "effectiveFrom", "effectiveTo", "version")
 MOST_LINES = 2000
 MOST_PRICE = Decimal(1_000_000)
-PLACES = 6
+STALE = "STALE_EDIT"
 
 Line = tuple[int, OverrideEdit]
 Problem = dict[str, str]
