@@ -231,6 +231,22 @@ def test_late_unknown_and_foreign_events_are_recorded_and_change_nothing(shop: S
     assert {"evt_unknown", "evt_sub", "evt_foreign", "evt_missing", "evt_not_ours"} <= rows.keys()
 
 
+def test_stripe_is_asked_only_whose_refund_or_dispute_it_is(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(shop.stripe, "reference_of_payment", asked.append)
+    for number, (kind, told) in enumerate(
+        (
+            ("charge.succeeded", {"amount": 5, "currency": "usd", "amount_refunded": 0, "payment_intent": "pi_1"}),
+            ("charge.refunded", {"amount": 5, "currency": "usd", "amount_refunded": 5, "payment_intent": "pi_2"}),
+            ("charge.dispute.created", {"id": "dp_1", "payment_intent": "pi_3"}),
+            ("charge.dispute.created", {"id": "dp_2", "payment_intent": None}),
+        )
+    ):
+        event = {"id": f"evt_whose_{number}", "type": kind, "created": 1795251600, "data": {"object": told}}
+        assert shop.deliver(event) == ["ignored"]
+    assert asked == ["pi_2", "pi_3"]
+
+
 def test_an_event_that_names_another_tenant_finds_no_purchase(shop: Shop, runtime_database: Any) -> None:
     checkout = shop.start()
     *_, completed = shop.act(checkout, "pay")

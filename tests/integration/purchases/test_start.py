@@ -100,6 +100,13 @@ def test_another_price_ends_the_open_session_and_begins_another(shop: Shop) -> N
     assert [row["status"] for row in shop.purchases()] == ["expired", "pending"]
 
 
+def test_another_currency_ends_the_open_session_and_begins_another(shop: Shop) -> None:
+    old = shop.start()
+    shop.change("UPDATE tenants SET currency = 'chf' WHERE id = :tenant_id")
+    assert session(shop, shop.start().session_id)["currency"] == "chf"
+    assert session(shop, old.session_id)["status"] == "expired"
+
+
 def test_a_session_paid_before_its_event_came_is_not_sold_twice(shop: Shop) -> None:
     checkout = shop.start()
     shop.act(checkout, "pay")  # no event is delivered
@@ -260,6 +267,15 @@ def test_the_success_page_asks_stripe_when_no_event_has_come(shop: Shop) -> None
     assert told["receiptUrl"].startswith(shop.practice.url)
     shop.deliver(*events)
     assert len(shop.entitlements()) == 1
+
+
+def test_the_success_page_shows_what_is_known_when_stripe_is_out_of_reach(shop: Shop) -> None:
+    checkout = shop.start()
+    nowhere = StripeCalls("sk_test_practice", "http://127.0.0.1:9")
+    told = purchases.read_purchase_of_session(
+        shop.database, lambda: nowhere, shop.member, checkout.session_id, datetime.now(UTC)
+    )
+    assert told["status"] == "pending"
 
 
 def test_somebody_elses_session_is_not_found(shop: Shop, runtime_database: Database) -> None:

@@ -9,6 +9,7 @@ from stoa.answers import where
 from stoa.clients import stripe_signature
 from stoa.clients.stripe_client import StripeCalls
 from stoa.db import Database, Scope
+from stoa.domain.purchase_state import PurchaseFacts
 from stoa.domain.stripe_events import Notice, Reference, read_event
 from stoa.errors import MalformedRequest
 from stoa.observe import logger
@@ -108,8 +109,11 @@ def _apply(
 
 
 def _ask_whose(stripe: Callable[[], StripeCalls], notice: Notice) -> Reference | None:
-    """Whose payment it is, from Stripe, outside any transaction."""
-    if notice.payment_intent_id is None:
+    """Whose payment was refunded or disputed, from Stripe, outside any transaction.
+
+    Nobody is asked about what always carries our metadata (a session), or tells nothing but a receipt.
+    """
+    if notice.payment_intent_id is None or notice.session_id is not None or notice.facts == PurchaseFacts():
         return None
     return stripe().reference_of_payment(notice.payment_intent_id)
 

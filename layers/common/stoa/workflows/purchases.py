@@ -10,8 +10,9 @@ from stoa.clients.stripe_client import StripeCalls
 from stoa.db import Database, Row
 from stoa.domain.purchase_state import PENDING, PROCESSING
 from stoa.domain.stripe_events import Reference, read_session
-from stoa.errors import NotFound
+from stoa.errors import NotFound, StoaError
 from stoa.identity import Member
+from stoa.observe import logger
 from stoa.pages import Page
 from stoa.purchase_books import report, settle
 from stoa.store import purchases
@@ -30,17 +31,25 @@ def read_purchase_of_session(
 ) -> dict[str, Any]:
     """The purchase behind a Checkout session. While no event has told its end, Stripe is asked, and its answer applied.
 
-    Raises NotFound for a session that is not one of the member's own, and what `stripe` raises.
+    What is known is answered where Stripe is out of reach. Raises NotFound for a session that is not the member's own.
     """
     row = _by_session(database, member, session_id)
     if row["status"] in (PENDING, PROCESSING):
-        session = stripe().get_session(session_id)
+        session = _asked(stripe, session_id)
         if session is not None:
             with database.transaction(member.scope) as connection:
                 settled = settle(connection, Reference(member.tenant_id, row["id"]), read_session(session, now), now)
             report(settled)
             row = _by_session(database, member, session_id)
     return _told(row)
+
+
+def _asked(stripe: Callable[[], StripeCalls], session_id: str) -> dict[str, Any] | None:
+    try:
+        return stripe().get_session(session_id)
+    except StoaError as error:
+        logger().warning("Stripe did not tell of a session", extra={"code": error.code})
+        return None
 
 
 def _by_session(database: Database, member: Member, session_id: str) -> Row:

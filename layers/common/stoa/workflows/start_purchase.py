@@ -47,6 +47,7 @@ class _Product:
     name: str
     model_ids: tuple[str, ...]
     amount_cents: int
+    currency: str
 
 
 def start_purchase(
@@ -62,7 +63,7 @@ def start_purchase(
     view, ((terms_row,),) = load_with(database, member, now, [terms])
     product = _product(wanted, view, terms_row, now)
     for _ in range(MOST_ROUNDS):
-        row, is_new = _begin(database, stripe, member, wanted, product, terms_row["currency"], now)
+        row, is_new = _begin(database, stripe, member, wanted, product, now)
         if row is None:
             continue
         checkout = _checkout(database, stripe, member, row, product, client_url, now)
@@ -95,7 +96,7 @@ def _product(wanted: Wanted, view: MemberSnapshot, terms: Row, now: datetime) ->
         usable = {model_id for model_id in models if _is_free(view, model_id)} | owned
         if usable.issuperset(models):
             raise Conflict("ALREADY_OWNED", "You own every model of this bundle already.")
-        return _Product(terms["bundle_name"], models, terms["bundle_price_cents"])
+        return _Product(terms["bundle_name"], models, terms["bundle_price_cents"], terms["currency"])
     offer = view.offers.get(wanted.product_id)
     if offer is None or not is_on_offer(offer, now):
         raise NotFound("model")
@@ -106,7 +107,7 @@ def _product(wanted: Wanted, view: MemberSnapshot, terms: Row, now: datetime) ->
         raise _already_owned()
     if offer.unlock_price_cents is None:
         raise Conflict("NOT_FOR_SALE", f"{offer.display_name} is not sold. Ask an admin to grant access.")
-    return _Product(offer.display_name, (offer.model_id,), offer.unlock_price_cents)
+    return _Product(offer.display_name, (offer.model_id,), offer.unlock_price_cents, terms["currency"])
 
 
 def _is_free(view: MemberSnapshot, model_id: str) -> bool:
@@ -120,7 +121,6 @@ def _begin(
     member: Member,
     wanted: Wanted,
     product: _Product,
-    currency: str,
     now: datetime,
 ) -> tuple[Row | None, bool]:
     """The member's open purchase of the product, and whether it is a new one. None: one ended just now; look again."""
@@ -133,7 +133,7 @@ def _begin(
         "product_name": product.name,
         "model_ids": list(product.model_ids),
         "amount_cents": product.amount_cents,
-        "currency": currency,
+        "currency": product.currency,
         "source": wanted.source,
     }
     with database.autocommit(member.scope) as connection:
@@ -154,11 +154,8 @@ def _checkout(
     """The pay page of an open purchase. None: it turned out to be over, and is closed in our books."""
     if row["status"] == PROCESSING:
         raise _in_progress()
-    same_terms = (row["amount_cents"], row["product_name"], set(row["model_ids"])) == (
-        product.amount_cents,
-        product.name,
-        set(product.model_ids),
-    )
+    on_sale = (product.amount_cents, product.currency, product.name, set(product.model_ids))
+    same_terms = on_sale == (row["amount_cents"], row["currency"], row["product_name"], set(row["model_ids"]))
     if row["session_id"] is None:
         # Another request is making the session, or died before it noted it; Stripe's key gives the same to all.
         if same_terms and (now - row["created_at"]).total_seconds() < SESSION_SECONDS:
