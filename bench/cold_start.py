@@ -76,7 +76,7 @@ def measure_init(server: Server, build: LocalBuild) -> list[Result]:
     samples: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(ROUNDS):
         for name in names:
-            samples[name].append(_init(binary, build, name, server))
+            samples[name].append(_init(binary.resolve(), build, name, server))
     floor = statistics.median(samples.pop("floor"))
     results = []
     for name, times in samples.items():

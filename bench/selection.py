@@ -1,16 +1,13 @@
 """A warm selection, event in to event out, against libpq itself running the same prepared SQL in one pipeline."""
 
 import os
-import re
 import time
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import psycopg
-from psycopg.pq import ExecStatus
 
+from bench.libpq import Pipeline
 from bench.measure import Result, at_most, in_turn, milliseconds, percentile
 from bench.server import Server, event
 from stoa.db import Statement, database
@@ -21,7 +18,6 @@ from stoa.store import catalogue, snapshots
 CALLS = 300
 REQUEST = {"content": "Explain the difference between a list and a tuple in Python.", "modelId": None}
 ROUTE = "POST /api/models/select"
-_NAMED = re.compile(r"(?<!:):([a-z_]+)")  # a parameter, and not a cast
 
 
 def measure(server: Server) -> list[Result]:
@@ -38,13 +34,15 @@ def measure(server: Server) -> list[Result]:
 
     select()
     with psycopg.connect(server.url, autocommit=True) as connection:
-        same_sql = _pipeline(connection, _statements(server))
-        one = _pipeline(connection, [("SELECT 1", {})])
+        statements = _statements(server)
+        same_sql = Pipeline(connection, [sql for sql, _ in statements])
+        same_values = same_sql.bind(*(parameters for _, parameters in statements))
+        one = Pipeline(connection, ["SELECT 1"])
         medians = in_turn(
             {
                 "ours": lambda: milliseconds(select, CALLS),
-                "libpq": lambda: milliseconds(same_sql, CALLS),
-                "SELECT 1": lambda: milliseconds(one, CALLS),
+                "libpq": lambda: milliseconds(lambda: same_sql.run(same_values), CALLS),
+                "SELECT 1": lambda: milliseconds(lambda: one.run([[]]), CALLS),
             }
         )
     ours, floor, ping = medians["ours"], medians["libpq"], medians["SELECT 1"]
@@ -79,35 +77,3 @@ def _statements(server: Server) -> list[Statement]:
         catalogue.statement(server.tenant_id, now, catalogue.from_row(row, None)),
         snapshots.statement(member.tenant_id, member.user_id, now),
     ]
-
-
-def _numbered(names: list[str], found: re.Match[str]) -> str:
-    return f"${names.index(found[1]) + 1}"
-
-
-def _pipeline(connection: "psycopg.Connection[Any]", statements: Sequence[Statement]) -> Callable[[], None]:
-    """Prepare `statements`; the call runs them in one pipeline, one transaction, one round trip."""
-    wire = connection.pgconn
-    prepared: list[tuple[bytes, list[bytes | None]]] = []
-    for sql, parameters in statements:
-        names = list(dict.fromkeys(_NAMED.findall(sql)))
-        numbered = _NAMED.sub(partial(_numbered, names), sql)
-        name = f"bench_{abs(hash(sql))}".encode()
-        done = wire.prepare(name, numbered.encode())
-        assert done.status == ExecStatus.COMMAND_OK, done.error_message
-        prepared.append((name, [None if parameters[key] is None else str(parameters[key]).encode() for key in names]))
-
-    def call() -> None:
-        wire.enter_pipeline_mode()
-        for name, values in prepared:
-            wire.send_query_prepared(name, values)
-        wire.pipeline_sync()
-        for _ in prepared:
-            result = wire.get_result()
-            assert result is not None and result.status == ExecStatus.TUPLES_OK, result and result.error_message
-            result.get_value(0, 0)
-            wire.get_result()
-        wire.get_result()
-        wire.exit_pipeline_mode()
-
-    return call
