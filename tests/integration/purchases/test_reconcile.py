@@ -1,10 +1,12 @@
 """Purchases whose end nobody told us."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from stoa.clients.stripe_client import StripeCalls
+from stoa.clients.stripe_client import StripeCalls, StripeRejected
+from stoa.db import Database, Scope
 from stoa.workflows.reconcile_purchases import reconcile_purchases
 from tests.integration.purchases.support import Shop
 
@@ -16,10 +18,8 @@ def run(shop: Shop, after: timedelta) -> dict[str, int]:
 
 
 @pytest.fixture(autouse=True)
-def _alone(shop: Shop, owner_database) -> None:
+def _alone(shop: Shop, owner_database: Database) -> None:
     """Purchases that other tests left open are not asked about."""
-    from stoa.db import Scope
-
     with owner_database.autocommit(Scope()) as connection:
         connection.run("UPDATE purchases SET status = 'expired', entitled = false WHERE status <> 'expired'")
 
@@ -65,14 +65,32 @@ def test_a_purchase_that_stripe_does_not_know_is_closed(shop: Shop) -> None:
     assert shop.state(checkout) == ("expired", False)
 
 
-def test_without_stripe_it_says_so_and_asks_again_later(shop: Shop) -> None:
-    checkout = shop.start()
-    shop.act(checkout, "pay")
+def test_without_stripe_the_run_ends_and_the_next_one_goes_on(shop: Shop) -> None:
+    first, second = shop.start(), shop.start("grok-2")
+    shop.act(first, "pay")
+    shop.act(second, "pay")
     reachable, shop.stripe = shop.stripe, StripeCalls("sk_test_practice", "http://127.0.0.1:9")
-    assert run(shop, 2 * HOUR)["unanswered"] == 1
+    assert run(shop, 2 * HOUR) == {"asked": 1, "changed": 0, "unchanged": 0, "unanswered": 1}
     shop.stripe = reachable
-    assert run(shop, 4 * HOUR)["changed"] == 1
-    assert shop.state(checkout) == ("paid", True)
+    assert run(shop, 2 * HOUR + timedelta(minutes=5))["changed"] == 2
+    assert {row["status"] for row in shop.purchases()} == {"paid"}
+
+
+def test_one_that_stripe_refuses_to_tell_of_does_not_stop_the_others(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = shop.start(), shop.start("grok-2")
+    shop.act(second, "pay")
+    get = shop.stripe.get_session
+
+    def refuse(session_id: str) -> Any:
+        if session_id == first.session_id:
+            raise StripeRejected("for a reason")
+        return get(session_id)
+
+    monkeypatch.setattr(shop.stripe, "get_session", refuse)
+    assert run(shop, 2 * HOUR) == {"asked": 2, "changed": 1, "unchanged": 0, "unanswered": 1}
+    assert run(shop, 2 * HOUR + timedelta(minutes=5))["asked"] == 0
 
 
 def test_a_missing_receipt_is_fetched(shop: Shop) -> None:

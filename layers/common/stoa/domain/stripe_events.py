@@ -73,7 +73,7 @@ def read_event(event: Mapping[str, Any]) -> Notice | None:
 def read_session(session: Mapping[str, Any], at: datetime) -> Notice:
     """What a Checkout session says at the instant `at`, out of an event or as Stripe answered when asked for it.
 
-    When its payment intent and charge are expanded, they are read, too.
+    When its payment intent and charge are expanded, they are read, too. Raises KeyError or TypeError for another form.
     """
     complete = session["status"] == "complete"
     paid = session["payment_status"] == "paid"

@@ -1,6 +1,6 @@
 """Purchases: one row for each attempt to buy, with the facts that Stripe told of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -255,9 +255,9 @@ def to_ask_about(
     )
 
 
-def mark_asked(connection: Connection, tenant_id: UUID, purchase_ids: Sequence[UUID], now: datetime) -> None:
-    """Note that Stripe is being asked about them."""
-    connection.run_all([(_MARK_ASKED, {"tenant_id": tenant_id, "id": one, "now": now}) for one in purchase_ids])
+def mark_asked(connection: Connection, tenant_id: UUID, purchase_id: UUID, now: datetime) -> None:
+    """Note that Stripe was asked about it."""
+    connection.run(_MARK_ASKED, tenant_id=tenant_id, id=purchase_id, now=now)
 
 
 def sold(connection: Connection, tenant_id: UUID) -> list[Row]:
