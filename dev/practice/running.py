@@ -38,9 +38,10 @@ async def serve(service: Service, port: int, started: Callable[[int], None]) -> 
     async with server:
         started(server.sockets[0].getsockname()[1])
         try:
-            await server.serve_forever()
+            await loop.create_future()  # until cancelled; serve_forever would then wait for clients, from 3.12 on
         finally:
-            for open_connection in list(connections):  # from 3.12 on, closing a server waits for them
+            server.close()
+            for open_connection in list(connections):
                 open_connection.abort()
 
 

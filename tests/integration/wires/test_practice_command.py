@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -24,9 +25,12 @@ def port() -> Iterator[int]:
     assert process.stdout is not None
     found = re.search(r"http://127\.0\.0\.1:(\d+)$", process.stdout.readline().strip())
     assert found is not None
-    yield int(found[1])
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    with socket.create_connection(("127.0.0.1", int(found[1]))) as idle:  # stopping waits for no client
+        idle.sendall(b"GET /practice/health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert idle.recv(65536)
+        yield int(found[1])
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
     assert (process.returncode, errors) == (0, "")
 
 
