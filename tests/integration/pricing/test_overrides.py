@@ -279,12 +279,21 @@ def test_trap_another_tenants_override_changes_nothing_here(shop: Shop, other: S
 
 
 def test_a_clock_that_is_a_moment_behind_takes_a_price_for_begun(shop: Shop, clock: Clock) -> None:
+    clock.pass_by(HOUR)
     shop.override("gpt-4o", markup=0)
     clock.pass_by(-timedelta(seconds=1))  # another machine, another second hand
-    assert shop.remove_override("gpt-4o") == START + DAY
-    assert shop.scheduled("gpt-4o")[-1] == (START + DAY, 3.5, 14.0)
+    assert shop.remove_override("gpt-4o") == START + HOUR + DAY
     clock.pass_by(timedelta(seconds=1))
     assert shop.prices("gpt-4o") == (2.5, 10.0)
+    assert shop.scheduled("gpt-4o") == [(START + HOUR + DAY, 3.5, 14.0)]
+
+
+def test_an_override_to_come_does_not_count_as_begun_however_near_it_is(shop: Shop, clock: Clock) -> None:
+    shop.override("gpt-4o", markup=0, effectiveFrom=iso(START + timedelta(seconds=2)))
+    shop.remove_override("gpt-4o")
+    assert shop.scheduled("gpt-4o") == []
+    clock.pass_by(HOUR)
+    assert shop.prices("gpt-4o") == (3.5, 14.0)
 
 
 def test_override_rows_are_never_edited(shop: Shop) -> None:

@@ -45,7 +45,7 @@ def test_every_override_in_force_or_to_come_has_a_line(shop: Shop) -> None:
 def test_what_was_exported_can_be_imported_and_changes_nothing(shop: Shop) -> None:
     shop.override("gpt-4o", markup=0, effectiveTo=(START + 5 * DAY).isoformat())
     shop.override("claude-3-opus", inputPrice=12.5)
-    shop.override("claude-3-opus", markup=0.1, effectiveFrom=(START + 3 * DAY).isoformat())
+    shop.override("claude-3-opus", markup=0.1, effectiveFrom="2027-03-04T12:00:00.123456Z")
     shop.clock.pass_by(DAY)
     sheet = exported(shop)
     before = (shop.done("GET", "/models"), shop.done("GET", "/history"), shop.audited())

@@ -19,5 +19,8 @@ def moment(text: str) -> datetime:
 
 def in_utc(moment: datetime, zone: ZoneInfo) -> datetime:
     """The instant. A time without offset is the tenant's: the earlier one where clocks are put back, and in the hour
-    that is left out when they are put forward, as the clock before would have gone on to show."""
-    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    that is left out when they are put forward, as the clock before would have gone on to show. Cut to milliseconds, as
+    answers and sheets show it, so that what was read can be sent back.
+    """
+    instant = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
