@@ -155,8 +155,9 @@ def test_two_edits_in_one_second_leave_the_later_one(shop: Shop) -> None:
 
 def test_the_same_configuration_again_changes_no_price(shop: Shop) -> None:
     shop.config(externalDefaultMarkup=0.2)
-    shop.config(externalDefaultMarkup=0.2)
+    assert shop.config(externalDefaultMarkup=0.2)["version"] == 1
     assert len(shop.history("gpt-4o")) == 1
+    assert len(shop.audited()) == 1
 
 
 @pytest.mark.parametrize(

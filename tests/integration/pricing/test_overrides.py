@@ -94,6 +94,14 @@ def test_an_override_with_dates_comes_and_goes_by_itself(shop: Shop) -> None:
     assert shop.model("gpt-4o")["hasOverride"] is False
 
 
+def test_a_row_to_come_that_costs_the_same_is_announced_to_admins_alone(shop: Shop) -> None:
+    shop.override("gpt-4o", inputPrice=2.5, effectiveFrom=iso(START + 3 * DAY))
+    assert shop.scheduled("gpt-4o") == [(START + 3 * DAY, 3.5, 14.0)]
+    assert shop.offered("gpt-4o")["pendingPrice"] is None
+    shop.override("gpt-4o", inputPrice=2.5, outputPrice=20, effectiveFrom=iso(START + 9 * DAY))
+    assert shop.offered("gpt-4o")["pendingPrice"]["effectiveFrom"] == "2027-03-10T12:00:00.000Z"
+
+
 def test_what_holds_until_a_later_override_begins_stays_until_then(shop: Shop) -> None:
     shop.override("gpt-4o", markup=0.2)
     shop.override("gpt-4o", markup=0, effectiveFrom=iso(START + 3 * DAY))
