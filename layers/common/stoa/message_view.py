@@ -56,6 +56,7 @@ def rules_snapshot(
         now=now,
         limit_resets_at=next_reset(now, view.time_zone),
         force_system_default=view.force_system_default,
+        currency=view.currency,
     )
 
 

@@ -295,12 +295,12 @@ def test_a_tenants_choice_that_cannot_be_had_gives_way_to_the_next_rule() -> Non
         (
             premium(used=2),
             "TRIAL_EXPIRED",
-            "GPT-4o is locked: your trial messages are used up. Unlock it once for $2.99, or choose another model.",
+            "GPT-4o is locked: your trial messages are used up. Unlock it once for 2.99 USD, or choose another model.",
         ),
         (
             premium(trials=0, used=2),  # a trial that the tenant no longer offers is no expired one
             "NOT_PURCHASED",
-            "GPT-4o is locked: it has not been purchased. Unlock it once for $2.99, or choose another model.",
+            "GPT-4o is locked: it has not been purchased. Unlock it once for 2.99 USD, or choose another model.",
         ),
     ],
 )
@@ -312,6 +312,7 @@ def test_a_locked_refusal_says_how_to_buy(locked: Offer, reason: str, message: s
         "modelId": "gpt-4o",
         "modelName": "GPT-4o",
         "priceCents": 299,
+        "currency": "usd",
         "trialMessagesRemaining": 0,
         "purchase": {
             "method": "POST",
@@ -566,3 +567,9 @@ def test_the_outcome_does_not_depend_on_the_order_of_the_catalogue() -> None:
             for order in (twins, twins[::-1], [twins[1], twins[0], twins[2]])
         }
         assert len(outcomes) == 1
+
+
+def test_the_price_of_a_locked_model_is_told_in_the_tenants_currency() -> None:
+    refusal = refused(snapshot(LOCKED, request="gpt-4o", currency="eur"))
+    assert "2.99 EUR" in refusal.message
+    assert refusal.details["currency"] == "eur"

@@ -142,6 +142,7 @@ class Snapshot:
     now: datetime
     limit_resets_at: datetime
     force_system_default: bool = False  # the tenant's switch that sends everyone to the system default
+    currency: str = "usd"  # of unlock prices, ISO 4217 in lower case; prices per token are always USD
 
 
 @dataclass(frozen=True, slots=True)

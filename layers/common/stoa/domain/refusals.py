@@ -38,15 +38,18 @@ def model_cannot_chat(offer: Offer) -> Refusal:
     )
 
 
-def model_locked(offer: Offer) -> Refusal:
-    """402: a premium model that the member has not bought and has no trial messages left on."""
+def model_locked(offer: Offer, currency: str) -> Refusal:
+    """402: a premium model that the member has not bought and has no trial messages left on.
+
+    `currency` is the tenant's, of the unlock price.
+    """
     trial_used_up = offer.trial_messages > 0
     why = "your trial messages are used up" if trial_used_up else "it has not been purchased"
     price_cents = offer.unlock_price_cents
     purchase = None
     act = "Ask an admin to grant access"
     if price_cents is not None:
-        act = f"Unlock it once for ${Decimal(price_cents).scaleb(-2):.2f}"
+        act = f"Unlock it once for {Decimal(price_cents).scaleb(-2):.2f} {currency.upper()}"
         body = {"productType": "model", "modelId": offer.model_id}
         purchase = {"method": "POST", "path": PURCHASE_PATH, "body": body}
     return Refusal(
@@ -58,6 +61,7 @@ def model_locked(offer: Offer) -> Refusal:
             "modelId": offer.model_id,
             "modelName": offer.display_name,
             "priceCents": price_cents,
+            "currency": currency,
             "trialMessagesRemaining": 0,
             "purchase": purchase,
         },

@@ -142,7 +142,7 @@ def _serve_own(choice: Choice, offer: Offer | None, selection: Selection) -> Dec
         return _by_successor(offer, selection) or _last_resort(selection, asked=offer.model_id)
     access = standing_access(offer)
     if access is None and offer.trials_remaining == 0:
-        return model_locked(offer)
+        return model_locked(offer, selection.snapshot.currency)
     chosen = candidate(offer, offer.prices, access or ACCESS_TRIAL, selection.need)
     return obstacle(chosen, selection.need) or _decide(chosen, choice.rule, selection)
 

@@ -12,13 +12,16 @@ from stoa.store.catalogue import Catalogue
 
 _SNAPSHOT = """
 WITH tenant AS (
-    SELECT t.id, t.time_zone, t.force_system_default, (:now ::timestamptz AT TIME ZONE t.time_zone)::date AS local_day
+    SELECT
+        t.id, t.time_zone, t.force_system_default, t.currency,
+        (:now ::timestamptz AT TIME ZONE t.time_zone)::date AS local_day
     FROM tenants t
     WHERE t.id = :tenant_id ::uuid
 )
 SELECT
     t.time_zone,
     t.force_system_default,
+    t.currency,
     t.local_day,
     (
         SELECT json_object_agg(d.model_id, d.used) FROM daily_counters d
@@ -55,6 +58,7 @@ class MemberSnapshot:
     time_zone: str
     local_day: date  # the tenant's calendar day, whose counters `offers` carry
     force_system_default: bool
+    currency: str  # of unlock prices
     has_expired_reservations: bool
 
 
@@ -77,6 +81,7 @@ def from_row(row: Row, catalogue: Catalogue, now: datetime) -> MemberSnapshot:
         time_zone=row["time_zone"],
         local_day=row["local_day"],
         force_system_default=row["force_system_default"],
+        currency=row["currency"],
         has_expired_reservations=row["has_expired_reservations"],
     )
 
