@@ -154,3 +154,7 @@ class Shop:
 
 def instant(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+def iso(moment: datetime) -> str:
+    return moment.isoformat()
