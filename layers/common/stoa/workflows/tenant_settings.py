@@ -11,7 +11,6 @@ from stoa.model_view import outer_name
 from stoa.store import audit
 from stoa.store import tenant_settings as store
 
-
 # Names in a machine's zone folder that say nothing of a place; what they mean differs between machines.
 _NO_PLACES = frozenset({"localtime", "posixrules", "Factory"})
 
