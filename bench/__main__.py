@@ -3,12 +3,14 @@
 import argparse
 import os
 import shutil
+import subprocess
 import sys
 import time
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -33,7 +35,8 @@ class Bench:
     def build(self) -> LocalBuild:
         """Layer and functions as they are shipped, for this machine."""
         print("  building the functions …", flush=True)
-        return build_local(self.folder / "built")
+        build = build_local(self.folder / "built")
+        return replace(build, python=_behind_the_shim(build.python))
 
     @cached_property
     def server(self) -> Server:
@@ -91,6 +94,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report.write(results, python)
         print(f"\nWritten: {report.RESULTS.relative_to(ROOT)}, {CHARTS.relative_to(ROOT)}/", flush=True)
     return int(broken)
+
+
+def _behind_the_shim(python: str) -> str:
+    """The interpreter itself: a version manager's script before it would add its own start to every cold start."""
+    program = "import sys; print(sys.executable)"
+    return subprocess.run([python, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _quiet() -> None:

@@ -50,7 +50,9 @@ def measure(server: Server, build: LocalBuild, litellm: Path | str) -> list[Resu
         "bare runtime": lambda: _milliseconds([build.python, "-c", FLOOR], environment),
     }
     if isinstance(litellm, Path):
-        processes["import litellm"] = lambda: _milliseconds([str(litellm), "-c", "import litellm"], environment=None)
+        # Without this it asks the internet for prices first, and tries again for seconds where there is none.
+        offline = {"PATH": os.environ["PATH"], "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+        processes["import litellm"] = lambda: _milliseconds([str(litellm), "-c", "import litellm"], offline)
     medians = in_turn(processes)
     ours, floor = medians["first selection"], medians["bare runtime"]
     detail = f"{ours:.0f} ms against {floor:.0f} ms"
@@ -94,7 +96,7 @@ def _init(binary: Path, build: LocalBuild, name: str, server: Server) -> float:
         return emulator.init_milliseconds()
 
 
-def _milliseconds(command: list[str], environment: dict[str, str] | None) -> float:
+def _milliseconds(command: list[str], environment: dict[str, str]) -> float:
     began = time.perf_counter()
     subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
     return (time.perf_counter() - began) * 1000
