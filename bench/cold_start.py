@@ -16,6 +16,7 @@ from dev.emulator import Emulator, EmulatorFailed, find_emulator
 
 # Lambda's runtime client, and of the standard library what whoever logs JSON and speaks TLS imports anyway.
 FLOOR = "import awslambdaric.bootstrap, json, logging, ssl, urllib.request"
+RUNTIME_CLIENT = "import awslambdaric.bootstrap"
 FIRST_SELECTION = """
 import json, os
 import awslambdaric.bootstrap
@@ -45,9 +46,11 @@ def measure(server: Server, build: LocalBuild, litellm: Path | str) -> list[Resu
         "EVENT": json.dumps(request),
         "POWERTOOLS_SERVICE_NAME": "preferences",
     }
+    # -S: what this machine's own site-packages start (.pth files) is none of Lambda's.
     processes = {
-        "first selection": lambda: _milliseconds([build.python, "-c", FIRST_SELECTION], environment),
-        "bare runtime": lambda: _milliseconds([build.python, "-c", FLOOR], environment),
+        "first selection": lambda: _milliseconds([build.python, "-S", "-c", FIRST_SELECTION], environment),
+        "bare runtime": lambda: _milliseconds([build.python, "-S", "-c", FLOOR], environment),
+        "runtime client alone": lambda: _milliseconds([build.python, "-S", "-c", RUNTIME_CLIENT], environment),
     }
     if isinstance(litellm, Path):
         # Without this it asks the internet for prices first, and tries again for seconds where there is none.
