@@ -7,6 +7,7 @@ import pytest
 
 from stoa.domain.markup import UnknownPrice
 from stoa.domain.price_book import BasePrices, PricingConfig
+from stoa.domain.price_planner import Plan
 from stoa.domain.timeline import Step, Timeline
 from tests.unit.domain.price_books import DAY, START, Book, at, opened
 
@@ -246,3 +247,8 @@ def test_in_full_from_is_when_nothing_is_held_back_any_more() -> None:
     assert rises.override(at(1), at(1), markup="1").in_full_from(at(1)) == at(25)
     assert both.override(at(1), at(1), input_price="1", output_price="20").in_full_from(at(1)) == at(25)
     assert Book().replan(at(3)).in_full_from(at(3)) == at(3)
+
+
+def test_a_plan_that_never_reaches_what_is_wanted_says_so() -> None:
+    nothing = Plan(in_force=None, kept=(), cancelled=(), added=(), rows=(), wanted=())
+    assert nothing.in_full_from(START) is None
