@@ -1,106 +1,36 @@
-"""Requests and answers of the admins' side."""
+"""Models as admins and operators see and change them."""
 
 from datetime import datetime
-from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
-from uuid import UUID
+from typing import Any, Literal
 
 from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BeforeValidator,
     ConfigDict,
     Field,
-    StringConstraints,
-    WithJsonSchema,
-    model_validator,
 )
 
 from stoa.schemas import AnswerSchema, Schema
 
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Copy = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Words = Annotated[str, StringConstraints(max_length=2000)]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
-Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
-Tier = Literal["free", "premium"]
-Speed = Literal["fastest", "fast", "standard", "slower"]
-Quality = Literal["good", "excellent", "exceptional"]
-Modality = Literal["text", "image", "audio", "video"]
-Cents = Annotated[int, Field(ge=1, le=100_000_000)]
-Messages = Annotated[int, Field(ge=0, le=1_000_000)]
-Tokens = Annotated[int, Field(ge=1, le=100_000_000)]
-Order = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
-Version = Annotated[int, Field(ge=0, le=2_000_000_000)]
-Limit = Messages | Literal["unlimited"]
-
-
-def _exact(value: Any) -> Any:
-    # Only a JSON number: strict pydantic would take text for a Decimal, too. `str` gives the digits that were sent.
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError("Input should be a number")
-    return Decimal(str(value))
-
-
-Price = Annotated[
-    Decimal,
-    BeforeValidator(_exact),
-    Field(ge=0, le=1_000_000, max_digits=14, decimal_places=6),
-    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1_000_000}),
-]
-
-
-def _distinct(words: list[str]) -> list[str]:
-    return list(dict.fromkeys(words))
-
-
-def _on_a_calendar(moment: datetime) -> datetime:
-    # The ends of Python's and PostgreSQL's calendars differ; nobody means them.
-    if not 2000 <= moment.year <= 2200:
-        raise ValueError("Input should be a date from the years 2000 to 2200")
-    return moment
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_on_a_calendar)]
-Capabilities = Annotated[list[Word], Field(min_length=1, max_length=50), AfterValidator(_distinct)]
-Modalities = Annotated[list[Modality], Field(min_length=1, max_length=4), AfterValidator(_distinct)]
-
-
-def _without_defaults(schema: dict[str, Any]) -> None:
-    for field in schema["properties"].values():
-        field.pop("default", None)
-
-
-class Edit(Schema):
-    """A change in part: what is not sent is kept, so the document must not promise a default for it."""
-
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
-
-    version: Version | None = Field(None, description="The version you read. Another one now: 409.", examples=[3])
-
-    @model_validator(mode="after")
-    def _null_only_where_it_means_something(self) -> Self:
-        for name in self.model_fields_set - self.clearable() - {"version"}:
-            if getattr(self, name) is None:
-                field = type(self).model_fields[name]
-                raise ValueError(f"{field.alias or name} cannot be null; leave it out to keep it")
-        return self
-
-    @classmethod
-    def clearable(cls) -> frozenset[str]:
-        """Fields for which null means something."""
-        return frozenset()
-
-
-class EditParameters(Schema):
-    """The version that was read, as a header."""
-
-    if_match: str | None = Field(
-        None,
-        alias="If-Match",
-        description="The version you read, where it is not in the body.",
-        json_schema_extra={"in": "header"},
-    )
+from .fields import (
+    Capabilities,
+    Cents,
+    Copy,
+    Edit,
+    Identifier,
+    Limit,
+    Messages,
+    Modalities,
+    Moment,
+    Name,
+    Order,
+    Price,
+    Quality,
+    Speed,
+    Tier,
+    Tokens,
+    Word,
+    Words,
+    without_defaults,
+)
 
 
 class ModelChange(Edit):
@@ -304,155 +234,10 @@ class UsageStatsAnswer(AnswerSchema):
     data: UsageStats
 
 
-class SettingsChange(Edit):
-    """What to change for the whole tenant."""
-
-    name: Copy | None = Field(None, examples=["Example Ltd"])
-    time_zone: Identifier | None = Field(
-        None, description="IANA's name of the zone whose midnight ends the day.", examples=["Europe/Berlin"]
-    )
-    currency: Annotated[str, StringConstraints(pattern="^[a-z]{3}$")] | None = Field(
-        None, description="ISO 4217, lower case, of new purchases.", examples=["eur"]
-    )
-    force_system_default: bool | None = Field(
-        None, description="Every message goes to the system default while trouble lasts."
-    )
-    purchases_paused: bool | None = Field(None, description="No new purchases; those begun are fulfilled.")
-
-
-class Settings(AnswerSchema):
-    """What holds for the whole tenant."""
-
-    slug: str
-    name: str
-    time_zone: str
-    currency: str
-    force_system_default: bool
-    purchases_paused: bool
-    version: int
-
-
-class SettingsAnswer(AnswerSchema):
-    """The tenant's settings."""
-
-    data: Settings
-
-
-class GrantRequest(Schema):
-    """Access for one member, named by id or e-mail."""
-
-    user_id: Annotated[UUID, Field(strict=False)] | None = None
-    email: Annotated[str, StringConstraints(min_length=3, max_length=320)] | None = Field(
-        None, examples=["ada@demo.test"]
-    )
-    model_id: Identifier = Field(examples=["gpt-4o"])
-    source: Literal["admin_grant", "trial", "plan"] = Field(
-        "admin_grant", description="`trial`: for a time, or extra trial messages. Purchases and teams make their own."
-    )
-    notes: Words | None = None
-    expires_at: Moment | None = Field(None, description="Null: for good.")
-    extra_trial_messages: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
-        None, description="With source `trial`: so many more free messages, and no other access."
-    )
-
-    @model_validator(mode="after")
-    def _one_way_to_name_the_member(self) -> Self:
-        if (self.user_id is None) == (self.email is None):
-            raise ValueError("send either userId or email")
-        return self
-
-
-class Entitlement(AnswerSchema):
-    """Why a member may use a model."""
-
-    id: str
-    user_id: str
-    email: str | None
-    model_id: str
-    model_name: str
-    source: str = Field(description="purchase, admin_grant, trial, team or plan")
-    notes: str | None
-    extra_trial_messages: int | None = Field(description="Free messages granted; such a row gives no other access.")
-    granted_by: str | None = Field(description="The admin's user id; null where nobody granted it.")
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    revoked_by: str | None = Field(description="The admin's user id; null where a refund or dispute revoked it.")
-    active: bool
-
-
-class EntitlementAnswer(AnswerSchema):
-    """One entitlement."""
-
-    data: Entitlement
-
-
-class GrantedEntitlement(Entitlement):
-    """An entitlement, and whether the member had it before."""
-
-    already_granted: bool
-
-
-class GrantAnswer(AnswerSchema):
-    """What the member has now."""
-
-    data: GrantedEntitlement
-
-
-class EntitlementParameters(Schema):
-    """Which entitlements."""
-
-    user_id: UUID | None = None
-    model_id: str | None = None
-    active: bool | None = Field(None, description="Neither expired nor revoked, or the contrary.")
-
-
-class NextPage(AnswerSchema):
-    """Where the page ended."""
-
-    next_cursor: str | None = Field(description="Send as `cursor` for the next page; null: this was the last one.")
-
-
-class EntitlementListAnswer(AnswerSchema):
-    """Entitlements, newest first."""
-
-    data: list[Entitlement]
-    meta: NextPage
-
-
-class AuditParameters(Schema):
-    """Which changes."""
-
-    actor: str | None = Field(None, description="A user's id or e-mail.")
-    action: str | None = Field(None, description="What was done, such as `model.disable`.")
-    target: str | None = Field(None, description="What it was done to: a model's id, a user's id, `settings`.")
-
-
-class AuditedChange(AnswerSchema):
-    """One change by an admin."""
-
-    id: str
-    actor_id: str | None = Field(description="Null: Stoa itself.")
-    actor_email: str | None
-    action: str
-    target: str
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
-    request_id: str | None
-    created_at: datetime
-
-
-class AuditAnswer(AnswerSchema):
-    """Changes, newest first."""
-
-    data: list[AuditedChange]
-    meta: NextPage
-
-
 class RegistryModelChange(Schema):
     """A change of a shared model: null clears, absent keeps."""
 
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
+    model_config = ConfigDict(json_schema_extra=without_defaults)
 
     enabled: bool = Field(True, description="The registry's own decision; a tenant may decide otherwise.")
     is_available: bool = Field(True, description="False while it is in trouble: nobody's message goes there.")

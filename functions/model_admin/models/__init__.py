@@ -1,0 +1,39 @@
+"""Requests and answers of the admins' side."""
+
+from .audit import AuditAnswer, AuditParameters
+from .catalogue import (
+    AdminModelAnswer,
+    AdminModelListAnswer,
+    AdminModelParameters,
+    ModelChange,
+    NewModel,
+    RegistryModelAnswer,
+    RegistryModelChange,
+    SwitchAnswer,
+    UsageStatsAnswer,
+)
+from .entitlements import EntitlementAnswer, EntitlementListAnswer, EntitlementParameters, GrantAnswer, GrantRequest
+from .fields import EditParameters
+from .settings import SettingsAnswer, SettingsChange
+
+__all__ = [
+    "AdminModelAnswer",
+    "AdminModelListAnswer",
+    "AdminModelParameters",
+    "AuditAnswer",
+    "AuditParameters",
+    "EditParameters",
+    "EntitlementAnswer",
+    "EntitlementListAnswer",
+    "EntitlementParameters",
+    "GrantAnswer",
+    "GrantRequest",
+    "ModelChange",
+    "NewModel",
+    "RegistryModelAnswer",
+    "RegistryModelChange",
+    "SettingsAnswer",
+    "SettingsChange",
+    "SwitchAnswer",
+    "UsageStatsAnswer",
+]

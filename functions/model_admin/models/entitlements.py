@@ -1,0 +1,96 @@
+"""Who may use which premium model, and why."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import (
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from stoa.schemas import AnswerSchema, Schema
+
+from .fields import (
+    Identifier,
+    Moment,
+    NextPage,
+    Words,
+)
+
+
+class GrantRequest(Schema):
+    """Access for one member, named by id or e-mail."""
+
+    user_id: Annotated[UUID, Field(strict=False)] | None = None
+    email: Annotated[str, StringConstraints(min_length=3, max_length=320)] | None = Field(
+        None, examples=["ada@demo.test"]
+    )
+    model_id: Identifier = Field(examples=["gpt-4o"])
+    source: Literal["admin_grant", "trial", "plan"] = Field(
+        "admin_grant", description="`trial`: for a time, or extra trial messages. Purchases and teams make their own."
+    )
+    notes: Words | None = None
+    expires_at: Moment | None = Field(None, description="Null: for good.")
+    extra_trial_messages: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+        None, description="With source `trial`: so many more free messages, and no other access."
+    )
+
+    @model_validator(mode="after")
+    def _one_way_to_name_the_member(self) -> Self:
+        if (self.user_id is None) == (self.email is None):
+            raise ValueError("send either userId or email")
+        return self
+
+
+class Entitlement(AnswerSchema):
+    """Why a member may use a model."""
+
+    id: str
+    user_id: str
+    email: str | None
+    model_id: str
+    model_name: str
+    source: str = Field(description="purchase, admin_grant, trial, team or plan")
+    notes: str | None
+    extra_trial_messages: int | None = Field(description="Free messages granted; such a row gives no other access.")
+    granted_by: str | None = Field(description="The admin's user id; null where nobody granted it.")
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    revoked_by: str | None = Field(description="The admin's user id; null where a refund or dispute revoked it.")
+    active: bool
+
+
+class EntitlementAnswer(AnswerSchema):
+    """One entitlement."""
+
+    data: Entitlement
+
+
+class GrantedEntitlement(Entitlement):
+    """An entitlement, and whether the member had it before."""
+
+    already_granted: bool
+
+
+class GrantAnswer(AnswerSchema):
+    """What the member has now."""
+
+    data: GrantedEntitlement
+
+
+class EntitlementParameters(Schema):
+    """Which entitlements."""
+
+    user_id: UUID | None = None
+    model_id: str | None = None
+    active: bool | None = Field(None, description="Neither expired nor revoked, or the contrary.")
+
+
+class EntitlementListAnswer(AnswerSchema):
+    """Entitlements, newest first."""
+
+    data: list[Entitlement]
+    meta: NextPage

@@ -1,0 +1,46 @@
+"""The settings of a tenant."""
+
+from typing import Annotated
+
+from pydantic import (
+    Field,
+    StringConstraints,
+)
+
+from stoa.schemas import AnswerSchema
+
+from .fields import Copy, Edit, Identifier
+
+
+class SettingsChange(Edit):
+    """What to change for the whole tenant."""
+
+    name: Copy | None = Field(None, examples=["Example Ltd"])
+    time_zone: Identifier | None = Field(
+        None, description="IANA's name of the zone whose midnight ends the day.", examples=["Europe/Berlin"]
+    )
+    currency: Annotated[str, StringConstraints(pattern="^[a-z]{3}$")] | None = Field(
+        None, description="ISO 4217, lower case, of new purchases.", examples=["eur"]
+    )
+    force_system_default: bool | None = Field(
+        None, description="Every message goes to the system default while trouble lasts."
+    )
+    purchases_paused: bool | None = Field(None, description="No new purchases; those begun are fulfilled.")
+
+
+class Settings(AnswerSchema):
+    """What holds for the whole tenant."""
+
+    slug: str
+    name: str
+    time_zone: str
+    currency: str
+    force_system_default: bool
+    purchases_paused: bool
+    version: int
+
+
+class SettingsAnswer(AnswerSchema):
+    """The tenant's settings."""
+
+    data: Settings
