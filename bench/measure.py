@@ -56,6 +56,17 @@ def in_turn(actions: Mapping[str, Callable[[], float]], rounds: int = ROUNDS) ->
     return {name: statistics.median(values) for name, values in samples.items()}
 
 
+def alternately(actions: Mapping[str, Callable[[], object]], calls: int) -> dict[str, list[float]]:
+    """The time of each call in milliseconds; the actions take turns call by call."""
+    samples: dict[str, list[float]] = {name: [] for name in actions}
+    for _ in range(calls):
+        for name, action in actions.items():
+            began = time.perf_counter()
+            action()
+            samples[name].append((time.perf_counter() - began) * 1000)
+    return samples
+
+
 def percentile(samples: list[float], fraction: float) -> float:
     """The sample below which `fraction` of them lie."""
     return sorted(samples)[min(len(samples) - 1, int(len(samples) * fraction))]
