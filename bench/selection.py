@@ -43,7 +43,8 @@ def measure(server: Server) -> list[Result]:
         alone = milliseconds(lambda: same_sql.run(same_values), CALLS)
     medians = {name: statistics.median(times) for name, times in samples.items()}
     ours, floor, ping = medians["ours"], medians["libpq"], medians["SELECT 1"]
-    detail = f"{ours:.2f} ms against {floor:.2f} ms; one round trip (`SELECT 1`: {ping:.2f}; libpq in a loop by itself: {alone:.2f})"
+    others = f"`SELECT 1`: {ping:.2f}, libpq in a loop by itself: {alone:.2f}"
+    detail = f"{ours:.2f} ms against {floor:.2f} ms; one round trip ({others})"
     p95 = percentile(samples["ours"], 0.95)
     return [
         at_most("selection, event in to event out ÷ libpq, same SQL", ours / floor, 3, detail, alone=alone, **medians),
