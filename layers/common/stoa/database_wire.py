@@ -7,7 +7,6 @@ connecting, authentication, and what each answer means.
 """
 
 import json
-import select
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from pg8000.native import to_statement
 
 from stoa.dsn import Dsn, open_socket, tls_context
 from stoa.errors import Unavailable
+from stoa.sockets import has_something_to_read
 
 Row = dict[str, Any]
 Statement = tuple[str, dict[str, Any]]
@@ -105,8 +105,7 @@ class Wire:
         """
         if self.broken or self.driver._transaction_status != b"I":
             return False
-        readable, _, _ = select.select([self.driver._usock], [], [], 0)
-        return not readable
+        return not has_something_to_read(self.driver._usock)
 
     def close(self) -> None:
         """Close without a care for a connection that is dead already."""
@@ -123,8 +122,11 @@ class Wire:
             core._write(self.driver._sock, core.SYNC_MSG)
             core._flush(self.driver._sock)
             self._read_answers([context for _, context in sent])
-        except (InterfaceError, OSError) as error:
+        except BaseException as error:
+            # Half a request or half an answer lies on the connection: the next one must never read it as its own.
             self.broken = True
+            if not isinstance(error, (InterfaceError, OSError)):
+                raise
             raise Unavailable("The connection to the database was lost. Try again.") from error
         for (sql, _), (prepared, context) in zip(statements, sent, strict=True):
             if sql not in self.prepared and context.columns is not None:

@@ -1,11 +1,12 @@
 """Kept connections, by origin. A provider call takes one out, owns it alone, and gives it back or closes it."""
 
 import http.client
-import select
 import ssl
 import threading
 import time
 from functools import cache
+
+from stoa.sockets import has_something_to_read
 
 Origin = tuple[str, str, int | None]  # scheme, host, port
 
@@ -34,7 +35,7 @@ class Connections:
         """A connection, and whether it has served before. Raises OSError when none can be opened."""
         while not fresh and (kept := self._pop(origin)) is not None:
             since, connection = kept
-            if time.monotonic() - since < IDLE_SECONDS and not _has_ended(connection):
+            if time.monotonic() - since < IDLE_SECONDS and not has_something_to_read(connection.sock):
                 return connection, True
             connection.close()
         return _opened(origin, timeout), False
@@ -65,10 +66,3 @@ def _opened(origin: Origin, timeout: float) -> http.client.HTTPConnection:
         raise ValueError("a provider's address begins with https:// or http://")
     connection.connect()  # sets TCP_NODELAY
     return connection
-
-
-def _has_ended(connection: http.client.HTTPConnection) -> bool:
-    """True when an idle connection has something to read: the other side's goodbye, for it owes us nothing."""
-    waiting = select.poll()  # select() cannot watch descriptors past 1024
-    waiting.register(connection.sock, select.POLLIN)
-    return bool(waiting.poll(0))
