@@ -8,8 +8,9 @@ from uuid import UUID
 
 from stoa.admin_desk import Desk
 from stoa.api import Api, Request, make_cursor
+from stoa.domain.text import storable
 from stoa.errors import Forbidden, InvalidFields
-from stoa.pages import Page, instant, read_place, storable
+from stoa.pages import Page, instant, read_place
 from stoa.workflows import audit, grants, model_admin, operator_models, tenant_settings
 
 api = Api(__name__)

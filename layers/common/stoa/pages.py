@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from stoa.domain.text import storable
 from stoa.errors import MalformedRequest
 
 
@@ -27,14 +28,6 @@ def read_place(parts: Sequence[str] | None, *readers: Callable[[str], Any]) -> t
         return tuple(read(storable(part)) for read, part in zip(readers, parts, strict=True))
     except (ValueError, OverflowError) as error:
         raise MalformedRequest("The cursor was not made by this list; start without one.") from error
-
-
-def storable(text: str) -> str:
-    """The text itself. Raises ValueError where PostgreSQL could not hold it."""
-    if "\x00" in text:
-        raise ValueError("a null character")
-    text.encode()
-    return text
 
 
 def instant(text: str) -> datetime:

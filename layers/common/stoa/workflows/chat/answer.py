@@ -11,6 +11,7 @@ from stoa.db import RuleRefused
 from stoa.domain.context import FittedConversation, fit_conversation
 from stoa.domain.markup import TokenUsage
 from stoa.domain.offers import Candidate, Refusal
+from stoa.domain.text import made_storable
 from stoa.errors import StoaError, Unavailable
 from stoa.identity import Member
 from stoa.ids import new_id
@@ -36,7 +37,7 @@ from stoa.workflows.chat.values import (
 LOOKS = 3
 
 CONNECT_TIMEOUT_SECONDS = 5.0
-FIRST_TOKEN_TIMEOUT_SECONDS = 60.0  # reasoning models think before they speak; CloudFront gives up after 60 s, too
+FIRST_TOKEN_TIMEOUT_SECONDS = 60.0  # reasoning models think before they speak; CloudFront gives up after 120 s
 
 
 def chat(tools: Tools, member: Member, message: ChatMessage, cancel: Cancel) -> Iterator[Event]:
@@ -187,14 +188,18 @@ class _Conversation:
             for item in stream:
                 if isinstance(item, Text):
                     self._line.first_token()
-                    progress.pieces.append(item.text)
-                    yield Content(item.text)
+                    text = made_storable(item.text)
+                    progress.pieces.append(text)
+                    yield Content(text)
                 else:
                     progress.finish = item
 
     def _complete(self, fitted: FittedConversation[Turn], progress: _Progress) -> Iterator[Event]:
         finish = progress.finish or Finish("other")
-        citations = [{"url": citation.url, "title": citation.title} for citation in finish.citations]
+        citations = [
+            {"url": made_storable(citation.url), "title": citation.title and made_storable(citation.title)}
+            for citation in finish.citations
+        ]
         answer_id, usage, data = self._accounts(fitted, progress, finish.stop_reason)
         exchange = self._line.exchange(answer_id, progress.text, data, citations, partial=False)
         self._line.settle(usage, exchange, status="completed", stop_reason=finish.stop_reason)

@@ -1,7 +1,7 @@
 """The bookkeeping of one message: its ledger line from reservation to its end."""
 
 import time
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -152,17 +152,14 @@ class LedgerLine:
             question=self._message.content,
             asked_at=self.asked_at,
             answer_id=answer_id,
-            answer=answer.replace("\x00", "\ufffd"),  # PostgreSQL's text cannot hold U+0000
+            answer=answer,
             model_id=self.candidate.offer.model_id,
             usage_id=self.id,
             metadata=metadata,
             citations=citations,
             is_partial=partial,
-            now=self._now(),
+            now=self._tools.clock(),
         )
-
-    def _now(self) -> datetime:
-        return self._tools.clock()
 
     def _elapsed_ms(self) -> int:
         return round((time.monotonic() - self._began) * 1000)

@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 from stoa.db import Connection, Database, Scope
 from stoa.domain.price_book import Override
+from stoa.domain.text import storable
 from stoa.domain.timeline import BEGINNING
 from stoa.errors import Conflict, InvalidFields, StoaError
-from stoa.pages import storable
 from stoa.price_planning import PlannedChange
 from stoa.store import pricing
 from stoa.store.audit import Actor
