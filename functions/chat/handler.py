@@ -143,10 +143,11 @@ def _frame(event: Event, request_id: str) -> bytes:
 def _json_answer(events: list[Event], request_id: str) -> StreamingAnswer:
     parts: dict[str, Any] = {"selection": None, "content": "", "metadata": None, "citations": []}
     pieces: list[str] = []
+    headers: dict[str, str] = {}
     for event in events:
         match event:
-            case Selection(data=data):  # the last one is the model that answered
-                parts["selection"] = data
+            case Selection():  # the last one is the model that answered
+                parts["selection"], headers = event.data, _selection_headers(event)
             case Content(text):
                 pieces.append(text)
             case Metadata(data=data):
@@ -158,7 +159,7 @@ def _json_answer(events: list[Event], request_id: str) -> StreamingAnswer:
                     raise error
                 parts["error"] = error_body(error, request_id)["error"]
     body = to_json({"data": {**parts, "content": "".join(pieces)}}).encode()
-    return StreamingAnswer(200, {**JSON_HEADERS, **_selection_headers(events[0])}, iter([body]))
+    return StreamingAnswer(200, {**JSON_HEADERS, **headers}, iter([body]))
 
 
 def _selection_headers(event: Event) -> dict[str, str]:
