@@ -2,6 +2,7 @@
 
 import threading
 import time
+from functools import cache
 
 from stoa.clients.providers import endpoint_for
 from stoa.clients.wires.types import Endpoint
@@ -35,9 +36,7 @@ class ProviderDirectory:
             return self._endpoints[provider_id]
 
 
-_directories: dict[int, ProviderDirectory] = {}
-
-
+@cache
 def provider_directory(database: Database) -> ProviderDirectory:
     """The directory of this database, one a process."""
-    return _directories.setdefault(id(database), ProviderDirectory(database))
+    return ProviderDirectory(database)

@@ -8,12 +8,6 @@ from uuid import UUID
 
 from stoa.db import Connection, Row, Statement
 
-# Why `refuse` undid a reservation.
-REFUSED_DAILY_LIMIT = "daily_limit"
-REFUSED_TRIAL = "trial"
-REFUSED_KEY = "idempotency_key"
-REFUSED_SETTLED = "settled_already"
-
 # Under any concurrency N trials give N reservations and a limit of N gives N: ON CONFLICT DO UPDATE locks the counter's
 # row and checks the condition against its newest version. Where a condition fails, refuse() undoes the statement whole,
 # so no counter moves without its line. A key whose earlier line came to nothing may be used again.
@@ -211,13 +205,13 @@ class Settlement:
 def reserve(connection: Connection, reservation: Reservation) -> Row:
     """Count the message and write its line; returns `used_today` and `trials_used`, this message included.
 
-    Raises RuleRefused with one of the REFUSED_ reasons; then nothing was counted or written.
+    Raises RuleRefused (daily_limit, trial, idempotency_key); then nothing was counted or written.
     """
     return connection.run(_RESERVE, **_fields(reservation))[0]
 
 
 def settle_statement(tenant_id: UUID, settlement: Settlement) -> Statement:
-    """The statement that ends a line with its charge. It refuses (REFUSED_SETTLED) when the line has ended already."""
+    """The statement that ends a line with its charge. It refuses (settled_already) when the line has ended before."""
     return _SETTLE, {"tenant_id": tenant_id, **_fields(settlement)}
 
 
