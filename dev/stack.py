@@ -6,10 +6,12 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
 from dev import ROOT, postgres
+from dev.aws_setup import MAIL_FROM, prepare_aws, sent_mail
 from dev.children import Child, free_port
 from dev.database import prepare
 from dev.demo import DEMO_TENANT, Tenants, add_people, default_groups
@@ -61,12 +63,13 @@ def running(listener: socket.socket, folder: Path, log: Callable[[str], None] | 
         # The helpers start while the database does.
         practice_port, aws_port = free_port(), free_port()
         practice = _child(parts, "practice", "dev.practice", "--port", practice_port, folder)
-        _child(parts, "aws", "moto.server", "-p", aws_port, folder)
+        aws = _child(parts, "aws", "moto.server", "-p", aws_port, folder)
         stripe = _start_stripe(parts, port, folder)
         given_url = os.environ.get("DATABASE_URL")
         owner_url = given_url or _start_postgres(parts, folder)
         runtime_url = prepare(owner_url, embedded=given_url is None)
-        _fill_environment(f"http://127.0.0.1:{port}", runtime_url, practice_port, aws_port)
+        aws_url = f"http://127.0.0.1:{aws_port}"
+        _fill_environment(f"http://127.0.0.1:{port}", runtime_url, practice_port, aws_url)
 
         template = read_template(ROOT / "template.yaml")
         for name, value in template.environment.items():
@@ -78,9 +81,13 @@ def running(listener: socket.socket, folder: Path, log: Callable[[str], None] | 
         issuer = Issuer(f"http://127.0.0.1:{port}", folder / "issuer.pem")
         add_people(database, tenants, issuer)
 
-        own = OwnEndpoints(issuer, functions, template.schedules, tenants.find_or_create, default_groups)
+        mail = partial(sent_mail, aws_url)
+        own = OwnEndpoints(issuer, functions, template.schedules, tenants.find_or_create, default_groups, mail)
         gateway = Gateway(template.routes, functions, _verify, own.table(), log)
         practice.wait_until_listening()
+        if os.environ.get("AWS_ENDPOINT_URL") == aws_url:
+            aws.wait_until_listening()
+            prepare_aws(aws_url)
         if stripe is not None:
             stripe.wait_until_listening()
         server = Server(listener, gateway.respond, gateway.refuse)
@@ -123,7 +130,7 @@ def _start_postgres(parts: contextlib.ExitStack, folder: Path) -> str:
     return server.url
 
 
-def _fill_environment(issuer_url: str, runtime_url: str, practice_port: int, aws_port: int) -> None:
+def _fill_environment(issuer_url: str, runtime_url: str, practice_port: int, aws_url: str) -> None:
     """The environment that the template gives the functions on AWS, for here. What the caller set stays."""
     os.environ.update(
         {
@@ -137,7 +144,8 @@ def _fill_environment(issuer_url: str, runtime_url: str, practice_port: int, aws
     defaults = {"POWERTOOLS_LOG_LEVEL": "WARNING", "POWERTOOLS_METRICS_DISABLED": "true", "AWS_REGION": AWS_REGION}
     if not os.environ.get("AWS_ENDPOINT_URL") and not os.environ.get("AWS_PROFILE"):
         defaults |= {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{aws_port}",
+            "AWS_ENDPOINT_URL": aws_url,
+            "STOA_MAIL_FROM": MAIL_FROM,
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_DEFAULT_REGION": AWS_REGION,

@@ -23,7 +23,8 @@ _EMAIL = re.compile(r"[^@\s\x00]{1,64}@[^@\s\x00]{1,190}")
 
 
 class OwnEndpoints:
-    """`find_tenant` gives the id of a tenant by its slug, made on first use; `groups` those of a token without any."""
+    """`find_tenant` gives the id of a tenant by its slug, made on first use; `groups` those of a token without any;
+    `sent_mail` what the stand-in for SES took."""
 
     def __init__(
         self,
@@ -32,12 +33,14 @@ class OwnEndpoints:
         schedules: Sequence[Schedule],
         find_tenant: Callable[[str], UUID],
         groups: Callable[[str, str], list[str]],
+        sent_mail: Callable[[], list[dict[str, Any]]],
     ) -> None:
         self._issuer = issuer
         self._functions = functions
         self._schedules = {schedule.function.name: schedule for schedule in schedules}
         self._find_tenant = find_tenant
         self._groups = groups
+        self._sent_mail = sent_mail
 
     def table(self) -> dict[tuple[str, str], OwnEndpoint]:
         """The endpoints by method and path, as `Gateway` takes them."""
@@ -46,6 +49,7 @@ class OwnEndpoints:
             ("GET", "/.well-known/jwks.json"): lambda _: _json(self._issuer.keys()),
             ("POST", "/dev/token"): self.token,
             ("POST", "/dev/run/*"): self.run,
+            ("GET", "/dev/mail"): lambda _: _json({"data": self._sent_mail()}),
         }
 
     def token(self, request: Request) -> Answer:

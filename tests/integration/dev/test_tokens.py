@@ -64,7 +64,7 @@ def local(runtime_database, tmp_path, monkeypatch) -> Iterator[Local]:
     functions = Functions([echo, guard, sweep], load)
     issuer, tenants = Issuer(url, tmp_path / "issuer.pem"), Tenants(runtime_database)
     schedules = [Schedule(sweep, "rate(1 minute)", 1, None)]
-    own = OwnEndpoints(issuer, functions, schedules, tenants.find_or_create, default_groups)
+    own = OwnEndpoints(issuer, functions, schedules, tenants.find_or_create, default_groups, list)
     routes = [
         Route(HTTP_EVENT, "GET", "/who", echo, public=False),
         Route(REST_EVENT, "POST", "/talk", echo, public=False, authorizer=guard),

@@ -1,0 +1,34 @@
+"""What the functions expect to find on AWS, made in the local stand-in when it starts. Idempotent."""
+
+import json
+import urllib.request
+from email import message_from_string, policy
+from typing import Any
+
+MAIL_FROM = "stoa@stoa.test"
+
+
+def prepare_aws(endpoint_url: str) -> None:
+    """Make what is not there yet. The credentials and the region are the environment's."""
+    import boto3
+
+    boto3.client("ses", endpoint_url=endpoint_url).verify_email_identity(EmailAddress=MAIL_FROM)
+
+
+def sent_mail(endpoint_url: str) -> list[dict[str, Any]]:
+    """The mail that the stand-in for SES took, the newest first."""
+    with urllib.request.urlopen(f"{endpoint_url}/moto-api/data.json", timeout=5) as answer:  # noqa: S310 - our own
+        raw = json.load(answer).get("ses", {}).get("RawMessage", [])
+    return [_readable(one) for one in reversed(raw)]
+
+
+def _readable(raw: dict[str, Any]) -> dict[str, Any]:
+    message = message_from_string(raw["raw_data"], policy=policy.default)
+    body = message.get_body(("plain",))
+    return {
+        "from": raw["source"],
+        "to": raw["destinations"],
+        "subject": message["Subject"],
+        "messageId": message["Message-ID"],
+        "text": body.get_content() if body is not None else "",
+    }

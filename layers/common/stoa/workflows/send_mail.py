@@ -1,0 +1,78 @@
+"""Send what is in the outbox. Runs each minute; may run twice at once, late, or be killed anywhere.
+
+A mail is sent at least once: killed between SES taking it and our noting so, it goes out a second time, with the same
+Message-ID, by which mailboxes show it once.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from stoa.clients.mail import Mail, MailNotSent
+from stoa.db import Connection, Database, Row, Scope
+from stoa.observe import logger
+from stoa.store import mail_outbox
+
+BATCH = 50
+LEASE = timedelta(minutes=5)  # longer than the function may run
+KEPT = timedelta(days=90)  # how long the same is not told again
+
+# Waits after the first attempt, the second, …; after the last the mail is given up. A bit more than a day in all.
+WAITS = (
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=8),
+    timedelta(hours=16),
+)
+
+
+@dataclass(slots=True)
+class MailReport:
+    """What one run did."""
+
+    sent: int = 0
+    postponed: int = 0
+    given_up: int = 0
+
+
+def send_mail(
+    database: Database, send: Callable[[Mail], None], clock: Callable[[], datetime], seconds: float
+) -> MailReport:
+    """Send what is due until nothing is, or `seconds` are over. `send` raises MailNotSent.
+
+    An error of another kind ends the run; what was claimed comes again when its lease is over.
+    """
+    report = MailReport()
+    ends = time.monotonic() + seconds
+    with database.autocommit(Scope(operator=True)) as connection:
+        mail_outbox.purge(connection, clock() - KEPT)
+        while time.monotonic() < ends:
+            now = clock()
+            due = mail_outbox.claim_due(connection, now, retry_at=now + LEASE, rows=BATCH)
+            for row in due:
+                _send_one(connection, row, send, clock, report)
+            if len(due) < BATCH:
+                break
+    if report.given_up or report.postponed:
+        logger().warning("mail was not sent", extra=asdict(report))
+    return report
+
+
+def _send_one(
+    connection: Connection, row: Row, send: Callable[[Mail], None], clock: Callable[[], datetime], report: MailReport
+) -> None:
+    try:
+        send(Mail(row["id"], row["recipient"], row["subject"], row["body"]))
+    except MailNotSent as error:
+        if error.permanent or row["attempts"] > len(WAITS):
+            mail_outbox.settle(connection, row["id"], "dead", clock(), error=error.reason)
+            report.given_up += 1
+        else:
+            mail_outbox.postpone(connection, row["id"], clock() + WAITS[row["attempts"] - 1], error.reason)
+            report.postponed += 1
+    else:
+        mail_outbox.settle(connection, row["id"], "sent", clock())
+        report.sent += 1

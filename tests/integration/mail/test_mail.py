@@ -1,0 +1,186 @@
+"""Mail: queued with what it tells of, told once, sent through SES, tried again, given up."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from uuid import UUID
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from dev.aws_setup import MAIL_FROM, prepare_aws, sent_mail
+from functions.mailer.handler import handler
+from stoa.clients import mail
+from stoa.clients.mail import Mail, MailNotSent, as_bytes
+from stoa.db import Database, Scope
+from stoa.ids import new_id
+from stoa.settings import settings
+from stoa.store import mail_outbox
+from stoa.workflows.send_mail import LEASE, WAITS, MailReport, send_mail
+
+NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
+
+
+class Post:
+    """Takes mail, and fails as it is told to."""
+
+    def __init__(self, *failures: MailNotSent) -> None:
+        self.taken: list[Mail] = []
+        self.failures = list(failures)
+
+    def __call__(self, one: Mail) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.taken.append(one)
+
+
+@pytest.fixture(autouse=True)
+def empty(owner_database: Database) -> None:
+    with owner_database.autocommit(Scope()) as connection:
+        connection.run("DELETE FROM mail_outbox")
+
+
+def put(database: Database, tenant: UUID, key: str = "k", *, subject: str = "Hello", now: datetime = NOW) -> bool:
+    mail = {"to": "ada@demo.test", "subject": subject, "text": "A text.", "dedupe_key": key}
+    with database.transaction(Scope(tenant_id=tenant)) as connection:
+        return mail_outbox.put(connection, tenant_id=tenant, now=now, **mail)
+
+
+def rows(owner: Database) -> list[tuple[str, int, str | None]]:
+    with owner.autocommit(Scope()) as connection:
+        found = connection.run("SELECT status, attempts, body FROM mail_outbox ORDER BY id")
+    return [(row["status"], row["attempts"], row["body"]) for row in found]
+
+
+def test_the_same_is_told_once(runtime_database: Database, tenant: UUID) -> None:
+    assert put(runtime_database, tenant) is True
+    assert put(runtime_database, tenant) is False
+
+
+def test_what_was_sent_is_forgotten(runtime_database: Database, owner_database: Database, tenant: UUID) -> None:
+    put(runtime_database, tenant, subject="One\r\nBcc: all@demo.test")
+    post = Post()
+
+    assert send_mail(runtime_database, post, lambda: NOW, 5) == MailReport(sent=1)
+    assert [(one.to, one.subject, one.text) for one in post.taken] == [
+        ("ada@demo.test", "One Bcc: all@demo.test", "A text.")
+    ]
+    assert rows(owner_database) == [("sent", 1, None)]
+    assert send_mail(runtime_database, post, lambda: NOW, 5) == MailReport()
+
+
+def test_it_is_tried_again_and_given_up(runtime_database: Database, owner_database: Database, tenant: UUID) -> None:
+    put(runtime_database, tenant)
+    post = Post(*[MailNotSent("Throttling", permanent=False)] * (len(WAITS) + 1))
+    clock = [NOW]
+
+    def run() -> MailReport:
+        return send_mail(runtime_database, post, lambda: clock[0], 5)
+
+    for wait in WAITS:
+        assert run() == MailReport(postponed=1)
+        clock[0] += wait - timedelta(seconds=1)
+        assert run() == MailReport()
+        clock[0] += timedelta(seconds=1)
+
+    assert run() == MailReport(given_up=1)
+    assert rows(owner_database) == [("dead", len(WAITS) + 1, None)]
+
+
+def test_what_will_never_go_is_given_up_at_once_and_holds_up_nothing(runtime_database: Database, tenant: UUID) -> None:
+    put(runtime_database, tenant, "first")
+    put(runtime_database, tenant, "second")
+    post = Post(MailNotSent("MessageRejected", permanent=True))
+
+    assert send_mail(runtime_database, post, lambda: NOW, 5) == MailReport(sent=1, given_up=1)
+
+
+def test_a_mailer_that_died_is_followed_by_another(runtime_database: Database, tenant: UUID) -> None:
+    put(runtime_database, tenant)
+
+    def die(_: Mail) -> None:
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError):
+        send_mail(runtime_database, die, lambda: NOW, 5)
+    post = Post()
+    assert send_mail(runtime_database, post, lambda: NOW + LEASE - timedelta(seconds=1), 5) == MailReport()
+    assert send_mail(runtime_database, post, lambda: NOW + LEASE, 5) == MailReport(sent=1)
+
+
+def test_two_mailers_at_once_send_each_mail_once(runtime_database: Database, tenant: UUID) -> None:
+    for number in range(120):
+        put(runtime_database, tenant, f"key {number}")
+    post = Post()
+    with ThreadPoolExecutor(4) as pool:
+        reports = list(pool.map(lambda _: send_mail(runtime_database, post, lambda: NOW, 20), range(4)))
+
+    assert sum(report.sent for report in reports) == 120
+    assert len({one.mail_id for one in post.taken}) == 120
+
+
+def test_a_tenant_never_sees_anothers_mail(runtime_database: Database, tenant: UUID) -> None:
+    put(runtime_database, tenant)
+    with runtime_database.autocommit(Scope(tenant_id=new_id())) as connection:
+        assert connection.run("SELECT id FROM mail_outbox") == []
+
+
+def test_an_address_that_no_header_can_hold_is_refused_for_good() -> None:
+    with pytest.raises(MailNotSent) as raised:
+        as_bytes(Mail(new_id(), "ada@demo.test\r\nBcc: all@demo.test", "Hello", "A text."), MAIL_FROM)
+
+    assert raised.value.permanent
+
+
+def test_a_mail_is_what_mail_programs_read() -> None:
+    mail_id = new_id()
+    parsed = message_from_bytes(
+        as_bytes(Mail(mail_id, "ada@demo.test", "Grüße", "Zeile eins\nλόγος"), f"Stoa <{MAIL_FROM}>"),
+        policy=policy.default,
+    )
+
+    assert (parsed["Subject"], parsed["To"], parsed["From"]) == ("Grüße", "ada@demo.test", f"Stoa <{MAIL_FROM}>")
+    assert parsed["Message-ID"] == f"<{mail_id}@stoa.test>"
+    assert parsed.get_content().splitlines() == ["Zeile eins", "λόγος"]  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch, function_environment: None) -> Iterator[str]:
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    url = "http://{}:{}".format(*server.get_host_and_port())
+    for name, value in {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "STOA_MAIL_FROM": MAIL_FROM,
+    }.items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
+    mail._ses.cache_clear()
+    yield url
+    mail._ses.cache_clear()
+    server.stop()
+
+
+def test_it_goes_out_through_ses(aws: str, runtime_database: Database, tenant: UUID) -> None:
+    now = datetime.now(UTC) - timedelta(seconds=1)
+    put(runtime_database, tenant, subject="Before anybody verified the sender", now=now)
+    assert handler({}, None) == {"sent": 0, "postponed": 1, "given_up": 0}
+    prepare_aws(aws)
+    put(runtime_database, tenant, "another", subject="An invitation", now=now)
+
+    assert handler({}, None) == {"sent": 1, "postponed": 0, "given_up": 0}
+    (told,) = sent_mail(aws)
+    assert (told["to"], told["subject"], told["text"]) == (["ada@demo.test"], "An invitation", "A text.\n")
+
+
+def test_without_a_sender_it_waits(
+    function_environment: None, runtime_database: Database, owner_database: Database, tenant: UUID
+) -> None:
+    put(runtime_database, tenant, now=datetime.now(UTC))
+
+    assert handler({}, None) == {}
+    assert rows(owner_database) == [("queued", 0, "A text.")]
