@@ -10,9 +10,12 @@ from stoa.db import Connection, Row, json_parameter
 _LIST = """
 SELECT
     m.id, m.tenant_id IS NOT NULL AS is_own, m.provider_id, p.display_name AS provider_name, m.provider_model,
-    m.context_window, m.max_output_tokens, m.modalities, m.capabilities, m.is_novel, m.category, m.speed, m.quality,
+    coalesce(o.context_window, m.context_window) AS context_window,
+    coalesce(o.max_output_tokens, m.max_output_tokens) AS max_output_tokens,
+    m.modalities, m.capabilities, m.is_novel, m.category, m.speed, m.quality,
     m.base_input_price, m.base_output_price, m.is_available AND p.is_available AS is_available,
-    m.deprecated_at, m.successor_id,
+    coalesce(o.deprecated_at, m.deprecated_at) AS deprecated_at,
+    coalesce(o.successor_id, m.successor_id) AS successor_id,
     m.display_name, m.known_for, m.access_tier, m.unlock_price_cents, m.daily_limit, m.trial_messages,
     m.display_order, m.enabled,
     coalesce(o.version, 0) AS version, o.display_name AS own_display_name, o.known_for AS own_known_for,
@@ -59,12 +62,17 @@ UPDATE tenant_models o SET
     display_order = CASE WHEN g.given ? 'display_order' THEN r.display_order ELSE o.display_order END,
     display_name = CASE WHEN g.given ? 'display_name' THEN r.display_name ELSE o.display_name END,
     known_for = CASE WHEN g.given ? 'known_for' THEN r.known_for ELSE o.known_for END,
+    context_window = CASE WHEN g.given ? 'context_window' THEN r.context_window ELSE o.context_window END,
+    max_output_tokens = CASE WHEN g.given ? 'max_output_tokens' THEN r.max_output_tokens ELSE o.max_output_tokens END,
+    deprecated_at = CASE WHEN g.given ? 'deprecated_at' THEN r.deprecated_at ELSE o.deprecated_at END,
+    successor_id = CASE WHEN g.given ? 'successor_id' THEN r.successor_id ELSE o.successor_id END,
     version = o.version + 1,
     updated_at = now()
 FROM (SELECT :given ::jsonb AS given) AS g
 CROSS JOIN LATERAL jsonb_to_record(g.given) AS r (
     enabled boolean, access_tier text, unlock_price_cents int, has_daily_limit boolean, daily_limit int,
-    trial_messages int, display_order int, display_name text, known_for text
+    trial_messages int, display_order int, display_name text, known_for text, context_window int,
+    max_output_tokens int, deprecated_at timestamptz, successor_id text
 )
 WHERE o.tenant_id = :tenant_id ::uuid AND o.model_id = :model_id
 """
