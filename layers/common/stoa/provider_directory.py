@@ -3,6 +3,7 @@
 import threading
 import time
 from functools import cache
+from uuid import UUID
 
 from stoa.clients.providers import endpoint_for
 from stoa.clients.wires.types import Endpoint
@@ -23,7 +24,7 @@ class ProviderDirectory:
         self._endpoints: dict[str, Endpoint] = {}
         self._fresh_until = 0.0
 
-    def endpoint(self, provider_id: str) -> Endpoint:
+    def endpoint(self, provider_id: str, tenant_id: UUID) -> Endpoint:  # noqa: ARG002 - tenants' own keys follow
         """Where and how to call the provider. Raises ProviderError(auth) when its key or address is not configured."""
         with self._lock:
             if time.monotonic() >= self._fresh_until:

@@ -56,10 +56,11 @@ class Desk:
     member: Member
     providers: ScriptedProviders
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    own_key: bool = False  # of the tenant, at every provider
 
     def tools(self) -> Tools:
-        def endpoint(provider_id: str) -> Endpoint:
-            return Endpoint(provider_id, "openai", "http://provider.invalid", None)
+        def endpoint(provider_id: str, tenant_id: UUID) -> Endpoint:
+            return Endpoint(provider_id, "openai", "http://provider.invalid", None, own_key=self.own_key)
 
         return Tools(self.database, self.clock, endpoint, self.providers.stream, time.monotonic() + 60)
 

@@ -1,5 +1,6 @@
 """A message that goes well: events, ledger line, counters, saved conversation."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -7,6 +8,7 @@ import pytest
 
 from stoa.errors import InvalidFields, NotFound, StoaError
 from stoa.workflows.chat import Content, Done, Metadata, Selection
+from stoa.workflows.recompute import recompute
 from tests.integration.chat.support import Desk, kinds, make_member, overlay, says
 
 
@@ -139,3 +141,15 @@ def test_text_that_postgresql_cannot_hold_is_still_answered_and_saved(desk: Desk
     assert desk.query("SELECT content FROM messages WHERE user_id = :user_id AND role = 'assistant'") == [
         {"content": "zero \ufffd byte"}
     ]
+
+
+def test_with_the_tenants_own_key_the_member_is_charged_and_the_provider_costs_us_nothing(desk: Desk) -> None:
+    desk.own_key = True
+    desk.send(model_id="gpt-4o-mini")
+    (line,) = desk.lines()
+    assert line["own_key"] is True
+    assert (line["provider_cost"], line["charge"] > 0) == (0, True)
+    desk.own_key = False
+    desk.send(model_id="gpt-4o-mini")
+    assert (desk.lines()[1]["own_key"], desk.lines()[1]["provider_cost"] > 0) == (False, True)
+    assert recompute(desk.database, desk.member.tenant_id, datetime(2020, 1, 1, tzinfo=UTC)).differences == ()

@@ -8,6 +8,7 @@ from stoa.db import Connection, Row
 _LINES = """
 SELECT
     l.id, l.model_id, l.access, l.reserved_at, l.input_tokens, l.output_tokens, l.charge, l.provider_cost,
+    l.own_key,
     b.id AS row_id, b.model_id AS row_model_id, b.effective_from, b.input_price, b.output_price, b.base_input_price,
     b.base_output_price, b.minimum_charge
 FROM usage l

@@ -65,7 +65,7 @@ WITH line AS (
         status = :status, settled_at = :now ::timestamptz, input_tokens = :input_tokens,
         output_tokens = :output_tokens, tokens_estimated = :tokens_estimated, provider_cost = :provider_cost,
         charge = :charge, latency_ms = :latency_ms, first_token_ms = :first_token_ms, stop_reason = :stop_reason,
-        error_code = :error_code
+        error_code = :error_code, own_key = :own_key
     WHERE l.tenant_id = :tenant_id ::uuid AND l.id = :usage_id ::uuid AND l.status = 'reserved'
     RETURNING l.user_id, l.model_id, l.local_day, l.access
 ),
@@ -194,6 +194,7 @@ class Settlement:
     output_tokens: int
     tokens_estimated: bool
     provider_cost: Decimal
+    own_key: bool  # served with the tenant's own key: the provider costs us nothing
     charge: Decimal
     latency_ms: int
     first_token_ms: int | None

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from stoa.db import Connection, Database, Row, Scope
-from stoa.domain.markup import TokenUsage, charge_for, provider_cost, user_price
+from stoa.domain.markup import NOTHING, TokenUsage, charge_for, provider_cost, user_price
 from stoa.domain.offers import Prices
 from stoa.store import charged_lines, tenants
 
@@ -109,7 +109,7 @@ def _check_line(line: Row) -> Iterator[tuple[str, Any, Any]]:
     usage = TokenUsage(line["input_tokens"], line["output_tokens"])
     for what, recomputed in (
         ("charge", charge_for(line["access"], usage, prices)),
-        ("provider_cost", provider_cost(usage, prices)),
+        ("provider_cost", NOTHING if line["own_key"] else provider_cost(usage, prices)),
     ):
         if line[what] != recomputed:
             yield f"{what} of line", line[what], recomputed

@@ -23,6 +23,8 @@ class Endpoint:
     base_url: str
     api_key: str | None = field(repr=False)
     options: Mapping[str, str] = field(default_factory=dict)  # what `data/providers.csv` explains
+    other_keys: tuple[str, ...] = field(default=(), repr=False)  # as good as `api_key`: `stoa.clients.key_spread`
+    own_key: bool = False  # the tenant's own: it pays the provider itself, and the key's failures are its alone
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,9 @@ class _Conversation:
             first_token_timeout=FIRST_TOKEN_TIMEOUT_SECONDS,
             deadline=self._tools.deadline,
         )
-        with closing(self._tools.stream(self._tools.endpoint(offer.provider_id), call, self._cancel)) as stream:
+        endpoint = self._tools.endpoint(offer.provider_id, self._member.tenant_id)
+        self._line.own_key = endpoint.own_key
+        with closing(self._tools.stream(endpoint, call, self._cancel)) as stream:
             for item in stream:
                 if isinstance(item, Text):
                     self._line.first_token()

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from stoa.clients.wires.types import Finish
 from stoa.db import Row
-from stoa.domain.markup import TokenUsage, charge_for, provider_cost
+from stoa.domain.markup import NOTHING, TokenUsage, charge_for, provider_cost
 from stoa.domain.offers import Candidate
 from stoa.domain.tokens import estimate_tokens
 from stoa.identity import Member
@@ -39,6 +39,7 @@ class LedgerLine:
         self.asked_at = tools.clock()
         self.counted: Row = {}
         self.is_open = False
+        self.own_key = False  # the tenant pays its provider itself
         self._began = time.monotonic()
         self._first_token_ms: int | None = None
 
@@ -123,7 +124,8 @@ class LedgerLine:
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
             tokens_estimated=usage.estimated,
-            provider_cost=provider_cost(usage, self.candidate.prices),
+            provider_cost=NOTHING if self.own_key else provider_cost(usage, self.candidate.prices),
+            own_key=self.own_key,
             charge=self.charge(usage),
             latency_ms=self._elapsed_ms(),
             first_token_ms=self._first_token_ms,

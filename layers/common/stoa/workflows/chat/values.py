@@ -32,7 +32,7 @@ class Tools:
 
     database: Database
     clock: Callable[[], datetime]  # aware, UTC
-    endpoint: Callable[[str], Endpoint]  # by provider id
+    endpoint: Callable[[str, UUID], Endpoint]  # by provider id, and tenant, which may have a key of its own
     stream: Callable[[Endpoint, Call, Cancel], Generator[Text | Finish, None, None]]
     deadline: float
 
