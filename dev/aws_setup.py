@@ -6,6 +6,7 @@ from email import message_from_string, policy
 from typing import Any
 
 MAIL_FROM = "stoa@stoa.test"
+RESULTS_BUCKET = "stoa-results"
 
 
 def prepare_aws(endpoint_url: str) -> None:
@@ -13,6 +14,7 @@ def prepare_aws(endpoint_url: str) -> None:
     import boto3
 
     boto3.client("ses", endpoint_url=endpoint_url).verify_email_identity(EmailAddress=MAIL_FROM)
+    boto3.client("s3", endpoint_url=endpoint_url, region_name="us-east-1").create_bucket(Bucket=RESULTS_BUCKET)
 
 
 def sent_mail(endpoint_url: str) -> list[dict[str, Any]]:
@@ -27,8 +29,8 @@ def _readable(raw: dict[str, Any]) -> dict[str, Any]:
     body = message.get_body(("plain",))
     return {
         "from": raw["source"],
-        "to": raw["destinations"],
+        "to": sorted(set(raw["destinations"])),
         "subject": message["Subject"],
         "messageId": message["Message-ID"],
-        "text": body.get_content() if body is not None else "",
+        "text": body.get_content().replace("\r\n", "\n") if body is not None else "",
     }

@@ -25,6 +25,7 @@ class Settings:
     stripe_api_base: str | None = None
     stripe_webhook_secret: str | None = field(default=None, repr=False)
     stripe_secret_arn: str | None = None
+    results_bucket: str | None = None  # S3: results of scheduled prompts that are kept as files
     mail_from: str | None = None  # the address that mail comes from; none: mail waits in the outbox
 
 
@@ -46,6 +47,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         stripe_api_base=environment.get("STRIPE_API_BASE"),
         stripe_webhook_secret=environment.get("STRIPE_WEBHOOK_SECRET"),
         stripe_secret_arn=environment.get("STOA_STRIPE_SECRET_ARN"),
+        results_bucket=environment.get("STOA_RESULTS_BUCKET") or None,
         mail_from=environment.get("STOA_MAIL_FROM") or None,
     )
 

@@ -1,0 +1,59 @@
+"""Results as files: kept in S3, read through a link that expires."""
+
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from dev.aws_setup import RESULTS_BUCKET, prepare_aws
+from stoa.clients import storage
+from stoa.errors import Unavailable
+from stoa.settings import settings
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    url = "http://{}:{}".format(*server.get_host_and_port())
+    for name, value in {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "STOA_RESULTS_BUCKET": RESULTS_BUCKET,
+    }.items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
+    storage._s3.cache_clear()
+    yield url
+    settings.cache_clear()
+    storage._s3.cache_clear()
+    server.stop()
+
+
+def test_what_was_put_is_what_the_link_gives(s3: str) -> None:
+    prepare_aws(s3)
+    storage.put("results/one.md", "Grüße".encode(), "text/markdown; charset=utf-8")
+    storage.put("results/one.md", "Grüße!".encode(), "text/markdown; charset=utf-8")
+
+    with urllib.request.urlopen(storage.link("results/one.md", 60, "one.md"), timeout=5) as answer:
+        assert answer.read().decode() == "Grüße!"
+        assert answer.headers["Content-Type"] == "text/markdown; charset=utf-8"
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="one.md"'
+
+
+def test_a_bucket_that_is_not_there_is_told_as_unavailable(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STOA_RESULTS_BUCKET", "nobody-made-this-one")
+    settings.cache_clear()
+    with pytest.raises(Unavailable):
+        storage.put("results/one.md", b"", "text/plain")
+
+
+def test_without_a_bucket_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STOA_RESULTS_BUCKET", raising=False)
+    settings.cache_clear()
+    with pytest.raises(Unavailable, match="STOA_RESULTS_BUCKET"):
+        storage.put("results/one.md", b"", "text/plain")
+    settings.cache_clear()
