@@ -12,9 +12,10 @@ import pytest
 
 from dev import postgres
 from dev.database import prepare
-from stoa.db import Database, database
+from stoa.db import Database, Scope, database
 from stoa.dsn import parse_url
 from stoa.ids import new_id
+from stoa.provider_health import provider_health
 from stoa.settings import settings
 from stoa.workflows.registry import create_tenant
 
@@ -61,7 +62,15 @@ def runtime_database(runtime_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def tenant(runtime_database: Database) -> UUID:
+def healthy(owner_database: Database) -> None:
+    """No circuit is open, and nothing is remembered of what failed in other tests."""
+    with owner_database.autocommit(Scope()) as connection:
+        connection.run_all([("DELETE FROM circuits", {}), ("DELETE FROM call_outcomes", {})])
+    provider_health.cache_clear()
+
+
+@pytest.fixture
+def tenant(runtime_database: Database, healthy: None) -> UUID:
     """A fresh tenant with prices for every model."""
     return create_tenant(runtime_database, f"t-{new_id()}", "Test tenant", "UTC", datetime.now(UTC))
 

@@ -141,7 +141,7 @@ class SelectedModel(AnswerSchema):
     model_name: str
     rule: str = Field(
         description="request, persona_override, domain_override, default_model, favorite, auto, domain_default, "
-        "focus_default, system_default, forced_system_default, successor or cheapest_free",
+        "focus_default, system_default, forced_system_default, fallback, successor or cheapest_free",
         examples=["request"],
     )
     reason: str = Field(description="The same in words.", examples=["You asked for GPT-4o Mini."])

@@ -26,6 +26,7 @@ class Settings:
     stripe_webhook_secret: str | None = field(default=None, repr=False)
     stripe_secret_arn: str | None = None
     results_bucket: str | None = None  # S3: results of scheduled prompts that are kept as files
+    first_token_seconds: float = 30.0  # how long a model may be silent before another is tried
     mail_from: str | None = None  # the address that mail comes from; none: mail waits in the outbox
 
 
@@ -48,6 +49,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         stripe_webhook_secret=environment.get("STRIPE_WEBHOOK_SECRET"),
         stripe_secret_arn=environment.get("STOA_STRIPE_SECRET_ARN"),
         results_bucket=environment.get("STOA_RESULTS_BUCKET") or None,
+        first_token_seconds=float(environment.get("STOA_FIRST_TOKEN_SECONDS", "30")),
         mail_from=environment.get("STOA_MAIL_FROM") or None,
     )
 

@@ -110,7 +110,8 @@ def test_chat_and_reads_stay_in_their_tenant_with_every_condition_removed(
         assert conversations.get(connection, me.tenant_id, me.user_id, theirs, before=None, rows=9) is None
         assert conversations.delete(connection, me.tenant_id, me.user_id, theirs) is False
         assert len(connection.run("SELECT id FROM usage")) == 2
-        assert ledger.release(connection, me.tenant_id, their_line, error_code="X", latency_ms=0, now=now) == 0
+        ending = ledger.release_statement(me.tenant_id, their_line, error_code="X", latency_ms=0, now=now)
+        assert connection.run_all([ending]) == [[{"lines": 0}]]
     assert max(offer.used_today for offer in load_member_view(fresh, me, now).offers.values()) == 2
     assert [line["status"] for line in other_desk.lines()] == ["completed"]
     assert len(without_tenant_conditions) >= 8

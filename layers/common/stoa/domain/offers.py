@@ -74,6 +74,7 @@ class Offer:
     entitlement_source: str | None  # purchase | admin_grant | team | plan, when one is in force
     prices: Prices | None  # None: no price-book row is in force, so the model cannot be sold
     pending: PendingPrices | None = None
+    fallback_ids: tuple[str, ...] = ()  # who stands in first, as the tenant decided
 
     @property
     def trials_remaining(self) -> int:
@@ -160,7 +161,7 @@ class Decision:
     """The model that serves the message, and in which order others would if it fails.
 
     `rule` is one of: request, persona_override, domain_override, default_model, favorite, auto, domain_default,
-    focus_default, system_default, forced_system_default, successor, cheapest_free.
+    focus_default, system_default, forced_system_default, fallback, successor, cheapest_free.
     `reason` says why in words. `requested_model_id` is what was asked for when that differs from what is used.
     """
 

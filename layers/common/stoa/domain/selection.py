@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from stoa.domain.access import standing_access
 from stoa.domain.eligibility import Need, candidate, need_of, obstacle, permitted, unavailability, usable_candidates
-from stoa.domain.fallbacks import ordered_fallbacks
+from stoa.domain.fallbacks import named_fallbacks, ordered_fallbacks
 from stoa.domain.offers import (
     ACCESS_FREE,
     ACCESS_TRIAL,
@@ -37,6 +37,7 @@ RULE_DOMAIN_DEFAULT = "domain_default"
 RULE_FOCUS_DEFAULT = "focus_default"
 RULE_SYSTEM_DEFAULT = "system_default"
 RULE_FORCED_SYSTEM_DEFAULT = "forced_system_default"
+RULE_FALLBACK = "fallback"
 RULE_SUCCESSOR = "successor"
 RULE_CHEAPEST_FREE = "cheapest_free"
 
@@ -52,6 +53,7 @@ REASONS = {
     RULE_FOCUS_DEFAULT: "{model} is your organisation's choice for the {focus} mode.",
     RULE_SYSTEM_DEFAULT: "{model} answers, the system default.",
     RULE_FORCED_SYSTEM_DEFAULT: "Your organisation sends every message to the system default, {model}, for now.",
+    RULE_FALLBACK: "{model} answers, your organisation's choice to stand in for it.",
     RULE_SUCCESSOR: "{model} answers, its successor.",
     RULE_CHEAPEST_FREE: "{model} answers, the cheapest free model.",
 }
@@ -126,7 +128,7 @@ def _serve(choice: Choice, selection: Selection) -> Decision | Refusal | None:
         return _decide(usable, choice.rule, selection)
     if offer is None or choice.rule == RULE_FAVORITE or unavailability(offer, selection.need.now) is None:
         return None
-    return _by_successor(offer, selection)
+    return _by_stand_in(offer, selection)
 
 
 def _serve_own(choice: Choice, offer: Offer | None, selection: Selection) -> Decision | Refusal | None:
@@ -139,7 +141,7 @@ def _serve_own(choice: Choice, offer: Offer | None, selection: Selection) -> Dec
     if not offer.can_chat:
         return model_cannot_chat(offer) if choice.rule == RULE_REQUEST else None
     if offer.prices is None or unavailability(offer, selection.need.now) is not None:
-        return _by_successor(offer, selection) or _last_resort(selection, asked=offer.model_id)
+        return _by_stand_in(offer, selection) or _last_resort(selection, asked=offer.model_id)
     access = standing_access(offer)
     if access is None and offer.trials_remaining == 0:
         return model_locked(offer, selection.snapshot.currency)
@@ -155,6 +157,14 @@ def _by_auto(selection: Selection) -> Decision | None:
     chosen, reason = routed
     fallbacks = ordered_fallbacks(chosen, selection.usable, selection.snapshot)
     return Decision(chosen, RULE_AUTO, reason, None, fallbacks)
+
+
+def _by_stand_in(offer: Offer, selection: Selection) -> Decision | None:
+    """Whom the tenant named to stand in while the model is in trouble; else its successor."""
+    named = [] if offer.healthy else named_fallbacks(offer, selection.usable, selection.snapshot)
+    if named:
+        return _decide(named[0], RULE_FALLBACK, selection, asked=offer.model_id)
+    return _by_successor(offer, selection)
 
 
 def _by_successor(offer: Offer, selection: Selection) -> Decision | None:

@@ -62,7 +62,8 @@ SELECT present.version, CASE WHEN present.version IS DISTINCT FROM :known_versio
                     WHERE earlier.tenant_id = :tenant_id AND earlier.model_id = m.id AND earlier.cancelled_at IS NULL
                         AND earlier.effective_from <= :now ::timestamptz - interval '1 hour'
                 ), '-infinity')
-        )
+        ),
+        array_to_json(o.fallback_model_ids)
     ))
     FROM models m
     JOIN providers p ON p.id = m.provider_id
@@ -72,7 +73,7 @@ SELECT present.version, CASE WHEN present.version IS DISTINCT FROM :known_versio
 FROM present
 """
 
-_MODALITIES, _CAPABILITIES, _DEPRECATED_AT, _TRIAL_MESSAGES, _TIMELINE = 7, 8, 18, 23, 24
+_MODALITIES, _CAPABILITIES, _DEPRECATED_AT, _TRIAL_MESSAGES, _TIMELINE, _FALLBACKS = 7, 8, 18, 23, 24, 25
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 _END = datetime.max.replace(tzinfo=UTC)
 
@@ -149,8 +150,9 @@ def _priced(fields: Sequence[Any]) -> _Priced:
     values[_CAPABILITIES] = tuple(values[_CAPABILITIES])
     if values[_DEPRECATED_AT] is not None:
         values[_DEPRECATED_AT] = datetime.fromisoformat(values[_DEPRECATED_AT])
+    fallbacks = tuple(fields[_FALLBACKS] or ())
     # Nothing used today, no trial used, no entitlement, and no price until one is looked up.
-    values = [*values[:_TRIAL_MESSAGES], 0, values[_TRIAL_MESSAGES], 0, None, None]
+    values = [*values[:_TRIAL_MESSAGES], 0, values[_TRIAL_MESSAGES], 0, None, None, None, fallbacks]
     timeline = fields[_TIMELINE] or ()
     return _Priced(
         offer=Offer(*values),

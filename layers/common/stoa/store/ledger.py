@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from stoa.db import Connection, Row, Statement
+from stoa.db import Connection, Statement
 
 # Under any concurrency N trials give N reservations and a limit of N gives N: ON CONFLICT DO UPDATE locks the counter's
 # row and checks the condition against its newest version. Where a condition fails, refuse() undoes the statement whole,
@@ -203,12 +203,12 @@ class Settlement:
     give_back: bool
 
 
-def reserve(connection: Connection, reservation: Reservation) -> Row:
-    """Count the message and write its line; returns `used_today` and `trials_used`, this message included.
+def reserve_statement(reservation: Reservation) -> Statement:
+    """Count the message and write its line; answers `used_today` and `trials_used`, this message included.
 
-    Raises RuleRefused (daily_limit, trial, idempotency_key); then nothing was counted or written.
+    Refuses (daily_limit, trial, idempotency_key); then nothing was counted or written.
     """
-    return connection.run(_RESERVE, **_fields(reservation))[0]
+    return _RESERVE, _fields(reservation)
 
 
 def settle_statement(tenant_id: UUID, settlement: Settlement) -> Statement:
@@ -216,14 +216,10 @@ def settle_statement(tenant_id: UUID, settlement: Settlement) -> Statement:
     return _SETTLE, {"tenant_id": tenant_id, **_fields(settlement)}
 
 
-def release(
-    connection: Connection, tenant_id: UUID, usage_id: UUID, *, error_code: str, latency_ms: int, now: datetime
-) -> int:
-    """End a line as failed and give message and trial back. Returns how many lines ended: 0 if it had ended before."""
-    rows = connection.run(
-        _RELEASE, tenant_id=tenant_id, usage_id=usage_id, error_code=error_code, latency_ms=latency_ms, now=now
-    )
-    return int(rows[0]["lines"])
+def release_statement(tenant_id: UUID, usage_id: UUID, *, error_code: str, latency_ms: int, now: datetime) -> Statement:
+    """End a line as failed and give message and trial back. Answers `lines`: 0 if it had ended before."""
+    ended = {"error_code": error_code, "latency_ms": latency_ms, "now": now}
+    return _RELEASE, {"tenant_id": tenant_id, "usage_id": usage_id, **ended}
 
 
 def sweep(connection: Connection, tenant_id: UUID, user_id: UUID | None, now: datetime) -> int:

@@ -1,16 +1,18 @@
 """What is a member's own in a selection: counters, trials, entitlements and preferences, beside the tenant's offers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from stoa.db import Row, Statement
+from stoa.domain.circuit import Circuit
 from stoa.domain.offers import Offer, Preferences
 from stoa.store.catalogue import Catalogue
+from stoa.store.circuits import OPEN_CIRCUITS, open_circuits
 
-_SNAPSHOT = """
+_SNAPSHOT = f"""
 WITH tenant AS (
     SELECT
         t.id, t.time_zone, t.force_system_default, t.currency,
@@ -44,9 +46,10 @@ SELECT
     ) AS has_expired_reservations,
     (
         SELECT to_json(f) FROM user_preferences f WHERE f.tenant_id = :tenant_id AND f.user_id = :user_id
-    ) AS preferences
+    ) AS preferences,
+    ({OPEN_CIRCUITS}) AS circuits
 FROM tenant t
-"""
+"""  # noqa: S608 - a constant of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,11 @@ class MemberSnapshot:
     force_system_default: bool
     currency: str  # of unlock prices
     has_expired_reservations: bool
+    circuits: Sequence[Circuit] = ()  # those that are not closed
+
+    def probes(self, offer: Offer, now: datetime) -> tuple[Circuit, ...]:
+        """The half-open circuits that a call to this model would try, on everybody's behalf."""
+        return tuple(circuit for circuit in self.circuits if circuit.concerns(offer) and circuit.may_probe(now))
 
 
 def statement(tenant_id: UUID, user_id: UUID, now: datetime) -> Statement:
@@ -75,14 +83,16 @@ def from_row(row: Row, catalogue: Catalogue, now: datetime) -> MemberSnapshot:
         for model_id in {*(row["used_today"] or ()), *(row["trials"] or ()), *(row["entitled"] or ())}
         if model_id in offers
     }
+    circuits = open_circuits(row["circuits"])
     return MemberSnapshot(
-        offers={**offers, **own} if own else offers,
+        offers=_without_ailing({**offers, **own} if own else offers, circuits, now),
         preferences=preferences_from_row(row["preferences"]),
         time_zone=row["time_zone"],
         local_day=row["local_day"],
         force_system_default=row["force_system_default"],
         currency=row["currency"],
         has_expired_reservations=row["has_expired_reservations"],
+        circuits=circuits,
     )
 
 
@@ -103,6 +113,15 @@ def preferences_from_row(row: Mapping[str, Any] | None) -> Preferences:
         max_cost_per_message=row["max_cost_per_message"],
         prefer_cost_optimization=row["prefer_cost_optimization"],
     )
+
+
+def _without_ailing(offers: Mapping[str, Offer], circuits: Sequence[Circuit], now: datetime) -> Mapping[str, Offer]:
+    """The offers, with those marked whose own circuit or whose provider's lets nobody through."""
+    shut = [circuit for circuit in circuits if not circuit.may_probe(now)]
+    if not shut:
+        return offers
+    ailing = [offer for offer in offers.values() if any(circuit.concerns(offer) for circuit in shut)]
+    return {**offers, **{offer.model_id: replace(offer, healthy=False) for offer in ailing}}
 
 
 def _own_offer(offer: Offer, row: Row) -> Offer:

@@ -37,7 +37,6 @@ from stoa.workflows.chat.values import (
 LOOKS = 3
 
 CONNECT_TIMEOUT_SECONDS = 5.0
-FIRST_TOKEN_TIMEOUT_SECONDS = 60.0  # reasoning models think before they speak; CloudFront gives up after 120 s
 
 
 def chat(tools: Tools, member: Member, message: ChatMessage, cancel: Cancel) -> Iterator[Event]:
@@ -124,11 +123,14 @@ class _Conversation:
 
     def events(self) -> Iterator[Event]:
         """Try the chosen model and, until a first piece of an answer has come, the fallbacks in their order."""
-        decision = self._prepared.decision
+        decision, health = self._prepared.decision, self._tools.health
+        health.begin(decision.chosen.offer.provider_id)
         failure = yield from self._attempt(decision.chosen, decision.rule, decision.reason)
         for fallback in decision.fallbacks:
             if failure is None:
                 return
+            if not health.may_fail_over(self._line.candidate.offer.provider_id):
+                break
             reason = f"{self._line.candidate.offer.display_name} failed ({failure.kind}); the next model answers."
             if self._reserve_again(fallback):
                 failure = yield from self._attempt(fallback, "fallback", reason)
@@ -158,6 +160,7 @@ class _Conversation:
             yield from self._complete(fitted, progress)
         except ProviderError as error:
             self._failed_models.append(candidate.offer.model_id)
+            line.provider_failed(error)
             logger().warning("provider failed", extra={"modelId": candidate.offer.model_id, **(error.details or {})})
             if not progress.pieces:
                 line.release(error.code)
@@ -181,7 +184,7 @@ class _Conversation:
             max_output_tokens=fitted.output_budget,
             temperature=prompt.temperature,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            first_token_timeout=FIRST_TOKEN_TIMEOUT_SECONDS,
+            first_token_timeout=self._tools.health.patience.first_token_timeout(offer, probing=bool(self._line.probes)),
             deadline=self._tools.deadline,
         )
         endpoint = self._tools.endpoint(offer.provider_id, self._member.tenant_id)

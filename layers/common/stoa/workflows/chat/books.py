@@ -6,13 +6,15 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from stoa.clients.wires.types import Finish
-from stoa.db import Row
+from stoa.clients.wires.types import Finish, ProviderError
+from stoa.db import Row, Statement
+from stoa.domain.circuit import Circuit, Outcome, outcome_of
 from stoa.domain.markup import NOTHING, TokenUsage, charge_for, provider_cost
 from stoa.domain.offers import Candidate
 from stoa.domain.tokens import estimate_tokens
 from stoa.identity import Member
 from stoa.ids import new_id
+from stoa.provider_health import Attempt
 from stoa.store import conversations, ledger
 from stoa.store.conversations import Exchange
 from stoa.store.ledger import Reservation, Settlement
@@ -42,9 +44,14 @@ class LedgerLine:
         self.own_key = False  # the tenant pays its provider itself
         self._began = time.monotonic()
         self._first_token_ms: int | None = None
+        self.probes: tuple[Circuit, ...] = ()
+        self._outcome: Outcome | None = None
 
     def reserve(self, candidate: Candidate, rule: str) -> None:
-        """Count the message against limit and trials and write its line. After RuleRefused nothing is counted."""
+        """Count the message against limit and trials and write its line. After RuleRefused nothing is counted.
+
+        Where the model's circuit is half-open, this message becomes its probe; another's probe refuses it.
+        """
         offer = candidate.offer
         self.candidate = candidate
         reservation = Reservation(
@@ -70,8 +77,11 @@ class LedgerLine:
             key=self._message.idempotency_key,
             request_hash=self._message.request_hash,
         )
+        health, snapshot = self._tools.health, self._prepared.snapshot
+        self.probes = snapshot.probes(offer, self._prepared.now)
+        claim = health.claim_statements(self.probes, self.asked_at)
         with self._tools.database.autocommit(self._member.scope) as connection:
-            self.counted = ledger.reserve(connection, reservation)
+            self.counted = connection.run_all([ledger.reserve_statement(reservation), *claim])[0][0]
         self.is_open = True
 
     def first_token(self) -> None:
@@ -79,18 +89,21 @@ class LedgerLine:
         if self._first_token_ms is None:
             self._first_token_ms = self._elapsed_ms()
 
+    def provider_failed(self, error: ProviderError) -> None:
+        """Note the failure for the circuits, unless it was with a tenant's own key, which tells of that key alone."""
+        self._outcome = None if self.own_key else outcome_of(error.kind)
+
     def release(self, error_code: str) -> None:
         """Give message and trial back: nothing was answered, nothing is charged."""
         self.is_open = False
-        with self._tools.database.autocommit(self._member.scope) as connection:
-            ledger.release(
-                connection,
-                self._member.tenant_id,
-                self.id,
-                error_code=error_code,
-                latency_ms=self._elapsed_ms(),
-                now=self._tools.clock(),
-            )
+        ending = ledger.release_statement(
+            self._member.tenant_id,
+            self.id,
+            error_code=error_code,
+            latency_ms=self._elapsed_ms(),
+            now=self._tools.clock(),
+        )
+        self._end([ending])
 
     def usage(self, input_estimate: int, answer: str, finish: Finish | None) -> TokenUsage:
         """The provider's own count, or our estimate where it sent none (flagged on the line)."""
@@ -134,13 +147,20 @@ class LedgerLine:
             give_back=give_back,
         )
         tenant_id, user_id = self._member.tenant_id, self._member.user_id
+        if status == "completed":
+            seconds = (self._first_token_ms or self._elapsed_ms()) / 1000
+            self._outcome = self._tools.health.patience.verdict(self.candidate.offer, seconds)
+        self._end(
+            [
+                ledger.settle_statement(tenant_id, settlement),
+                *conversations.save_statements(tenant_id, user_id, exchange),
+            ]
+        )
+
+    def _end(self, statements: list[Statement]) -> None:
+        attempt = Attempt(self.candidate.offer, self.probes, self._outcome)
         with self._tools.database.autocommit(self._member.scope) as connection:
-            connection.run_all(
-                [
-                    ledger.settle_statement(tenant_id, settlement),
-                    *conversations.save_statements(tenant_id, user_id, exchange),
-                ]
-            )
+            self._tools.health.run(connection, statements, attempt, self._tools.clock())
 
     def exchange(
         self, answer_id: UUID, answer: str, metadata: dict[str, Any], citations: list[dict[str, Any]], *, partial: bool

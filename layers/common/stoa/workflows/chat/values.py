@@ -9,6 +9,7 @@ from uuid import UUID
 from stoa.clients.wires.types import Call, Cancel, Endpoint, Finish, Text
 from stoa.db import Database
 from stoa.errors import StoaError
+from stoa.provider_health import ProviderHealth, provider_health
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Tools:
     endpoint: Callable[[str, UUID], Endpoint]  # by provider id, and tenant, which may have a key of its own
     stream: Callable[[Endpoint, Call, Cancel], Generator[Text | Finish, None, None]]
     deadline: float
+    health: ProviderHealth = field(default_factory=provider_health)
 
 
 @dataclass(frozen=True, slots=True)
