@@ -11,7 +11,6 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from functions.catalog import handler as catalog
-from functions.personas import handler as personas
 from functions.preferences import handler as preferences
 from stoa.api import Api
 from stoa.db import Database, Scope
@@ -19,7 +18,7 @@ from stoa.identity import Member
 from stoa.routes import Route
 from tests.integration.chat.support import Desk, ScriptedProviders, make_member
 
-HANDLERS: tuple[ModuleType, ...] = (catalog, preferences, personas)
+HANDLERS: tuple[ModuleType, ...] = (catalog, preferences)
 
 
 @dataclass(frozen=True)

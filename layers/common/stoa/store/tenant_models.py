@@ -13,7 +13,9 @@ SELECT
     coalesce(o.context_window, m.context_window) AS context_window,
     coalesce(o.max_output_tokens, m.max_output_tokens) AS max_output_tokens,
     m.modalities, m.capabilities, m.is_novel, m.category, m.speed, m.quality,
-    m.base_input_price, m.base_output_price, m.is_available AND p.is_available AS is_available,
+    coalesce(a.input_price, m.base_input_price) AS base_input_price,
+    coalesce(a.output_price, m.base_output_price) AS base_output_price,
+    m.is_available AND p.is_available AS is_available,
     coalesce(o.deprecated_at, m.deprecated_at) AS deprecated_at,
     coalesce(o.successor_id, m.successor_id) AS successor_id,
     m.display_name, m.known_for, m.access_tier, m.unlock_price_cents, m.daily_limit, m.trial_messages,
@@ -33,6 +35,12 @@ LEFT JOIN LATERAL (
     ORDER BY r.effective_from DESC
     LIMIT 1
 ) AS b ON true
+LEFT JOIN LATERAL (
+    SELECT t.input_price, t.output_price FROM tenant_base_prices t
+    WHERE t.tenant_id = :tenant_id AND t.model_id = m.id AND t.base_version = m.base_version
+    ORDER BY t.id DESC
+    LIMIT 1
+) AS a ON true
 WHERE (m.tenant_id IS NULL OR m.tenant_id = :tenant_id ::uuid) AND (:model_id ::text IS NULL OR m.id = :model_id)
 ORDER BY
     m.is_novel, coalesce(o.display_order, m.display_order), coalesce(o.display_name, m.display_name), m.id
