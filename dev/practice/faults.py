@@ -37,6 +37,7 @@ class Fault:
     fault: str
     provider: str = "*"
     model: str = "*"
+    key: str = "*"
     times: int | None = None
     delay_seconds: float | None = None
     after_chunks: int = 3
@@ -57,6 +58,7 @@ class Fault:
 _FIELDS = {
     "provider": ("provider", str),
     "model": ("model", str),
+    "key": ("key", str),
     "fault": ("fault", str),
     "times": ("times", int),
     "delaySeconds": ("delay_seconds", float),
@@ -107,14 +109,14 @@ class Faults:
         """What a stream that is held waits for."""
         return self._gate
 
-    def of(self, provider: str, model: str, message: str) -> Fault | None:
+    def of(self, provider: str, model: str, message: str, key: str | None = None) -> Fault | None:
         """The fault for one call: the marker in its message, else the newest instruction that fits, used up by one."""
         if marker := _MARKER.search(message):
             values: dict[str, Any] = {"fault": marker[1]}
             values |= dict(pair.split("=", 1) for pair in marker[2].split())
             return fault_from(values)
         for index, fault in enumerate(self._listed):
-            if fault.provider in ("*", provider) and fault.model in ("*", model):
+            if fault.provider in ("*", provider) and fault.model in ("*", model) and fault.key in ("*", key):
                 if fault.times is not None:
                     left = fault.times - 1
                     self._listed[index : index + 1] = [replace(fault, times=left)] if left > 0 else []

@@ -76,7 +76,7 @@ class Service:
                 refusal.status, wire.error(refusal.status, refusal.message), headers=wire.error_headers(refusal.status)
             )
             return
-        fault = self.faults.of(provider, question.model, question.message)
+        fault = self.faults.of(provider, question.model, question.message, key_of(request.headers))
         taken = self._taken(exchange, provider, question, fault)
         try:
             if fault is None or not await self._refused(exchange, wire, fault, taken):

@@ -9,7 +9,6 @@ from itertools import chain
 from typing import Any
 
 from stoa.answers import JSON_HEADERS, StreamingAnswer, error_answer, error_body, known_error, to_json
-from stoa.clients.wires import stream
 from stoa.clients.wires.types import Cancel, Cancelled
 from stoa.db import database
 from stoa.errors import InvalidFields
@@ -87,9 +86,8 @@ def _chat(event: Mapping[str, Any], context: Any, headers: Mapping[str, str], ca
         idempotency_key=key,
         request_hash=_request_hash(request) if key else None,
     )
-    tools = Tools(
-        database(), lambda: datetime.now(UTC), provider_directory(database()).endpoint, stream, _deadline(context)
-    )
+    directory = provider_directory(database())
+    tools = Tools(database(), lambda: datetime.now(UTC), directory.endpoint, directory.stream, _deadline(context))
     return chat(tools, member, message, cancel)
 
 

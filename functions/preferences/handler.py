@@ -1,4 +1,4 @@
-"""What is the member's own: preferences, the dry run of a selection, conversations, personas, usage."""
+"""What is the member's own: preferences, the dry run of a selection, conversations, usage."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -8,7 +8,7 @@ from uuid import UUID
 from stoa.api import Api, Request, make_cursor
 from stoa.domain.offers import ChatRequest
 from stoa.pages import Page, instant, read_place
-from stoa.workflows import conversations, member_usage, personas, preferences
+from stoa.workflows import conversations, member_usage, preferences
 from stoa.workflows.select_model import select_model
 
 api = Api(__name__)
@@ -161,31 +161,9 @@ def get_usage(request: Request) -> dict[str, Any]:
     return {"data": report.page.rows, "meta": {**report.period, **_meta(report.page.cursor)}}
 
 
-@api.route(
-    "GET", "/api/personas", summary="Personas to talk to", answer="PersonaListAnswer", paged=True, tags=("personas",)
-)
-def get_personas(request: Request) -> dict[str, Any]:
-    """The system's personas, own ones, then public ones of the tenant."""
-    member = request.member()
-    after = read_place(request.cursor(), _rank, str, str)
-    return _paged(personas.list_personas(request.database, member, after=after, limit=request.limit()))  # type: ignore[arg-type]
-
-
-@api.route("GET", "/api/personas/{personaId}", summary="One persona", answer="PersonaAnswer", tags=("personas",))
-def get_persona(request: Request) -> dict[str, Any]:
-    """One persona that the member may talk to."""
-    return {"data": personas.read_persona(request.database, request.member(), request.path["personaId"])}
-
-
 def _paged(page: Page) -> dict[str, Any]:
     return {"data": page.rows, "meta": _meta(page.cursor)}
 
 
 def _meta(cursor: tuple[Any, ...] | None) -> Mapping[str, Any]:
     return {"nextCursor": None if cursor is None else make_cursor(*cursor)}
-
-
-def _rank(text: str) -> int:
-    if text not in ("0", "1", "2"):
-        raise ValueError("not a rank of the list of personas")
-    return int(text)

@@ -265,36 +265,3 @@ class UsageAnswer(AnswerSchema):
 
     data: list[UsageRow]
     meta: UsageMeta
-
-
-class Persona(AnswerSchema):
-    """Somebody to talk to."""
-
-    id: str = Field(examples=["marcus"])
-    name: str
-    display_name: str
-    system_prompt: str | None = Field(description="Of own personas only.")
-    avatar_url: str | None
-    voice_id: str | None
-    traits: list[str]
-    domains: list[str]
-    style: dict[str, Any]
-    is_public: bool
-    is_system: bool
-    is_own: bool
-    usage_count: int
-    created_at: datetime
-    updated_at: datetime
-
-
-class PersonaListAnswer(AnswerSchema):
-    """Personas that the member may talk to."""
-
-    data: list[Persona]
-    meta: PageMeta
-
-
-class PersonaAnswer(AnswerSchema):
-    """One persona."""
-
-    data: Persona

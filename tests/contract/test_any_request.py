@@ -19,12 +19,13 @@ from schemathesis.specs.openapi.checks import (
 
 from functions.catalog import handler as catalog
 from functions.model_admin import handler as model_admin
+from functions.personas import handler as personas
 from functions.preferences import handler as preferences
 from functions.pricing_admin import handler as pricing_admin
 from stoa.api import Api
 from tests.integration.member.support import api_event
 
-HANDLERS = (catalog, preferences, model_admin, pricing_admin)
+HANDLERS = (catalog, preferences, personas, model_admin, pricing_admin)
 # Chat has an API of its own, what sells needs Stripe and is tested against the practice Stripe, a sheet is no JSON.
 ELSEWHERE = r"^/api/(chat|purchases|webhooks|bundles|admin/bundles|admin/pricing/overrides\.csv)"
 

@@ -22,13 +22,13 @@ TRAPS = {
     "two open overrides for one model": ("two_open_overrides",),
     "bulk update that writes a field nobody reads": ("bulk",),
     "config saved where no row exists yet": ("config", "no_row"),
+    "persona, schedule or team changed by id alone": ("persona", "changed_by_id_alone"),
     "average price printed per 1K": ("per_million", "never_per_thousand"),
+    "cron without time zone": ("cron", "without_time_zone"),
 }
 
 # Traps of parts that are not built yet.
 LATER = {
-    "persona, schedule or team changed by id alone": "personas, schedules and teams can only be read so far",
-    "cron without time zone": "schedules",
     "5-field cron handed to EventBridge": "schedules",
     "one rule per schedule": "schedules",
     "failed run that stays due forever": "schedules",

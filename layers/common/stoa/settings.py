@@ -62,14 +62,24 @@ def settings() -> Settings:
 
 @cache
 def secret(arn: str) -> dict[str, Any]:
-    """A JSON secret from AWS Secrets Manager, fetched once a process.
+    """A JSON secret, fetched once a process. Raises what `read_secret` raises."""
+    return read_secret(arn)
+
+
+def read_secret(arn: str) -> dict[str, Any]:
+    """A JSON secret, as AWS Secrets Manager has it now.
 
     Raises botocore's ClientError when it cannot be read: a function without its secret must fail loudly.
     """
-    import boto3  # 270 ms: only where a secret is really fetched
-
-    answer = boto3.client("secretsmanager").get_secret_value(SecretId=arn)
+    answer = _secrets_manager().get_secret_value(SecretId=arn)
     value = json.loads(answer["SecretString"])
     if not isinstance(value, dict):
         raise TypeError(f"The secret {arn} is not a JSON object.")
     return value
+
+
+@cache
+def _secrets_manager() -> Any:
+    import boto3  # 270 ms: only where a secret is really fetched
+
+    return boto3.client("secretsmanager")

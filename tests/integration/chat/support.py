@@ -57,12 +57,13 @@ class Desk:
     providers: ScriptedProviders
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     own_key: bool = False  # of the tenant, at every provider
+    endpoint: Callable[[str, UUID], Endpoint] | None = None
 
     def tools(self) -> Tools:
         def endpoint(provider_id: str, tenant_id: UUID) -> Endpoint:
             return Endpoint(provider_id, "openai", "http://provider.invalid", None, own_key=self.own_key)
 
-        return Tools(self.database, self.clock, endpoint, self.providers.stream, time.monotonic() + 60)
+        return Tools(self.database, self.clock, self.endpoint or endpoint, self.providers.stream, time.monotonic() + 60)
 
     def events(self, content: str = "Hello", **message: Any) -> Generator[Any, None, None]:
         return chat(self.tools(), self.member, ChatMessage(content, **message), Cancel())

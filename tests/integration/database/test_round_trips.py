@@ -12,6 +12,7 @@ import pytest
 from stoa.clients.wires.types import ProviderError
 from stoa.db import Database
 from stoa.dsn import Dsn, open_socket, parse_url
+from stoa.provider_directory import CACHE_SECONDS, ProviderDirectory
 from tests.integration.chat.support import Desk, fails, make_member
 
 SYNC, QUERY = b"S", b"Q"  # the client stops and waits for an answer after each of these (frontend messages)
@@ -105,3 +106,15 @@ def test_a_failover_takes_two_more(counted: Desk, proxy: CountingProxy) -> None:
 def test_the_first_request_of_a_member_takes_one_to_make_the_member(counted: Desk, proxy: CountingProxy) -> None:
     make_member(counted.database, counted.member.tenant_id, "newcomer")
     assert proxy.waits == 1
+
+
+def test_looking_up_a_tenants_own_keys_takes_one_more_a_minute(counted: Desk, proxy: CountingProxy) -> None:
+    clock = iter([0.0, 1.0, CACHE_SECONDS - 1.0])
+    settings = {"STOA_PROVIDER_OPENAI_API_KEY": "sk-test"}
+    directory = ProviderDirectory(counted.database, environment=settings, clock=lambda: next(clock))
+    counted.endpoint = directory.endpoint
+    counted.send(model_id="gpt-4o-mini")
+    assert proxy.waits == 4  # with the providers' rows, which travel along
+    counted.send(model_id="gpt-4o-mini")
+    counted.send(model_id="gpt-4o-mini")
+    assert proxy.waits == 4 + 3 + 3

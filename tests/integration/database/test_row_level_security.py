@@ -16,7 +16,14 @@ from stoa.store import conversations, ledger
 from stoa.workflows.registry import create_tenant
 from tests.integration.chat.support import Desk, ScriptedProviders, kinds, make_member
 
-SHARED_TABLES = {"catalogue_versions", "providers", "models", "personas", "focus_modes", "domain_modes"}
+SHARED_TABLES = {
+    "catalogue_versions",
+    "providers",
+    "models",
+    "personas",
+    "focus_modes",
+    "domain_modes",
+}
 
 
 @pytest.fixture

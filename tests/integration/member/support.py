@@ -11,6 +11,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from functions.catalog import handler as catalog
+from functions.personas import handler as personas
 from functions.preferences import handler as preferences
 from stoa.api import Api
 from stoa.db import Database, Scope
@@ -18,7 +19,7 @@ from stoa.identity import Member
 from stoa.routes import Route
 from tests.integration.chat.support import Desk, ScriptedProviders, make_member
 
-HANDLERS: tuple[ModuleType, ...] = (catalog, preferences)
+HANDLERS: tuple[ModuleType, ...] = (catalog, preferences, personas)
 
 
 @dataclass(frozen=True)

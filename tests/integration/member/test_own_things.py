@@ -1,4 +1,4 @@
-"""Conversations, usage, personas and modes: what is the member's, and nobody else's."""
+"""Conversations, usage and modes: what is the member's, and nobody else's."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,11 +10,6 @@ from stoa.api import make_cursor
 from stoa.clients.wires.types import Citation, Finish, ProviderError, Text
 from tests.integration.chat.support import ScriptedProviders, fails
 from tests.integration.member.support import Client
-
-PERSONA = """
-INSERT INTO personas (id, tenant_id, owner_id, name, system_prompt, is_public)
-VALUES (:id, :tenant_id, :owner_id, :name, 'Teach.', :is_public)
-"""
 
 
 def say(ada: Client, content: str = "Hello", **message: Any) -> str:
@@ -153,37 +148,6 @@ class TestUsage:
     @pytest.mark.parametrize("days", ["0", "367", "-1", "x", "1.5", "", "９", "9" * 400])
     def test_days_out_of_bounds_are_refused(self, ada: Client, days: str) -> None:
         assert "days" in ada.get("/api/usage", days=days).problems
-
-
-class TestPersonas:
-    def add(self, owner: Client, name: str, *, is_public: bool) -> str:
-        persona_id = f"{name}-{owner.tenant_id}"
-        owner.as_admin(PERSONA, id=persona_id, owner_id=owner.member.user_id, name=name, is_public=is_public)
-        return persona_id
-
-    def test_the_three_coaches_are_there_without_their_prompts(self, ada: Client) -> None:
-        listed = ada.get("/api/personas").data
-        assert {one["id"] for one in listed} == {"marcus", "lao", "simone"}
-        assert all(one["isSystem"] and not one["isOwn"] and one["systemPrompt"] is None for one in listed)
-        assert ada.get("/api/personas/marcus").data == next(one for one in listed if one["id"] == "marcus")
-
-    def test_own_ones_come_before_others_public_ones(self, ada: Client, bob: Client) -> None:
-        of_bob = self.add(bob, "Aaron", is_public=True)
-        hidden = self.add(bob, "Abel", is_public=False)
-        own = self.add(ada, "Zoe", is_public=False)
-        listed = [one["id"] for page in pages(ada, "/api/personas", limit=2) for one in page]
-        assert listed == ["lao", "marcus", "simone", own, of_bob]
-        assert ada.get(f"/api/personas/{own}").data["systemPrompt"] == "Teach."
-        assert ada.get(f"/api/personas/{of_bob}").data["systemPrompt"] is None
-        assert ada.get(f"/api/personas/{hidden}").status == 404
-
-    def test_another_tenants_public_persona_does_not_exist(self, ada: Client, stranger: Client) -> None:
-        persona_id = self.add(ada, "Open", is_public=True)
-        assert stranger.get(f"/api/personas/{persona_id}").status == 404
-        assert len(stranger.get("/api/personas").data) == 3
-
-    def test_an_unknown_one_is_404(self, ada: Client) -> None:
-        assert ada.get("/api/personas/nobody").error["message"] == "There is no such persona."
 
 
 class TestModes:

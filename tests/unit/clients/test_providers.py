@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from stoa.clients.providers import endpoint_for, model_names, parse_options, provider_rows
+from stoa.clients.providers import (
+    endpoint_for,
+    keys_in,
+    model_names,
+    own_endpoint,
+    parse_options,
+    places_in,
+    provider_rows,
+)
 from stoa.clients.wires import ProviderError
 from tests.unit.clients.endpoints import ROWS, endpoint
 
@@ -78,7 +86,7 @@ def test_the_environment_s_key_wins_over_the_secret_s_and_the_secret_is_only_rea
 
     def secrets(arn: str) -> dict[str, Any]:
         asked.append(arn)
-        return {"openai": " from-secret\n", "anthropic": 7}
+        return {"openai": " from-secret\n", "anthropic": 7, "groq": ["g-1", "g-2"]}
 
     base = {"STOA_PROVIDER_SECRET_ARN": "arn:aws:x"}
     environment = base | {"STOA_PROVIDER_OPENAI_API_KEY": "from-environment"}
@@ -86,8 +94,70 @@ def test_the_environment_s_key_wins_over_the_secret_s_and_the_secret_is_only_rea
     assert asked == []
     assert endpoint_for(ROWS["openai"], base, secrets).api_key == "from-secret"
     assert asked == ["arn:aws:x"]
+    assert endpoint_for(ROWS["groq"], base, secrets).other_keys == ("g-2",)
     with pytest.raises(ProviderError):
         endpoint_for(ROWS["anthropic"], base, secrets)
+
+
+SEVERAL = [
+    ("sk-1", ("sk-1",)),
+    (" sk-1\n", ("sk-1",)),
+    ('["sk-1", "sk-2", "sk-1", ""]', ("sk-1", "sk-2")),
+    (["sk-1", " sk-2 "], ("sk-1", "sk-2")),
+    ([{"type": "service_account"}], ('{"type": "service_account"}',)),
+    ({"type": "service_account"}, ('{"type": "service_account"}',)),
+    ("sk,with;signs [1]", ("sk,with;signs [1]",)),
+    (None, ()),
+    ("", ()),
+    ([], ()),
+]
+
+
+@pytest.mark.parametrize(("value", "keys"), SEVERAL)
+def test_a_setting_holds_one_key_or_a_list_of_them(value: Any, keys: tuple[str, ...]) -> None:
+    assert keys_in("openai", value) == keys
+
+
+@pytest.mark.parametrize("value", [7, [7], ["sk-1", 7], '["sk-1"', "[1]", True])
+def test_what_is_no_list_of_keys_is_refused_without_repeating_it(value: Any) -> None:
+    with pytest.raises(ProviderError) as refusal:
+        keys_in("openai", value)
+    assert refusal.value.kind == "auth"
+    assert "sk-1" not in refusal.value.message
+
+
+def test_several_keys_come_with_the_endpoint_and_show_nowhere() -> None:
+    called = endpoint("openai", API_KEY='["sk-1", "sk-2", "sk-3"]')
+    assert (called.api_key, called.other_keys) == ("sk-1", ("sk-2", "sk-3"))
+    assert "sk-" not in f"{called!r} {called} {called.options}"
+
+
+def test_a_tenants_own_key_takes_the_place_of_the_installations_and_fills_the_address() -> None:
+    settings = {
+        "STOA_PROVIDER_AZURE_OPENAI_API_KEY": "ours",
+        "STOA_PROVIDER_AZURE_OPENAI_RESOURCE": "our-resource",
+        "STOA_PROVIDER_AZURE_OPENAI_API_VERSION": "2025-01-01",
+    }
+    called = own_endpoint(ROWS["azure_openai"], "theirs", {"resource": "their-resource"}, settings)
+    assert (called.api_key, called.other_keys, called.own_key) == ("theirs", (), True)
+    assert called.base_url == "https://their-resource.openai.azure.com"
+    assert "2025-01-01" in called.options["chat_path"]
+    assert "ours" not in f"{called.options}"
+    assert endpoint_for(ROWS["azure_openai"], settings).own_key is False
+
+
+@pytest.mark.parametrize(
+    ("provider", "places"),
+    [
+        ("openai", set()),
+        ("replicate", set()),
+        ("azure_openai", {"resource", "api_version"}),
+        ("vertex_ai", {"region", "project"}),
+        ("bedrock", {"region"}),
+    ],
+)
+def test_the_places_in_an_address_are_known(provider: str, places: set[str]) -> None:
+    assert places_in(ROWS[provider]) == places
 
 
 MISSING = [

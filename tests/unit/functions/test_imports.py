@@ -8,7 +8,7 @@ import pytest
 HEAVY = ("pydantic", "boto3", "cryptography", "jwt", "urllib3", "stripe", "croniter")
 
 
-@pytest.mark.parametrize("function", ["catalog", "preferences"])
+@pytest.mark.parametrize("function", ["catalog", "preferences", "personas"])
 def test_a_handler_is_imported_without_heavy_libraries(function: str) -> None:
     program = (
         "import sys; sys.path[:0] = ['layers/common', '.']; "

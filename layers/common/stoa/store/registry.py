@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stoa.db import Connection, Row, json_parameter
+from stoa.db import Connection, Statement, json_parameter
 
 # Providers, personas and modes of the system are ours to define, so a new release rewrites them where they differ.
 _PROVIDERS = """
@@ -93,6 +93,6 @@ def save(
     connection.run_all([(sql, {"rows": json_parameter(list(rows))}) for sql, rows in parts])
 
 
-def providers(connection: Connection) -> list[Row]:
-    """How every provider is called: wire, address and options."""
-    return connection.run(_ALL_PROVIDERS)
+def providers_statement() -> Statement:
+    """The statement that reads how every provider is called: wire, address and options."""
+    return _ALL_PROVIDERS, {}

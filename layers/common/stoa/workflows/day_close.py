@@ -12,7 +12,7 @@ from uuid import UUID
 from stoa.db import Connection, Database, RuleRefused, Scope, StatementFailed
 from stoa.errors import StoaError
 from stoa.observe import logger
-from stoa.store import day_close, ledger, tenants, webhook_inbox
+from stoa.store import day_close, ledger, persona_usage, tenants, webhook_inbox
 
 KEYS_KEPT = timedelta(hours=48)
 EVENTS_KEPT = timedelta(days=30)  # Stripe repeats an event for three days at most
@@ -57,6 +57,9 @@ def _close_tenant(database: Database, tenant_id: UUID, now: datetime, report: Da
         report.reservations_expired += _until_none(lambda: ledger.sweep(connection, tenant_id, None, now))
         _close_due_days(connection, tenant_id, now, report)
         report.counters_removed += _until_none(lambda: day_close.remove_counters(connection, tenant_id, now))
+        report.counters_removed += _until_none(
+            lambda: persona_usage.remove_counters(connection, tenant_id, now, day_close.DAYS_KEPT)
+        )
         before = now - KEYS_KEPT
         report.keys_removed += _until_none(lambda: day_close.forget_keys(connection, tenant_id, before))
         # Token pools of teams begin their new period here (issue D).

@@ -15,7 +15,7 @@ from stoa.domain.tokens import estimate_tokens
 from stoa.identity import Member
 from stoa.ids import new_id
 from stoa.provider_health import Attempt
-from stoa.store import conversations, ledger
+from stoa.store import conversations, ledger, persona_usage
 from stoa.store.conversations import Exchange
 from stoa.store.ledger import Reservation, Settlement
 from stoa.workflows.chat.prepare import Prepared
@@ -154,6 +154,7 @@ class LedgerLine:
             [
                 ledger.settle_statement(tenant_id, settlement),
                 *conversations.save_statements(tenant_id, user_id, exchange),
+                *([] if give_back else self._persona_statements()),
             ]
         )
 
@@ -161,6 +162,13 @@ class LedgerLine:
         attempt = Attempt(self.candidate.offer, self.probes, self._outcome)
         with self._tools.database.autocommit(self._member.scope) as connection:
             self._tools.health.run(connection, statements, attempt, self._tools.clock())
+
+    def _persona_statements(self) -> list[Statement]:
+        persona_id = self._message.persona_id
+        if persona_id is None:
+            return []
+        day = self._prepared.snapshot.local_day
+        return [persona_usage.count_statement(self._member.tenant_id, self._member.user_id, persona_id, day)]
 
     def exchange(
         self, answer_id: UUID, answer: str, metadata: dict[str, Any], citations: list[dict[str, Any]], *, partial: bool

@@ -1,0 +1,150 @@
+"""Whom members talk to, and the modes of their messages: personas, their knowledge, focus and domain modes."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from stoa.api import Api, Request, make_cursor
+from stoa.domain.text import storable
+from stoa.errors import InvalidFields
+from stoa.pages import Page, read_place
+from stoa.preconditions import expected_version
+from stoa.store.personas import Wanted
+from stoa.workflows import personas
+
+api = Api(__name__)
+handler = api
+
+USAGE_DAYS = 30
+MOST_USAGE_DAYS = 366
+MOST_SEARCH_CHARACTERS = 100
+
+
+@api.route(
+    "GET",
+    "/api/personas",
+    summary="Personas to talk to",
+    answer="PersonaListAnswer",
+    parameters="PersonaParameters",
+    paged=True,
+    tags=("personas",),
+)
+def get_personas(request: Request) -> dict[str, Any]:
+    """The system's personas, own ones, then colleagues' public ones."""
+    member = request.member()
+    after = read_place(request.cursor(), _rank, str, str)
+    wanted = Wanted(_kind(request), _search(request))
+    page = personas.list_personas(request.database, member, wanted, after=after, limit=request.limit())  # type: ignore[arg-type]
+    return _paged(page)
+
+
+@api.route(
+    "POST",
+    "/api/personas",
+    summary="Make a persona",
+    body="NewPersona",
+    answer="PersonaAnswer",
+    status=201,
+    errors=(409,),
+    tags=("personas",),
+)
+def post_persona(request: Request) -> dict[str, Any]:
+    """A persona of the member's own: private, unless `isPublic` shows it to the whole tenant."""
+    member, body = request.member(), request.body()
+    fields = {**body.model_dump(), **{name: getattr(body, name) or [] for name in ("traits", "domains")}}
+    return {"data": personas.create_persona(request.database, member, {**fields, "style": body.style or {}})}
+
+
+@api.route("GET", "/api/personas/{personaId}", summary="One persona", answer="PersonaAnswer", tags=("personas",))
+def get_persona(request: Request) -> dict[str, Any]:
+    """One persona that the member may talk to, with its prompt."""
+    return {"data": personas.read_persona(request.database, request.member(), request.path["personaId"])}
+
+
+@api.route(
+    "PATCH",
+    "/api/personas/{personaId}",
+    summary="Change an own persona",
+    body="PersonaChange",
+    answer="PersonaAnswer",
+    parameters="PersonaEditParameters",
+    errors=(409,),
+    tags=("personas",),
+)
+def patch_persona(request: Request) -> dict[str, Any]:
+    """What is sent is written, null clears, what is not sent is kept. With `version` (or `If-Match`) a persona that was
+    changed meanwhile answers 409. The system's cannot be changed (403): clone one."""
+    member, given = request.member(), request.body().given()
+    version = expected_version(request.event, given.pop("version", None))
+    return {
+        "data": personas.change_persona(request.database, member, request.path["personaId"], given, version=version)
+    }
+
+
+@api.route(
+    "DELETE",
+    "/api/personas/{personaId}",
+    summary="Delete an own persona",
+    answer="PersonaDeletedAnswer",
+    tags=("personas",),
+)
+def delete_persona(request: Request) -> dict[str, Any]:
+    """Delete it with its knowledge. Conversations with it stay."""
+    personas.delete_persona(request.database, request.member(), request.path["personaId"])
+    return {"data": {"deleted": True}}
+
+
+@api.route(
+    "POST",
+    "/api/personas/{personaId}/clone",
+    summary="Copy a persona",
+    answer="PersonaAnswer",
+    status=201,
+    errors=(409,),
+    tags=("personas",),
+)
+def post_clone(request: Request) -> dict[str, Any]:
+    """A private copy of any persona that the member may talk to, prompt and knowledge included."""
+    return {"data": personas.clone_persona(request.database, request.member(), request.path["personaId"])}
+
+
+@api.route(
+    "GET",
+    "/api/personas/{personaId}/usage",
+    summary="How often an own persona answered",
+    answer="PersonaUsageAnswer",
+    parameters="PersonaUsageParameters",
+    tags=("personas",),
+)
+def get_persona_usage(request: Request) -> dict[str, Any]:
+    """Messages and how many people sent them, by the tenant's day. Who they are is not told."""
+    member = request.member()
+    days = request.number("days", USAGE_DAYS, MOST_USAGE_DAYS)
+    persona_id, now = request.path["personaId"], datetime.now(UTC)
+    return {"data": personas.read_usage(request.database, member, persona_id, now, days=days)}
+
+
+def _kind(request: Request) -> str | None:
+    text = request.query.get("kind")
+    if text not in (None, "mine", "public", "system"):
+        raise InvalidFields([{"path": "kind", "reason": "mine, public or system"}])
+    return text
+
+
+def _search(request: Request) -> str | None:
+    text = request.query.get("search")
+    if text and len(text) > MOST_SEARCH_CHARACTERS:
+        raise InvalidFields([{"path": "search", "reason": f"at most {MOST_SEARCH_CHARACTERS} characters"}])
+    try:
+        return storable(text) if text else None
+    except ValueError as error:
+        raise InvalidFields([{"path": "search", "reason": "it holds characters that nothing here can have"}]) from error
+
+
+def _paged(page: Page) -> dict[str, Any]:
+    return {"data": page.rows, "meta": {"nextCursor": None if page.cursor is None else make_cursor(*page.cursor)}}
+
+
+def _rank(text: str) -> int:
+    if text not in ("0", "1", "2"):
+        raise ValueError("not a rank of the list of personas")
+    return int(text)
