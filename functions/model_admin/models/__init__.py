@@ -12,7 +12,6 @@ from .catalogue import (
     SwitchAnswer,
     UsageStatsAnswer,
 )
-from .circuits import CircuitListAnswer, ResetAnswer
 from .entitlements import EntitlementAnswer, EntitlementListAnswer, EntitlementParameters, GrantAnswer, GrantRequest
 from .fields import EditParameters
 from .settings import SettingsAnswer, SettingsChange
@@ -23,7 +22,6 @@ __all__ = [
     "AdminModelParameters",
     "AuditAnswer",
     "AuditParameters",
-    "CircuitListAnswer",
     "EditParameters",
     "EntitlementAnswer",
     "EntitlementListAnswer",
@@ -34,7 +32,6 @@ __all__ = [
     "NewModel",
     "RegistryModelAnswer",
     "RegistryModelChange",
-    "ResetAnswer",
     "SettingsAnswer",
     "SettingsChange",
     "SwitchAnswer",

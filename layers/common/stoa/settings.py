@@ -25,6 +25,8 @@ class Settings:
     stripe_api_base: str | None = None
     stripe_webhook_secret: str | None = field(default=None, repr=False)
     stripe_secret_arn: str | None = None
+    feed_url: str | None = None  # where prices are read; None: from the packages that came with the software
+    second_feed_url: str | None = None
     results_bucket: str | None = None  # S3: results of scheduled prompts that are kept as files
     first_token_seconds: float = 30.0  # how long a model may be silent before another is tried
     mail_from: str | None = None  # the address that mail comes from; none: mail waits in the outbox
@@ -48,6 +50,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         stripe_api_base=environment.get("STRIPE_API_BASE"),
         stripe_webhook_secret=environment.get("STRIPE_WEBHOOK_SECRET"),
         stripe_secret_arn=environment.get("STOA_STRIPE_SECRET_ARN"),
+        feed_url=environment.get("STOA_FEED_URL") or None,
+        second_feed_url=environment.get("STOA_SECOND_FEED_URL") or None,
         results_bucket=environment.get("STOA_RESULTS_BUCKET") or None,
         first_token_seconds=float(environment.get("STOA_FIRST_TOKEN_SECONDS", "30")),
         mail_from=environment.get("STOA_MAIL_FROM") or None,

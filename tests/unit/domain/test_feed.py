@@ -147,7 +147,10 @@ def test_problems_are_counted_by_reason() -> None:
     assert problem_counts(problems) == {"y": 2, "x": 1}
 
 
-@pytest.mark.parametrize("name", ["gpt-4o", "meta-llama/Llama-3.3-70B:novita", "a@20250514", "m[fast=true]", "a" * 200])
+@pytest.mark.parametrize(
+    "name",
+    ["gpt-4o", "@cf/meta/m", "~x/latest", "meta-llama/Llama-3.3-70B:novita", "a@20250514", "m[fast=true]", "a" * 200],
+)
 def test_names(name: str) -> None:
     assert is_name(name)
 

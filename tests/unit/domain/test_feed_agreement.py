@@ -41,6 +41,8 @@ def test_with_one_source_there_is_nothing_to_agree_with() -> None:
         ({"cached_input": "0.1"}, {}, "agreed"),
         ({"cached_input": "0.1"}, {"cache_write": "1.25"}, "agreed"),
         ({"tiers": [TIER]}, {"tiers": [TIER]}, "agreed"),
+        ({"tiers": [TIER]}, {"tiers": [TIER | {"above_input_tokens": 199_999}]}, "agreed"),
+        ({"tiers": [TIER]}, {"tiers": [TIER | {"above_input_tokens": 190_000}]}, "differs"),
         ({"tiers": [TIER]}, {}, "differs"),
         ({}, {"tiers": [TIER]}, "differs"),
         ({"tiers": [TIER]}, {"tiers": [TIER | {"output": "5"}]}, "differs"),

@@ -28,6 +28,7 @@ FEED = [
     feed_model("borrower", names=frozenset({"owner"})),
     feed_model("left", stems=frozenset({"both"})),
     feed_model("right", stems=frozenset({"both"})),
+    feed_model("haiku", stems=frozenset({"haiku-3-2025", "haiku-3@", "haiku-small-"})),
     feed_model("elsewhere", provider_id="other"),
 ]
 
@@ -49,6 +50,12 @@ FEED = [
         ("sonnet-4-5-latest", "sonnet-4-5-latest"),
         ("sonnet-4-fast", None),
         ("sonnet-45", None),
+        ("haiku-3-20250514", "haiku"),
+        ("haiku-3-2025-05-14", "haiku"),
+        ("haiku-3@20260514", "haiku"),
+        ("haiku-small-2507", "haiku"),
+        ("haiku-3-20260514", None),
+        ("haiku-3-2025fast", None),
         ("owner", "owner"),  # its own name is surer than another's alias
         ("elsewhere", None),
         ("nowhere", None),

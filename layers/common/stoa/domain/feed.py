@@ -21,7 +21,7 @@ PRICE_LIMIT = Decimal(10_000)
 CONTEXT_LIMIT = 1_000_000_000
 # A feed with fewer models than this part of what it last had is taken for a broken one.
 SMALLEST_PART = Decimal("0.5")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+~=\[\]-]{0,199}")
+_NAME = re.compile(r"[A-Za-z0-9@~][A-Za-z0-9._:/@+~=\[\]-]{0,199}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ _ALWAYS = frozenset({"input", "output"})
 def agreement(first: FeedModel | None, second: FeedModel | None, tolerance: Decimal = TOLERANCE) -> Agreement:
     """Whether both say the same prices, within a part of the larger of the two.
 
-    Input and output must be the same at the thresholds of either source: a tier that only one of them knows of is
-    confirmed by nobody. Other rates are compared where both give one, since no source records all of them.
+    Input and output must be the same above the thresholds of either source, which may be a little apart as well: one
+    says "from 200,000 tokens", the other "above". A tier that only one of them knows of is confirmed by nobody.
+    Other rates are compared where both give one, since no source records all of them.
     `only_one`: one of the two has no prices.
     """
     if first is None or second is None:
@@ -25,7 +26,8 @@ def agreement(first: FeedModel | None, second: FeedModel | None, tolerance: Deci
     thresholds = {0} | {tier.above_input_tokens for tier in (*first.rates.tiers, *second.rates.tiers)}
     compared = _ALWAYS | (_named(first.rates) & _named(second.rates))
     for above in thresholds:
-        mine, theirs = _prices_above(first, above), _prices_above(second, above)
+        tokens = int(above * (1 + tolerance)) + 1
+        mine, theirs = _prices_at(first, tokens), _prices_at(second, tokens)
         if mine is None or theirs is None:
             return "only_one"
         if not all(_near(getattr(mine, kind), getattr(theirs, kind), tolerance) for kind in compared):
@@ -33,10 +35,10 @@ def agreement(first: FeedModel | None, second: FeedModel | None, tolerance: Deci
     return "agreed"
 
 
-def _prices_above(model: FeedModel, threshold: int) -> TokenPrices | None:
+def _prices_at(model: FeedModel, input_tokens: int) -> TokenPrices | None:
     if model.input_price is None or model.output_price is None:
         return None
-    return token_prices(model.input_price, model.output_price, model.rates, threshold + 1)
+    return token_prices(model.input_price, model.output_price, model.rates, input_tokens)
 
 
 def _named(rates: Rates) -> frozenset[str]:

@@ -10,6 +10,8 @@ from stoa.domain.feed import FeedModel, FeedProblem
 # What may follow a stem: a date, a version, `latest`. Anything else, as in `grok-3-fast` after `grok-3`, is another
 # model. -2025-08-07 (OpenAI), -20250514 (Anthropic), @20250514 (Vertex AI), -2411 (Mistral), -v1:0 (Bedrock).
 _SUFFIX = re.compile(r"([-@](\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|latest|\d{3}))?(-v\d+(:\d+)?)?")
+# A stem may end within a date already: `sonnet-4-2025`, `sonnet-4@`.
+_BEGUN_SUFFIX = re.compile(r"[-@](20\d\d-?)?$")
 
 
 class RegistryModel(Protocol):
@@ -49,7 +51,8 @@ class Names:
         if named:
             return [model for model in named if model.provider_model.lower() == name] or named
         for length in range(len(name), 0, -1):  # the longest stem says most
-            if (longest := self._stems.get((provider_id, name[:length]))) and _SUFFIX.fullmatch(name[length:]):
+            longest = self._stems.get((provider_id, name[:length]))
+            if longest and _SUFFIX.fullmatch(name, len(_BEGUN_SUFFIX.sub("", name[:length]))):
                 return longest
         return []
 
