@@ -11,7 +11,7 @@ from stoa.api import Api, Request, make_cursor
 from stoa.domain.text import storable
 from stoa.errors import Forbidden, InvalidFields
 from stoa.pages import Page, instant, read_place
-from stoa.workflows import audit, grants, model_admin, operator_models, tenant_settings
+from stoa.workflows import audit, circuits, grants, model_admin, operator_models, tenant_settings
 
 api = Api(__name__)
 handler = api
@@ -216,19 +216,48 @@ def get_audit(request: Request) -> dict[str, Any]:
 def patch_registry_model(request: Request) -> dict[str, Any]:
     """For operators: switch a shared model off, mark it as in trouble, deprecate it, name its successor. It holds for
     every tenant that has not decided otherwise."""
-    if not request.principal().is_operator:
-        raise Forbidden("Only operators of the installation may do this.", code="OPERATOR_ONLY")
-    member = request.member()
+    desk = _operators_desk(request)
     given = request.body().given()
     changed = operator_models.change_registry_model(
-        request.database, member.tenant_id, request.actor(member), request.path["modelId"], given
+        desk.database, desk.tenant_id, desk.actor, request.path["modelId"], given
     )
     return {"data": changed}
+
+
+@api.route(
+    "GET",
+    "/api/operator/circuits",
+    summary="Providers and models that are, or were lately, in trouble",
+    answer="CircuitListAnswer",
+    tags=("operator",),
+)
+def get_circuits(request: Request) -> dict[str, Any]:
+    """For operators: what Stoa leaves alone at the moment, why, and until when. It tries again by itself."""
+    return {"data": circuits.list_circuits(_operators_desk(request))}
+
+
+@api.route(
+    "POST",
+    "/api/operator/circuits/{circuitId}/reset",
+    summary="Use a provider or a model again at once",
+    answer="ResetAnswer",
+    tags=("operator",),
+)
+def post_circuit_reset(request: Request) -> dict[str, Any]:
+    """For operators: close an open circuit by hand. It opens again if calls go on failing."""
+    return {"data": {"reset": circuits.reset_circuit(_operators_desk(request), request.path["circuitId"])}}
 
 
 def _desk(request: Request) -> Desk:
     admin = request.admin()
     return Desk(request.database, admin.tenant_id, request.actor(admin), datetime.now(UTC))
+
+
+def _operators_desk(request: Request) -> Desk:
+    if not request.principal().is_operator:
+        raise Forbidden("Only operators of the installation may do this.", code="OPERATOR_ONLY")
+    member = request.member()
+    return Desk(request.database, member.tenant_id, request.actor(member), datetime.now(UTC))
 
 
 def _version(request: Request, given: dict[str, Any]) -> int | None:

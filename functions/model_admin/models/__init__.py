@@ -12,6 +12,7 @@ from .catalogue import (
     SwitchAnswer,
     UsageStatsAnswer,
 )
+from .circuits import CircuitListAnswer, ResetAnswer
 from .entitlements import EntitlementAnswer, EntitlementListAnswer, EntitlementParameters, GrantAnswer, GrantRequest
 from .fields import EditParameters
 from .settings import SettingsAnswer, SettingsChange
@@ -22,6 +23,7 @@ __all__ = [
     "AdminModelParameters",
     "AuditAnswer",
     "AuditParameters",
+    "CircuitListAnswer",
     "EditParameters",
     "EntitlementAnswer",
     "EntitlementListAnswer",
@@ -32,6 +34,7 @@ __all__ = [
     "NewModel",
     "RegistryModelAnswer",
     "RegistryModelChange",
+    "ResetAnswer",
     "SettingsAnswer",
     "SettingsChange",
     "SwitchAnswer",

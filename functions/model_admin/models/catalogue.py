@@ -1,7 +1,7 @@
 """Models as admins and operators see and change them."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     ConfigDict,
@@ -46,6 +46,11 @@ class ModelChange(Edit):
     trial_messages: Messages | None = Field(None, description="Free messages on a premium model.", examples=[2])
     display_order: Order | None = None
     enabled: bool | None = None
+    fallback_model_ids: Annotated[list[Identifier], Field(max_length=5)] | None = Field(
+        None,
+        description="Models that stand in while this one is in trouble, in order, before those Stoa finds. Null: none.",
+        examples=[["gpt-4o-mini"]],
+    )
 
     provider_model: Identifier | None = Field(None, description="Own models: the provider's own name for it.")
     context_window: Tokens | None = Field(None, description="Own models.")
@@ -76,6 +81,7 @@ class ModelChange(Edit):
                 "trial_messages",
                 "display_order",
                 "enabled",
+                "fallback_model_ids",
                 "deprecated_at",
                 "successor_id",
             }
@@ -164,6 +170,7 @@ class AdminModel(Decisions):
     is_available: bool = Field(description="False while an operator holds it, or its provider, for troubled.")
     deprecated_at: datetime | None
     successor_id: str | None
+    fallback_model_ids: list[str] = Field(description="Who stands in while it is in trouble, as the tenant decided.")
     base_input_price: float | None = Field(description="What the provider asks; null: not known.")
     base_output_price: float | None
     user_input_price: float | None = Field(description="What members pay at present; null: it is not sold.")

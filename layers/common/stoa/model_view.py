@@ -48,6 +48,7 @@ def described(row: Row) -> dict[str, Any]:
         "isAvailable": row["is_available"],
         "deprecatedAt": row["deprecated_at"] and iso(row["deprecated_at"]),
         "successorId": row["successor_id"],
+        "fallbackModelIds": row["fallback_model_ids"] or [],
         "baseInputPrice": row["base_input_price"],
         "baseOutputPrice": row["base_output_price"],
         "userInputPrice": row["user_input_price"],

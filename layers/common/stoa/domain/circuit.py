@@ -135,9 +135,9 @@ def trouble_in(kind: str, seen: Sequence[Seen], circuit: Circuit | None, now: da
 
     A provider is only to blame when two of its models fail: one alone is that model's own circuit.
     """
-    since = (
-        circuit.closed_at if circuit is not None and circuit.closed_at is not None else datetime.min.replace(tzinfo=UTC)
-    )
+    # The bucket in which it closed counts: nobody but the probe had been let through for longer than that.
+    closed_at = circuit.closed_at if circuit is not None else None
+    since = datetime.min.replace(tzinfo=UTC) if closed_at is None else bucket_of(closed_at)
     for window in WINDOWS:
         recent = [entry for entry in seen if entry.bucket >= since and entry.bucket > now - window]
         total = sum((entry.tally for entry in recent), Tally())

@@ -14,7 +14,9 @@ from stoa.domain.timeline import Step, Timeline
 # Of each timeline: what holds at :now, and what begins later.
 _MODELS = """
 SELECT
-    m.id AS model_id, m.provider_id = 'self_hosted' AS is_self_hosted, m.base_input_price, m.base_output_price,
+    m.id AS model_id, m.provider_id = 'self_hosted' AS is_self_hosted,
+    coalesce(a.input_price, m.base_input_price) AS base_input_price,
+    coalesce(a.output_price, m.base_output_price) AS base_output_price,
     m.display_name, m.provider_id, m.is_novel, m.category,
     (
         SELECT json_agg(json_build_array(
@@ -45,6 +47,12 @@ SELECT
         SELECT max(o.version) FROM price_overrides o WHERE o.tenant_id = :tenant_id AND o.model_id = m.id
     ), 0) AS override_version
 FROM models m
+LEFT JOIN LATERAL (
+    SELECT t.input_price, t.output_price, t.rates FROM tenant_base_prices t
+    WHERE t.tenant_id = :tenant_id AND t.model_id = m.id AND t.base_version = m.base_version
+    ORDER BY t.id DESC
+    LIMIT 1
+) AS a ON true
 WHERE (m.tenant_id IS NULL OR m.tenant_id = :tenant_id)
     AND (:model_ids ::text[] IS NULL OR m.id = ANY (:model_ids))
 ORDER BY m.is_novel, m.display_order, m.display_name, m.id

@@ -1,18 +1,19 @@
 """How a tenant prices: its default markups, minimum charge, grace period, and what it wants of automatic updates."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from stoa.db import Connection, Row
+from stoa.db import Connection, Row, json_parameter
 from stoa.domain.price_book import PricingConfig
 
 _COLUMNS = """
     c.version, c.external_default_markup, c.self_hosted_default_markup, c.minimum_charge, c.price_increase_grace_hours,
     c.auto_update_from_providers, c.auto_update_frequency, c.last_auto_update, c.notify_on_price_change,
-    c.notify_threshold_percent
+    c.notify_threshold_percent, c.sync_policy, c.notice_emails
 """
 
 _GET = f"SELECT {_COLUMNS} FROM pricing_configs c WHERE c.tenant_id = :tenant_id ::uuid"  # noqa: S608 - our own text
@@ -36,10 +37,14 @@ UPDATE pricing_configs c SET
     auto_update_frequency = :auto_update_frequency,
     notify_on_price_change = :notify_on_price_change,
     notify_threshold_percent = :notify_threshold_percent,
+    sync_policy = :sync_policy ::jsonb,
+    notice_emails = :notice_emails ::text[],
     version = c.version + 1,
     updated_at = :now
 WHERE c.tenant_id = :tenant_id
 """
+
+_SYNCED = "UPDATE pricing_configs c SET last_auto_update = :now ::timestamptz WHERE c.tenant_id = :tenant_id ::uuid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,8 @@ class PricingSettings:
     last_auto_update: datetime | None = None
     notify_on_price_change: bool = True
     notify_threshold_percent: Decimal = Decimal(10)
+    sync_policy: Mapping[str, Any] = field(default_factory=dict)  # what differs from domain/review_policy.py
+    notice_emails: tuple[str, ...] = ()
     version: int = 0
 
     @property
@@ -93,9 +100,18 @@ def save(connection: Connection, tenant_id: UUID, settings: PricingSettings, now
         "auto_update_frequency": settings.auto_update_frequency,
         "notify_on_price_change": settings.notify_on_price_change,
         "notify_threshold_percent": settings.notify_threshold_percent,
+        "sync_policy": json_parameter(settings.sync_policy),
+        "notice_emails": list(settings.notice_emails),
     }
     connection.run(_SAVE, tenant_id=tenant_id, now=now, **values)
 
 
+def synced(connection: Connection, tenant_id: UUID, now: datetime) -> None:
+    """Note that the tenant's registry has been compared with the feeds."""
+    connection.run(_SYNCED, tenant_id=tenant_id, now=now)
+
+
 def _settings(rows: list[Row]) -> PricingSettings:
-    return PricingSettings(**rows[0]) if rows else PricingSettings()
+    if not rows:
+        return PricingSettings()
+    return PricingSettings(**{**rows[0], "notice_emails": tuple(rows[0]["notice_emails"])})

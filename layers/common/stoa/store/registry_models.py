@@ -1,7 +1,7 @@
 """Single models of the shared registry, read and changed in the operator's scope."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from stoa.db import Connection, Row, json_parameter
 
@@ -22,6 +22,60 @@ CROSS JOIN LATERAL jsonb_to_record(g.given)
 WHERE m.id = :model_id AND m.tenant_id IS NULL
 RETURNING {_COLUMNS}
 """  # noqa: S608 - a constant of this file, no input
+
+_NAMES = """
+SELECT m.id, m.provider_id, m.provider_model FROM models m WHERE m.tenant_id IS NULL ORDER BY m.id
+"""
+
+_NAMED = """
+SELECT m.id, m.provider_id = :provider_id ::text AND m.provider_model = :provider_model ::text AS is_same
+FROM models m
+WHERE m.tenant_id IS NULL
+    AND (m.id = ANY (:ids ::text[]) OR (m.provider_id = :provider_id AND m.provider_model = :provider_model))
+ORDER BY is_same DESC, m.id
+"""
+
+# Two tenants that want the same new model take turns, so that it comes into the registry once.
+_LOCK_NEW = "SELECT pg_advisory_xact_lock(7862035)"
+
+_ADD = """
+INSERT INTO models (
+    id, provider_id, provider_model, display_name, context_window, max_output_tokens, base_input_price,
+    base_output_price, base_rates, enabled, added_by_sync
+)
+SELECT
+    r.id, r.provider_id, r.provider_model, r.display_name, r.context_window, r.max_output_tokens, r.base_input_price,
+    r.base_output_price, r.base_rates, false, true
+FROM jsonb_to_record(:model ::jsonb) AS r (
+    id text, provider_id text, provider_model text, display_name text, context_window int, max_output_tokens int,
+    base_input_price numeric, base_output_price numeric, base_rates jsonb
+)
+"""
+
+
+class RegistryName(NamedTuple):
+    """A model of the registry, and what its provider calls it."""
+
+    id: str
+    provider_id: str
+    provider_model: str
+
+
+def names(connection: Connection) -> list[RegistryName]:
+    """What every model of the registry is called."""
+    return [RegistryName(**row) for row in connection.run(_NAMES)]
+
+
+def add_from_feed(connection: Connection, ids: Sequence[str], model: Mapping[str, Any]) -> str:
+    """The registry's id of a provider's model; it is added, switched off, under the first free one of `ids`."""
+    asked = {"ids": list(ids), "provider_id": model["provider_id"], "provider_model": model["provider_model"]}
+    rows = connection.run_all([(_LOCK_NEW, {}), (_NAMED, asked)])[1]
+    if rows and rows[0]["is_same"]:
+        return str(rows[0]["id"])
+    taken = {row["id"] for row in rows}
+    model_id = next(one for one in ids if one not in taken)
+    connection.run(_ADD, model=json_parameter({**model, "id": model_id}))
+    return model_id
 
 
 def lock(connection: Connection, model_id: str) -> Row | None:

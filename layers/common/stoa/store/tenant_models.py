@@ -1,6 +1,6 @@
 """Models as a tenant's admins see them: the registry's, what the tenant decides about them, and the tenant's own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,9 @@ SELECT
     coalesce(o.context_window, m.context_window) AS context_window,
     coalesce(o.max_output_tokens, m.max_output_tokens) AS max_output_tokens,
     m.modalities, m.capabilities, m.is_novel, m.category, m.speed, m.quality,
-    m.base_input_price, m.base_output_price, m.is_available AND p.is_available AS is_available,
+    coalesce(a.input_price, m.base_input_price) AS base_input_price,
+    coalesce(a.output_price, m.base_output_price) AS base_output_price,
+    m.is_available AND p.is_available AS is_available,
     coalesce(o.deprecated_at, m.deprecated_at) AS deprecated_at,
     coalesce(o.successor_id, m.successor_id) AS successor_id,
     m.display_name, m.known_for, m.access_tier, m.unlock_price_cents, m.daily_limit, m.trial_messages,
@@ -21,7 +23,7 @@ SELECT
     coalesce(o.version, 0) AS version, o.display_name AS own_display_name, o.known_for AS own_known_for,
     o.access_tier AS own_access_tier, o.unlock_price_cents AS own_unlock_price_cents, o.has_daily_limit,
     o.daily_limit AS own_daily_limit, o.trial_messages AS own_trial_messages, o.display_order AS own_display_order,
-    o.enabled AS own_enabled,
+    o.enabled AS own_enabled, o.fallback_model_ids,
     b.input_price AS user_input_price, b.output_price AS user_output_price
 FROM models m
 JOIN providers p ON p.id = m.provider_id
@@ -33,6 +35,12 @@ LEFT JOIN LATERAL (
     ORDER BY r.effective_from DESC
     LIMIT 1
 ) AS b ON true
+LEFT JOIN LATERAL (
+    SELECT t.input_price, t.output_price FROM tenant_base_prices t
+    WHERE t.tenant_id = :tenant_id AND t.model_id = m.id AND t.base_version = m.base_version
+    ORDER BY t.id DESC
+    LIMIT 1
+) AS a ON true
 WHERE (m.tenant_id IS NULL OR m.tenant_id = :tenant_id ::uuid) AND (:model_id ::text IS NULL OR m.id = :model_id)
 ORDER BY
     m.is_novel, coalesce(o.display_order, m.display_order), coalesce(o.display_name, m.display_name), m.id
@@ -66,13 +74,15 @@ UPDATE tenant_models o SET
     max_output_tokens = CASE WHEN g.given ? 'max_output_tokens' THEN r.max_output_tokens ELSE o.max_output_tokens END,
     deprecated_at = CASE WHEN g.given ? 'deprecated_at' THEN r.deprecated_at ELSE o.deprecated_at END,
     successor_id = CASE WHEN g.given ? 'successor_id' THEN r.successor_id ELSE o.successor_id END,
+    fallback_model_ids = CASE WHEN g.given ? 'fallback_model_ids' THEN r.fallback_model_ids
+        ELSE o.fallback_model_ids END,
     version = o.version + 1,
     updated_at = now()
 FROM (SELECT :given ::jsonb AS given) AS g
 CROSS JOIN LATERAL jsonb_to_record(g.given) AS r (
     enabled boolean, access_tier text, unlock_price_cents int, has_daily_limit boolean, daily_limit int,
     trial_messages int, display_order int, display_name text, known_for text, context_window int,
-    max_output_tokens int, deprecated_at timestamptz, successor_id text
+    max_output_tokens int, deprecated_at timestamptz, successor_id text, fallback_model_ids text[]
 )
 WHERE o.tenant_id = :tenant_id ::uuid AND o.model_id = :model_id
 """
@@ -137,6 +147,14 @@ SELECT
     ) AS model
 """
 
+_UNKNOWN = """
+SELECT asked.id
+FROM unnest(:model_ids ::text[]) AS asked (id)
+WHERE NOT EXISTS (
+    SELECT FROM models m WHERE m.id = asked.id AND (m.tenant_id IS NULL OR m.tenant_id = :tenant_id ::uuid)
+)
+"""
+
 SEPARATOR = "~"  # no slug and no id of the registry contains it, and no client has to escape it in an address
 
 
@@ -172,6 +190,12 @@ def create(connection: Connection, tenant_id: UUID, name: str, model: Mapping[st
 def has_provider(connection: Connection, tenant_id: UUID, provider_id: str) -> bool:
     """Whether there is such a provider."""
     return bool(connection.run(_EXISTS, tenant_id=tenant_id, provider_id=provider_id, model_id=None)[0]["provider"])
+
+
+def unknown(connection: Connection, tenant_id: UUID, model_ids: Sequence[str]) -> set[str]:
+    """Which of these ids are no models that the tenant has."""
+    rows = connection.run(_UNKNOWN, tenant_id=tenant_id, model_ids=list(model_ids))
+    return {row["id"] for row in rows}
 
 
 def has_model(connection: Connection, tenant_id: UUID, model_id: str) -> bool:

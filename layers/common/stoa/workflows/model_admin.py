@@ -1,6 +1,6 @@
 """A tenant's models in the hands of its admins: what is offered and how, and the tenant's own models."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stoa.admin_desk import Desk, check_version
@@ -15,6 +15,7 @@ from stoa.store import tenant_models as store
 
 TOP_USERS = 10
 
+_FALLBACKS = "fallback_model_ids"
 _PRICES = ("base_input_price", "base_output_price")
 
 
@@ -58,7 +59,9 @@ def change_model(desk: Desk, model_id: str, given: Mapping[str, Any], *, version
     overlay = {name: value for name, value in given.items() if name in DECIDED}
     if "daily_limit" in given:
         overlay |= limit_columns(given["daily_limit"])
-    own = {name: value for name, value in given.items() if name not in DECIDED and name != "daily_limit"}
+    if _FALLBACKS in given:
+        overlay[_FALLBACKS] = given[_FALLBACKS]
+    own = {name: value for name, value in given.items() if name not in (*DECIDED, "daily_limit", _FALLBACKS)}
     with desk.database.transaction(desk.scope) as connection:
         row = store.locked(connection, desk.tenant_id, desk.now, model_id)
         if row is None:
@@ -67,6 +70,7 @@ def change_model(desk: Desk, model_id: str, given: Mapping[str, Any], *, version
         if not given:
             return described(row)
         _check_decision(row, given)
+        _check_fallbacks(connection, desk, model_id, given.get(_FALLBACKS) or ())
         if own:
             _check_own(connection, desk, row, own)
             store.save_own_model(connection, desk.tenant_id, model_id, own)
@@ -116,6 +120,20 @@ def _check_decision(row: Row, given: Mapping[str, Any]) -> None:
 def _check_unlock_price(access_tier: str, unlock_price_cents: int | None) -> None:
     if access_tier == "premium" and unlock_price_cents is None:
         raise InvalidFields([{"path": "unlockPriceCents", "reason": "a premium model needs a price to unlock it"}])
+
+
+def _check_fallbacks(connection: Connection, desk: Desk, model_id: str, fallbacks: Sequence[str]) -> None:
+    unknown = store.unknown(connection, desk.tenant_id, fallbacks) if fallbacks else ()
+    problems = []
+    for position, fallback in enumerate(fallbacks):
+        if fallback == model_id:
+            problems.append((position, "a model cannot stand in for itself"))
+        elif fallback in unknown:
+            problems.append((position, f"there is no model {fallback!r}"))
+        elif fallback in fallbacks[:position]:
+            problems.append((position, f"{fallback!r} is named twice"))
+    if problems:
+        raise InvalidFields([{"path": f"fallbackModelIds[{at}]", "reason": reason} for at, reason in problems])
 
 
 def _check_own(connection: Connection, desk: Desk, row: Row, own: Mapping[str, Any]) -> None:

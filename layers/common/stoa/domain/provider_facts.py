@@ -1,0 +1,124 @@
+"""What all sources together say of each provider's models, and how a new reading of them changes it.
+
+Facts are kept: a source that could not be read in full, or that leaves a model out, takes nothing back. The first
+source prices, the second one confirms, and a provider's own list tells what is there.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from stoa.domain.feed import FeedModel, FeedResult, Lifecycle, Listing
+from stoa.domain.feed_agreement import Agreement, agreement
+from stoa.domain.feed_matching import Names, counterparts
+from stoa.domain.rates import NO_RATES, Rates
+
+Key = tuple[str, str]  # a provider of ours, and its own name for a model
+
+
+class Price(NamedTuple):
+    """USD per 1,000,000 tokens, and the rates that differ from these two prices."""
+
+    input_price: Decimal
+    output_price: Decimal
+    rates: Rates = NO_RATES
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One model of one provider. None: no source tells."""
+
+    provider_id: str
+    provider_model: str
+    display_name: str
+    context_window: int | None = None
+    max_output_tokens: int | None = None
+    price: Price | None = None
+    agreement: Agreement = "only_one"
+    lifecycle: Lifecycle = "active"
+    deprecated_on: date | None = None
+    is_listed: bool | None = None  # by the provider's own list; False only where it was listed once
+
+    @property
+    def key(self) -> Key:
+        """What tells it from every other model."""
+        return self.provider_id, self.provider_model
+
+
+class Reading(NamedTuple):
+    """One reading of all sources: the first, the second, and the providers' lists."""
+
+    first: FeedResult
+    second: FeedResult
+    listings: tuple[Listing, ...] = ()
+
+    @property
+    def parts(self) -> "tuple[FeedResult | Listing, ...]":
+        """All that was read."""
+        return (self.first, self.second, *self.listings)
+
+    def models(self) -> list[FeedModel]:
+        """Every model that a source in full names; where both do, as the first has it."""
+        second = self.second.models if self.second.complete else ()
+        if not self.first.complete:
+            return list(second)
+        confirmed = {model.key for model in counterparts(self.first.models, second).values()}
+        known = {model.key for model in self.first.models}
+        return [*self.first.models, *(model for model in second if model.key not in confirmed | known)]
+
+
+def merged(before: Mapping[Key, Facts], reading: Reading) -> dict[Key, Facts]:
+    """The facts after a reading: all that were known before, and what it says of them and of new ones."""
+    facts = dict(before)
+    if reading.first.complete:  # without it nobody could say whether a price of the second's is the only one
+        second = reading.second.models if reading.second.complete else ()
+        confirming = counterparts(reading.first.models, second)
+        for model in reading.models():
+            facts[model.key] = _with_feed(facts.get(model.key), model, confirming.get(model.key), reading)
+    names = Names(reading.models())
+    for listing in reading.listings:
+        facts |= _with_listing(facts, listing, names)
+    return facts
+
+
+def _with_feed(before: Facts | None, model: FeedModel, second: FeedModel | None, reading: Reading) -> Facts:
+    known = before or Facts(model.provider_id, model.provider_model, model.display_name)
+    price = known.price
+    if model.input_price is not None and model.output_price is not None:
+        price = Price(model.input_price, model.output_price, model.rates)
+    agreed = agreement(model, second)
+    if not reading.second.complete and price == known.price:
+        agreed = known.agreement
+    return replace(
+        known,
+        display_name=model.display_name,
+        context_window=model.context_window or known.context_window,
+        max_output_tokens=model.max_output_tokens or known.max_output_tokens,
+        price=price,
+        agreement=agreed,
+        lifecycle=model.lifecycle,
+        deprecated_on=model.deprecated_on or known.deprecated_on,
+    )
+
+
+def _with_listing(facts: Mapping[Key, Facts], listing: Listing, names: Names) -> dict[Key, Facts]:
+    """What a provider's list changes in the facts of its models."""
+    changed: dict[Key, Facts] = {}
+    for listed in listing.models:
+        keys = _meant(facts, names, listed.provider_id, listed.provider_model)
+        for key in keys or [(listed.provider_id, listed.provider_model)]:
+            known = changed.get(key) or facts.get(key) or Facts(*key, display_name=listed.provider_model)
+            changed[key] = replace(known, is_listed=True, context_window=known.context_window or listed.context_window)
+    if listing.complete:
+        gone = [known for known in facts.values() if known.provider_id == listing.provider_id and known.is_listed]
+        changed |= {known.key: replace(known, is_listed=False) for known in gone if known.key not in changed}
+    return changed
+
+
+def _meant(facts: Mapping[Key, Facts], names: Names, provider_id: str, name: str) -> Iterable[Key]:
+    """The models that a name in a list stands for: the one that is called so, else those the feed knows by it."""
+    if (provider_id, name) in facts:
+        return [(provider_id, name)]
+    return [model.key for model in names.candidates(provider_id, name)]

@@ -1,0 +1,98 @@
+"""Learn from one reading of the feeds: keep what is new in it, the same for all tenants."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from stoa.db import Connection, Database, Scope
+from stoa.domain.feed import FeedProblem, FeedResult
+from stoa.domain.feed_matching import match
+from stoa.domain.provider_facts import Facts, Key, Reading, merged
+from stoa.domain.registry_diff import Change, new_models
+from stoa.ids import new_id
+from stoa.store import feed_facts, registry_models
+
+MOST_PROBLEMS = 2000  # kept of one reading; a feed that is worse than this is one problem
+
+
+class Learnt(NamedTuple):
+    """What is known after a reading: the facts of our models by our id, and the new models that any tenant may want."""
+
+    matched: Mapping[str, Facts]
+    new: Sequence[Change]
+    problems: int
+    added: int
+    changed: int
+
+
+def last_counts(database: Database) -> dict[str, int]:
+    """How many models each source had when it was last read in full."""
+    with database.autocommit(Scope(operator=True)) as connection:
+        return _counts(feed_facts.last_run(connection))
+
+
+def learn(database: Database, reading: Reading, now: datetime) -> Learnt:
+    """Write what is new in the reading, in one transaction; nothing where nothing is."""
+    with database.transaction(Scope(operator=True)) as connection:
+        feed_facts.lock(connection)
+        before = feed_facts.all_facts(connection)
+        facts = merged(before, reading)
+        names = registry_models.names(connection)
+        matches = match(names, reading.models())
+        changed = [fact for key, fact in facts.items() if before.get(key) != fact]
+        added = sum(fact.key not in before for fact in changed)
+        problems = [*(problem for part in reading.parts for problem in part.problems), *matches.problems]
+        if changed:
+            feed_facts.save(connection, changed, now)
+        _keep_run(connection, reading, problems, added, len(changed) - added, now)
+    matched = {model_id: facts[model.key] for model_id, model in matches.found.items() if model.key in facts}
+    known: set[Key] = {(name.provider_id, name.provider_model) for name in names}
+    new = new_models(facts.values(), known | {fact.key for fact in matched.values()})
+    return Learnt(matched, new, len(problems), added, len(changed) - added)
+
+
+def _keep_run(
+    connection: Connection,
+    reading: Reading,
+    problems: Sequence[FeedProblem],
+    added: int,
+    changed: int,
+    now: datetime,
+) -> None:
+    """Put the reading on file where it changed something or met other problems than the last one."""
+    told = [asdict(problem) for problem in problems[:MOST_PROBLEMS]]
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    last = feed_facts.last_run(connection)
+    if last is not None and last["problems_digest"] == digest and not added + changed:
+        return
+    feed_facts.add_run(
+        connection,
+        new_id(),
+        sources=list(_sources(reading, _counts(last))),
+        problems=told,
+        problems_digest=digest,
+        models_added=added,
+        models_changed=changed,
+        now=now,
+    )
+
+
+def _counts(run: Mapping[str, Any] | None) -> dict[str, int]:
+    sources = run["sources"] if run else ()
+    return {source["source"]: source["models"] for source in sources if source["models"] is not None}
+
+
+def _sources(reading: Reading, counted: Mapping[str, int]) -> Iterable[dict[str, Any]]:
+    """Each source as it is put on file. One that was not read in full keeps its last count, to be compared with."""
+    for part in reading.parts:
+        name = part.source if isinstance(part, FeedResult) else f"list:{part.provider_id}"
+        count = len(part.models) if part.complete else counted.get(name)
+        yield {
+            "source": name,
+            "complete": part.complete,
+            "models": count,
+            "problems": len(part.problems),
+        }

@@ -1,0 +1,218 @@
+"""Keep every tenant's registry in step with what the providers say: read the feeds, compare, apply or propose.
+
+What the feeds say is the same for all tenants and is learnt first (stoa/feed_learning.py). Then each tenant that is due
+gets one transaction of its own, in which everything that concerns it is written or nothing. Killed anywhere, the next
+run does what is left; run again, it finds nothing to do.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from stoa.db import Connection, Database, RuleRefused, Scope, StatementFailed
+from stoa.domain.price_book import SOURCE_SYNC
+from stoa.domain.provider_facts import Reading
+from stoa.domain.registry_diff import PRICE, Change, diff
+from stoa.domain.registry_notice import notice
+from stoa.domain.registry_review import Entry, review
+from stoa.domain.sync_times import is_due
+from stoa.errors import StoaError
+from stoa.feed_learning import Learnt, last_counts, learn
+from stoa.ids import new_id
+from stoa.observe import emit, logger
+from stoa.price_planning import replan
+from stoa.registry_accepting import Accepted, accept
+from stoa.store import mail_outbox, pricing_configs, registry_changes, tenants
+from stoa.store.pricing_configs import PricingSettings
+
+# Reads all sources; it is given how many models each had the last time.
+Read = Callable[[Mapping[str, int]], Reading]
+
+
+@dataclass(slots=True)
+class SyncReport:
+    """What one run did, for its log line and its metrics."""
+
+    tenants: int = 0
+    tenants_synced: int = 0
+    tenants_failed: int = 0
+    feeds_incomplete: int = 0
+    problems: int = 0
+    models_added: int = 0
+    models_changed: int = 0
+    changes_proposed: int = 0
+    changes_applied: int = 0
+    changes_over: int = 0
+    prices_replanned: int = 0
+
+
+class _Outcome(NamedTuple):
+    entries: Sequence[Entry]
+    over: int
+    replanned: int
+
+
+def sync(database: Database, read: Read, now: datetime) -> SyncReport:
+    """Bring the tenants up to date that want it now. One that fails is counted and holds up no other.
+
+    Raises Unavailable when the list of tenants cannot be read.
+    """
+    report = SyncReport()
+    due = _due_tenants(database, now, report)
+    if not due:
+        return report
+    reading = read(last_counts(database))
+    learnt = learn(database, reading, now)
+    report.feeds_incomplete = sum(not part.complete for part in reading.parts)
+    report.problems, report.models_added, report.models_changed = learnt.problems, learnt.added, learnt.changed
+    if not reading.first.complete:
+        return report  # nothing follows from a feed that could not be read; the next hour tries again
+    for tenant_id, settings in due:
+        _sync_safely(database, tenant_id, settings, learnt, now, report)
+    return report
+
+
+def _due_tenants(database: Database, now: datetime, report: SyncReport) -> list[tuple[UUID, PricingSettings]]:
+    with database.autocommit(Scope(operator=True)) as connection:
+        known = [row["id"] for row in tenants.ids(connection)]
+    report.tenants = len(known)
+    due = []
+    for tenant_id in known:
+        with database.autocommit(Scope(tenant_id=tenant_id)) as connection:
+            settings = pricing_configs.get(connection, tenant_id)
+        if _wants(settings, now):
+            due.append((tenant_id, settings))
+    return due
+
+
+def _wants(settings: PricingSettings, now: datetime) -> bool:
+    return settings.auto_update_from_providers and is_due(
+        settings.auto_update_frequency, settings.last_auto_update, now
+    )
+
+
+def _sync_safely(
+    database: Database,
+    tenant_id: UUID,
+    settings: PricingSettings,
+    learnt: Learnt,
+    now: datetime,
+    report: SyncReport,
+) -> None:
+    try:
+        outcome = _sync_tenant(database, tenant_id, settings, learnt, now)
+    except (StoaError, StatementFailed, RuleRefused) as error:
+        report.tenants_failed += 1
+        logger().error("a tenant was not synced", extra={"tenant": str(tenant_id), "reason": type(error).__name__})
+        return
+    if outcome is None:
+        return
+    report.tenants_synced += 1
+    report.changes_over += outcome.over
+    report.prices_replanned += outcome.replanned
+    report.changes_applied += sum(entry.applies for entry in outcome.entries)
+    report.changes_proposed += sum(not entry.applies for entry in outcome.entries)
+    _tell_events(tenant_id, outcome.entries)
+
+
+def _sync_tenant(
+    database: Database, tenant_id: UUID, read: PricingSettings, learnt: Learnt, now: datetime
+) -> _Outcome | None:
+    """All that one tenant is due, in one transaction; None where another run has just done it."""
+    # The operator's scope only where a new model may come into the registry by itself.
+    adds_models = read.sync_policy.get("newModel") == "agreed"
+    with database.transaction(Scope(tenant_id=tenant_id, operator=adds_models)) as connection:
+        settings = pricing_configs.lock(connection, tenant_id)
+        if not _wants(settings, now) or settings.sync_policy != read.sync_policy:
+            return None  # in the latter case an admin has just saved; the next hour does it
+        held, filed = registry_changes.held(connection, tenant_id)
+        found = review(
+            [*learnt.new, *diff(held, learnt.matched, now)],
+            filed,
+            settings.sync_policy,
+            settings.notify_threshold_percent,
+            set(learnt.matched),
+        )
+        _file(connection, tenant_id, found.entries, found.withdrawn, now)
+        replanned = replan(connection, tenant_id, None, source=SOURCE_SYNC, actor_id=None, now=now)
+        if settings.notify_on_price_change:
+            _write_to_admins(connection, tenant_id, settings, found.entries, now)
+        pricing_configs.synced(connection, tenant_id, now)
+    return _Outcome(found.entries, len(found.withdrawn), len(replanned))
+
+
+def _file(
+    connection: Connection, tenant_id: UUID, entries: Sequence[Entry], withdrawn: Sequence[UUID], now: datetime
+) -> None:
+    applied = [entry for entry in entries if entry.applies]
+    ids = accept(connection, tenant_id, [_accepted(entry.change) for entry in applied], None, now) if applied else []
+    models = {id(entry): model_id for entry, model_id in zip(applied, ids, strict=True)}
+    superseded = [entry.replaces for entry in entries if entry.replaces is not None]
+    for over, status in ((superseded, "superseded"), (withdrawn, "withdrawn")):
+        if over:
+            registry_changes.end(connection, tenant_id, over, status, now)
+    if entries:
+        registry_changes.file(connection, tenant_id, [_row(entry, models.get(id(entry))) for entry in entries], now)
+
+
+def _accepted(change: Change) -> Accepted:
+    return Accepted(change.kind, change.provider_id, change.provider_model, change.model_id, change.after, {})
+
+
+def _row(entry: Entry, model_id: str | None) -> dict[str, Any]:
+    change = entry.change
+    return {
+        "id": new_id(),
+        "kind": change.kind,
+        "subject": change.subject,
+        "provider_id": change.provider_id,
+        "provider_model": change.provider_model,
+        "model_id": model_id or change.model_id,
+        "before": change.before,
+        "after": change.after,
+        "digest": change.digest,
+        "percent": change.percent,
+        "agreement": change.agreement,
+        "status": "applied" if entry.applies else "open",
+        "reason": entry.reason,
+    }
+
+
+def _write_to_admins(
+    connection: Connection, tenant_id: UUID, settings: PricingSettings, entries: Sequence[Entry], now: datetime
+) -> None:
+    """One mail to each address for all that this run found. The changes' digests keep it from being sent twice."""
+    told = [entry for entry in entries if entry.told]
+    if not told:
+        return
+    mail = notice(told)
+    about = hashlib.sha256("".join(f"{entry.change.subject}{entry.change.digest}" for entry in told).encode())
+    for address in settings.notice_emails:
+        mail_outbox.put(
+            connection,
+            tenant_id=tenant_id,
+            to=address,
+            subject=mail.subject,
+            text=mail.text,
+            dedupe_key=f"registry:{now:%Y-%m-%d}:{about.hexdigest()[:32]}:{address}",
+            now=now,
+        )
+
+
+def _tell_events(tenant_id: UUID, entries: Sequence[Entry]) -> None:
+    for entry in entries:
+        if entry.told and entry.change.kind == PRICE:
+            emit(
+                "provider_price_moved",
+                tenantId=str(tenant_id),
+                modelId=entry.change.model_id,
+                percent=entry.change.percent and float(entry.change.percent),
+                applied=entry.applies,
+            )
+    kinds = sorted({entry.change.kind for entry in entries if not entry.applies})
+    for kind in kinds:
+        count = sum(entry.change.kind == kind and not entry.applies for entry in entries)
+        emit("registry_changes_proposed", tenantId=str(tenant_id), kind=kind, changes=count)

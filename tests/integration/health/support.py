@@ -1,0 +1,51 @@
+"""A clock to turn, and questions about circuits."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from stoa.clients.wires.types import FailureKind, ProviderError
+from stoa.db import Database, Scope
+from tests.integration.chat.support import Desk, Script, fails
+
+DOWN = "gpt-4o-mini"  # free, OpenAI's and the system default; the provider calls it the same
+
+
+@dataclass
+class Clock:
+    """Time that moves when it is told to."""
+
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def passes(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+def down(kind: FailureKind = "unavailable") -> Script:
+    """A provider that fails before its first word."""
+    return fails(ProviderError(kind, provider_id="openai"))
+
+
+def circuits(owner_database: Database) -> dict[str, dict[str, Any]]:
+    """All circuits by kind and id."""
+    with owner_database.autocommit(Scope()) as connection:
+        rows = connection.run("SELECT * FROM circuits")
+    return {f"{row['kind']}:{row['subject_id']}": row for row in rows}
+
+
+def open_circuits(owner_database: Database) -> set[str]:
+    """Those that are not closed."""
+    return {name for name, row in circuits(owner_database).items() if row["open_until"] is not None}
+
+
+def asked(desk: Desk, provider_model: str = DOWN) -> int:
+    """How many calls reached the model."""
+    return sum(call.model == provider_model for call in desk.providers.calls)
+
+
+def selection(desk: Desk, model_id: str = DOWN) -> dict[str, Any]:
+    """Send a message to the model; what the last `selection` event says."""
+    return dict([event for event in desk.send(model_id=model_id) if type(event).__name__ == "Selection"][-1].data)

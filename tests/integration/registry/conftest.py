@@ -1,0 +1,87 @@
+"""A server of its own: what feeds say, and which models there are, is the same for all tenants of a database."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from dev import postgres
+from dev.database import prepare
+from functions.catalog import handler as catalog
+from functions.pricing_admin import handler as pricing_admin
+from stoa.db import Database, Scope
+from stoa.dsn import parse_url
+from stoa.ids import new_id
+from stoa.workflows.registry import create_tenant, load_registry
+from tests.conftest import FAST
+from tests.integration.pricing.support import START, Clock
+from tests.integration.registry.support import Registry
+
+
+@pytest.fixture(scope="session")
+def registry_urls() -> Iterator[tuple[str, str]]:
+    """URLs of the owner's and of the runtime role's connections."""
+    folder = Path(tempfile.mkdtemp(prefix="stoa-registry-"))
+    server = postgres.start(folder / "postgres", settings=FAST)
+    try:
+        yield server.url, prepare(server.url, embedded=True)
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def runtime_url(registry_urls: tuple[str, str]) -> str:
+    return registry_urls[1]
+
+
+@pytest.fixture(scope="session")
+def registry_databases(registry_urls: tuple[str, str]) -> Iterator[tuple[Database, Database]]:
+    owner, runtime = (Database(parse_url(url), 8) for url in registry_urls)
+    yield owner, runtime
+    owner.close()
+    runtime.close()
+
+
+@pytest.fixture
+def owner_database(registry_databases: tuple[Database, Database]) -> Database:
+    return registry_databases[0]
+
+
+@pytest.fixture
+def runtime_database(registry_databases: tuple[Database, Database]) -> Database:
+    """No tenant, nothing known of any feed, the registry as it ships."""
+    owner, runtime = registry_databases
+    with owner.autocommit(Scope()) as connection:
+        connection.run("TRUNCATE tenants, feed_models, feed_runs, models CASCADE")
+    load_registry(runtime, START)
+    return runtime
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    for module in (catalog, pricing_admin):
+        monkeypatch.setattr(module, "_now", clock)
+    return clock
+
+
+@pytest.fixture
+def tenant(runtime_database: Database, function_environment: None) -> UUID:
+    return create_tenant(runtime_database, f"t-{new_id()}", "Shop", "UTC", START)
+
+
+@pytest.fixture
+def registry(runtime_database: Database, tenant: UUID, clock: Clock) -> Registry:
+    """A new tenant and feeds that say what the registry says."""
+    return Registry(runtime_database, tenant, clock)
+
+
+@pytest.fixture
+def other(registry: Registry) -> Registry:
+    """Another tenant under the same feeds and clock."""
+    tenant_id = create_tenant(registry.database, f"t-{new_id()}", "Other shop", "UTC", START)
+    return Registry(registry.database, tenant_id, registry.clock, feeds=registry.feeds)

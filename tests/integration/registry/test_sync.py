@@ -1,0 +1,72 @@
+"""Synced with the feeds: what applies by itself, what waits, and what is left alone."""
+
+from datetime import date
+
+import pytest
+
+from tests.integration.pricing.support import DAY, HOUR
+from tests.integration.registry.support import Registry
+
+
+def test_feeds_that_say_what_the_registry_says_change_nothing(registry: Registry) -> None:
+    report = registry.sync()
+    assert (report.tenants_synced, report.models_added) == (1, 2)
+    assert registry.changes() == []
+    assert registry.base("gpt-4o") == (2.5, 10)
+
+
+def test_a_second_run_is_not_due_and_reads_nothing(registry: Registry) -> None:
+    registry.sync()
+    assert registry.sync().tenants_synced == 0
+    assert len(registry.feeds.reads) == 1
+
+
+def test_a_small_rise_that_both_sources_know_applies_after_the_grace(registry: Registry) -> None:
+    registry.sync()
+    registry.clock.pass_by(DAY)
+    registry.feeds.price("gpt-4o", "2.7", "10")
+    report = registry.sync()
+    assert (report.changes_applied, report.changes_proposed) == (1, 0)
+    assert registry.prices("gpt-4o") == (3.5, 14)
+    assert registry.base("gpt-4o") == (2.7, 10)
+    assert registry.scheduled("gpt-4o") == [(registry.clock.now + DAY, 3.78, 14)]
+    (change,) = registry.changes()
+    assert (change["status"], change["model_id"], change["reason"]) == ("applied", "gpt-4o", "Both sources agree.")
+
+
+def test_a_fall_applies_at_once(registry: Registry) -> None:
+    registry.sync()
+    registry.clock.pass_by(DAY)
+    registry.feeds.price("gpt-4o", "1.75", "7")
+    registry.sync()
+    assert registry.prices("gpt-4o") == (2.45, 9.8)
+    assert registry.scheduled("gpt-4o") == []
+
+
+@pytest.mark.parametrize("second", [None, ("2.6", "10")])
+def test_what_one_source_says_alone_waits(registry: Registry, second: tuple[str, str] | None) -> None:
+    registry.feeds.price("gpt-4o", *(second or ("2.5", "10")))
+    if second is None:
+        del registry.feeds.second["gpt-4o"]
+    registry.feeds.say_first("openai", "gpt-4o", 128_000, "2.4", "9")
+    registry.sync()
+    (change,) = registry.changes()
+    assert change["status"] == "open"
+    assert registry.prices("gpt-4o") == (3.5, 14)
+
+
+def test_a_new_model_waits_and_a_retirement_waits(registry: Registry) -> None:
+    registry.feeds.say("openai", "gpt-99", 1_000_000, "1", "2")
+    registry.feeds.retire("gpt-4o", date(2027, 6, 1))
+    registry.sync()
+    found = {change["kind"]: change for change in registry.changes(status="open")}
+    assert found.keys() == {"new_model", "retirement"}
+    assert found["retirement"]["after"]["deprecatedAt"] == "2027-06-01T00:00:00+00:00"
+    assert found["new_model"]["after"]["inputPrice"] == "1"
+
+
+def test_a_frequency_is_respected(registry: Registry, other: Registry) -> None:
+    other.config(autoUpdateFrequency="hourly")
+    assert registry.sync().tenants_synced == 2
+    registry.clock.pass_by(HOUR)
+    assert registry.sync().tenants_synced == 1
