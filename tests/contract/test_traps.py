@@ -23,6 +23,8 @@ TRAPS = {
     "bulk update that writes a field nobody reads": ("bulk",),
     "config saved where no row exists yet": ("config", "no_row"),
     "persona, schedule or team changed by id alone": ("persona", "changed_by_id_alone"),
+    "shared pool never checked": ("shared_pool",),
+    "month arithmetic past the 28th": ("month_arithmetic", "28th"),
     "average price printed per 1K": ("per_million", "never_per_thousand"),
     "cron without time zone": ("cron", "without_time_zone"),
 }
@@ -32,8 +34,6 @@ LATER = {
     "5-field cron handed to EventBridge": "schedules",
     "one rule per schedule": "schedules",
     "failed run that stays due forever": "schedules",
-    "shared pool never checked": "teams",
-    "month arithmetic past the 28th": "teams",
     "growth always shown with a plus": "analytics",
 }
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from stoa.domain.access import standing_access
 from stoa.domain.context import input_limit, output_budget, turn_tokens
 from stoa.domain.markup import NOTHING, estimate
-from stoa.domain.offers import ACCESS_TRIAL, Candidate, Offer, Prices, Refusal, Snapshot
+from stoa.domain.offers import ACCESS_TEAM, ACCESS_TRIAL, Candidate, Offer, Prices, Refusal, Snapshot
 from stoa.domain.quota import limit_reached
 from stoa.domain.refusals import cost_limit_exceeded, input_too_long, rate_limit_exceeded
 
@@ -57,15 +57,21 @@ def unavailability(offer: Offer, now: datetime) -> str | None:
 
 def estimated_cost(offer: Offer, prices: Prices, need: Need) -> Decimal:
     """About what the message would be charged with this model, USD. History beyond the window is not sent."""
+    return estimate(prices, *expected_tokens(offer, need))
+
+
+def expected_tokens(offer: Offer, need: Need) -> tuple[int, int]:
+    """About how many tokens of input and output the message would take with this model."""
     budget = output_budget(offer, need.max_output_tokens)
     expected = EXPECTED_THINKING_OUTPUT_TOKENS if offer.thinks_first else EXPECTED_OUTPUT_TOKENS
-    return estimate(prices, min(need.input_tokens, offer.context_window - budget), min(expected, budget))
+    return min(need.input_tokens, offer.context_window - budget), min(expected, budget)
 
 
 def candidate(offer: Offer, prices: Prices, access: str, need: Need) -> Candidate:
     """The model as a candidate under this access. A trial message costs nothing."""
     cost = NOTHING if access == ACCESS_TRIAL else estimated_cost(offer, prices, need)
-    return Candidate(offer, prices, access, cost)
+    tokens = sum(expected_tokens(offer, need)) if access == ACCESS_TEAM else 0
+    return Candidate(offer, prices, access, cost, tokens)
 
 
 def obstacle(possible: Candidate, need: Need) -> Refusal | None:

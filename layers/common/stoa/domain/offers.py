@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from stoa.domain.team_tokens import TeamShare
+
 SYSTEM_DEFAULT_MODEL = "gpt-4o-mini"
 
 ACCESS_FREE = "free"
@@ -75,6 +77,9 @@ class Offer:
     prices: Prices | None  # None: no price-book row is in force, so the model cannot be sold
     pending: PendingPrices | None = None
     fallback_ids: tuple[str, ...] = ()  # who stands in first, as the tenant decided
+    # The team that covers the model, where nothing of the member's own does. While it has tokens left for the member,
+    # `entitlement_source` is "team".
+    team: TeamShare | None = None
 
     @property
     def trials_remaining(self) -> int:
@@ -154,6 +159,12 @@ class Candidate:
     prices: Prices
     access: str  # one of the ACCESS_ values
     estimated_cost: Decimal  # USD, 9 places; 0 for a trial message
+    estimated_tokens: int = 0  # input and expected output
+
+    @property
+    def paying_team(self) -> TeamShare | None:
+        """The team whose tokens the message takes, where one does."""
+        return self.offer.team if self.access == ACCESS_TEAM else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +187,8 @@ class Decision:
 class Refusal:
     """Why no model serves the message, with what the client needs to act on it.
 
-    Codes: MODEL_LOCKED, COST_LIMIT_EXCEEDED (402), RATE_LIMIT_EXCEEDED (429), MODEL_NOT_FOUND (404),
-    MODEL_CANNOT_CHAT (422), INPUT_TOO_LONG (413), NO_MODEL_AVAILABLE (503).
+    Codes: MODEL_LOCKED, TEAM_POOL_EXHAUSTED, COST_LIMIT_EXCEEDED (402), RATE_LIMIT_EXCEEDED (429), MODEL_NOT_FOUND
+    (404), MODEL_CANNOT_CHAT (422), INPUT_TOO_LONG (413), NO_MODEL_AVAILABLE (503).
     """
 
     code: str

@@ -33,6 +33,13 @@ def next_reset(now: datetime, zone: str) -> datetime:
     return min(at for at in midnights if at > now and at.astimezone(tenant_zone).date() >= tomorrow)
 
 
+def day_begins(day: date, zone: str) -> datetime:
+    """The first instant at which the zone's calendar shows `day`; aware, UTC."""
+    tenant_zone = zone_named(zone)
+    midnights = (datetime.combine(day, time(fold=fold), tenant_zone).astimezone(UTC) for fold in (0, 1))
+    return min(at for at in midnights if at.astimezone(tenant_zone).date() >= day)
+
+
 def remaining(limit: int | None, used: int) -> int | None:
     """Messages left today, never negative. None: there is no limit."""
     return None if limit is None else max(0, limit - used)

@@ -6,11 +6,13 @@ from decimal import Decimal
 from stoa.domain.markup import money_text
 from stoa.domain.offers import Offer, Refusal
 from stoa.domain.quota import rate_limit_headers, utc_text
+from stoa.domain.team_tokens import TeamShare
 
 MODEL_NOT_FOUND = "MODEL_NOT_FOUND"
 MODEL_CANNOT_CHAT = "MODEL_CANNOT_CHAT"
 MODEL_LOCKED = "MODEL_LOCKED"
 RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
+TEAM_POOL_EXHAUSTED = "TEAM_POOL_EXHAUSTED"
 COST_LIMIT_EXCEEDED = "COST_LIMIT_EXCEEDED"
 INPUT_TOO_LONG = "INPUT_TOO_LONG"
 NO_MODEL_AVAILABLE = "NO_MODEL_AVAILABLE"
@@ -41,31 +43,63 @@ def model_cannot_chat(offer: Offer) -> Refusal:
 def model_locked(offer: Offer, currency: str) -> Refusal:
     """402: a premium model that the member has not bought and has no trial messages left on.
 
-    `currency` is the tenant's, of the unlock price.
+    `currency` is the tenant's, of the unlock price. Where a team covers the model, its tokens are used up and the
+    refusal says when there are new ones.
     """
+    if offer.team is not None:
+        return _team_exhausted(offer, offer.team, currency)
     trial_used_up = offer.trial_messages > 0
     why = "your trial messages are used up" if trial_used_up else "it has not been purchased"
-    price_cents = offer.unlock_price_cents
-    purchase = None
-    act = "Ask an admin to grant access"
-    if price_cents is not None:
-        act = f"Unlock it once for {Decimal(price_cents).scaleb(-2):.2f} {currency.upper()}"
-        body = {"productType": "model", "modelId": offer.model_id}
-        purchase = {"method": "POST", "path": PURCHASE_PATH, "body": body}
     return Refusal(
         MODEL_LOCKED,
-        f"{offer.display_name} is locked: {why}. {act}, or choose another model.",
+        f"{offer.display_name} is locked: {why}. {_how_to_unlock(offer, currency)}, or choose another model.",
         402,
         {
             "reason": "TRIAL_EXPIRED" if trial_used_up else "NOT_PURCHASED",
             "modelId": offer.model_id,
             "modelName": offer.display_name,
-            "priceCents": price_cents,
+            "priceCents": offer.unlock_price_cents,
             "currency": currency,
             "trialMessagesRemaining": 0,
-            "purchase": purchase,
+            "purchase": _purchase(offer),
         },
     )
+
+
+def _team_exhausted(offer: Offer, team: TeamShare, currency: str) -> Refusal:
+    pool_used_up = team.pool_remaining == 0
+    what = f"the tokens of {team.team_name}" if pool_used_up else f"your tokens from {team.team_name}"
+    return Refusal(
+        TEAM_POOL_EXHAUSTED,
+        f"{offer.display_name} is paid for by your team, and {what} are used up until {utc_text(team.resets_at)}. Wait "
+        f"for the reset, ask the team's owner for more or choose another model. {_how_to_unlock(offer, currency)}.",
+        402,
+        {
+            "reason": "POOL_USED_UP" if pool_used_up else "ALLOTMENT_USED_UP",
+            "modelId": offer.model_id,
+            "modelName": offer.display_name,
+            "teamId": str(team.team_id),
+            "teamName": team.team_name,
+            "limit": team.pool if pool_used_up else team.allotment,
+            "remaining": 0,
+            "resetAt": utc_text(team.resets_at),
+            "priceCents": offer.unlock_price_cents,
+            "currency": currency,
+            "purchase": _purchase(offer),
+        },
+    )
+
+
+def _how_to_unlock(offer: Offer, currency: str) -> str:
+    if offer.unlock_price_cents is None:
+        return "Ask an admin to grant access"
+    return f"Unlock it once for {Decimal(offer.unlock_price_cents).scaleb(-2):.2f} {currency.upper()}"
+
+
+def _purchase(offer: Offer) -> dict[str, object] | None:
+    if offer.unlock_price_cents is None:
+        return None
+    return {"method": "POST", "path": PURCHASE_PATH, "body": {"productType": "model", "modelId": offer.model_id}}
 
 
 def rate_limit_exceeded(offer: Offer, *, limit: int, reset_at: datetime, now: datetime) -> Refusal:

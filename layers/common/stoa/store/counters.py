@@ -73,6 +73,42 @@ difference AS (
     WHERE coalesce(c.messages, 0) <> coalesce(l.messages, 0)
 )"""  # noqa: S608
 
+# Tokens of teams' periods, members and pools: of lines that hold a message, those that were taken or are reserved.
+_SHARES = f"""
+WITH ledger AS (
+    SELECT l.user_id, l.team_id, l.team_period, sum(l.team_tokens) AS tokens
+    FROM usage l
+    WHERE l.tenant_id = :tenant_id ::uuid AND l.team_id IS NOT NULL AND {COUNTS}
+    GROUP BY 1, 2, 3
+),
+difference AS (
+    SELECT user_id, team_id::text AS model_id, team_period AS day, coalesce(s.tokens_used, 0) AS counted,
+        coalesce(l.tokens, 0) AS on_ledger, s.tokens_used IS NULL AS is_missing, team_id
+    FROM ledger l
+    FULL JOIN (
+        SELECT m.user_id, m.team_id, m.starts_on AS team_period, m.tokens_used FROM team_member_periods m
+        WHERE m.tenant_id = :tenant_id
+    ) AS s USING (user_id, team_id, team_period)
+    WHERE coalesce(s.tokens_used, 0) <> coalesce(l.tokens, 0)
+)"""  # noqa: S608
+
+_POOLS = f"""
+WITH ledger AS (
+    SELECT l.team_id, l.team_period, sum(l.team_tokens) AS tokens
+    FROM usage l
+    WHERE l.tenant_id = :tenant_id ::uuid AND l.team_id IS NOT NULL AND {COUNTS}
+    GROUP BY 1, 2
+),
+difference AS (
+    SELECT NULL::uuid AS user_id, team_id::text AS model_id, team_period AS day, p.tokens_used AS counted,
+        coalesce(l.tokens, 0) AS on_ledger, team_id
+    FROM (
+        SELECT q.team_id, q.starts_on AS team_period, q.tokens_used FROM team_periods q WHERE q.tenant_id = :tenant_id
+    ) AS p
+    LEFT JOIN ledger l USING (team_id, team_period)
+    WHERE p.tokens_used <> coalesce(l.tokens, 0)
+)"""  # noqa: S608
+
 _REPORT = "SELECT user_id, model_id, day, counted, on_ledger FROM difference ORDER BY user_id, model_id, day"
 _COUNT = "SELECT count(*) AS differences FROM difference"
 
@@ -118,14 +154,45 @@ added AS (
 )
 {_COUNT}"""  # noqa: S608
 
+_REPAIR_SHARES = f"""{_SHARES},
+moved AS (
+    UPDATE team_member_periods s SET tokens_used = greatest(s.tokens_used + f.on_ledger - f.counted, 0)
+    FROM difference f
+    WHERE NOT f.is_missing AND s.tenant_id = :tenant_id AND s.team_id = f.team_id AND s.user_id = f.user_id
+        AND s.starts_on = f.day
+),
+added AS (
+    INSERT INTO team_member_periods AS s (tenant_id, team_id, user_id, starts_on, tokens_used)
+    SELECT :tenant_id, f.team_id, f.user_id, f.day, f.on_ledger FROM difference f WHERE f.is_missing
+    ON CONFLICT (team_id, starts_on, user_id) DO UPDATE SET tokens_used = s.tokens_used + excluded.tokens_used
+)
+{_COUNT}"""  # noqa: S608
+
+_REPAIR_POOLS = f"""{_POOLS},
+moved AS (
+    UPDATE team_periods p SET tokens_used = greatest(p.tokens_used + f.on_ledger - f.counted, 0)
+    FROM difference f
+    WHERE p.tenant_id = :tenant_id AND p.team_id = f.team_id AND p.starts_on = f.day
+)
+{_COUNT}"""  # noqa: S608
+
 # In the order in which they are put right: the whole can only be judged once the days are.
-KINDS = ("daily", "trial", "total")
-_CHECKS = {"daily": _DAILY, "trial": _TRIALS, "total": _TOTALS}
-_REPAIRS = {"daily": _REPAIR_DAILY, "trial": _REPAIR_TRIALS, "total": _REPAIR_TOTALS}
+KINDS = ("daily", "trial", "total", "share", "pool")
+_CHECKS = {"daily": _DAILY, "trial": _TRIALS, "total": _TOTALS, "share": _SHARES, "pool": _POOLS}
+_REPAIRS = {
+    "daily": _REPAIR_DAILY,
+    "trial": _REPAIR_TRIALS,
+    "total": _REPAIR_TOTALS,
+    "share": _REPAIR_SHARES,
+    "pool": _REPAIR_POOLS,
+}
 
 
 def differences(connection: Connection, tenant_id: UUID, kind: str, since: date) -> list[Row]:
-    """Counters of a kind that differ from the ledger: `user_id, model_id, day, counted, on_ledger`."""
+    """Counters of a kind that differ from the ledger: `user_id, model_id, day, counted, on_ledger`.
+
+    Of teams' tokens `model_id` holds the team's id and `day` the first day of the period; a pool has no user.
+    """
     sql = f"{_CHECKS[kind]} {_REPORT}"
     return connection.run(sql, **_parameters(tenant_id, kind, since))
 

@@ -31,13 +31,14 @@ tried AS (
 line AS (
     INSERT INTO usage (
         id, tenant_id, user_id, model_id, provider_id, price_row_id, requested_model_id, rule, access, local_day,
-        persona_id, domain_mode, focus_mode, conversation_id, estimated_cost, reserved_at, expires_at
+        persona_id, domain_mode, focus_mode, conversation_id, estimated_cost, team_id, team_period, team_tokens,
+        reserved_at, expires_at
     )
     VALUES (
         :usage_id ::uuid, :tenant_id, :user_id, :model_id, :provider_id ::text, :price_row_id ::uuid,
         :requested_model_id ::text, :rule ::text, :access, :local_day, :persona_id ::text, :domain_mode ::text,
-        :focus_mode ::text, :conversation_id ::uuid, :estimated_cost ::numeric, :now ::timestamptz,
-        :expires_at ::timestamptz
+        :focus_mode ::text, :conversation_id ::uuid, :estimated_cost ::numeric, :team_id ::uuid, :team_period ::date,
+        :team_tokens ::bigint, :now ::timestamptz, :expires_at ::timestamptz
     )
 ),
 keyed AS (
@@ -65,7 +66,7 @@ WITH line AS (
         status = :status, settled_at = :now ::timestamptz, input_tokens = :input_tokens,
         output_tokens = :output_tokens, tokens_estimated = :tokens_estimated, provider_cost = :provider_cost,
         charge = :charge, latency_ms = :latency_ms, first_token_ms = :first_token_ms, stop_reason = :stop_reason,
-        error_code = :error_code, own_key = :own_key
+        error_code = :error_code, own_key = :own_key, team_tokens = :team_tokens ::bigint
     WHERE l.tenant_id = :tenant_id ::uuid AND l.id = :usage_id ::uuid AND l.status = 'reserved'
     RETURNING l.user_id, l.model_id, l.local_day, l.access
 ),
@@ -86,18 +87,40 @@ tried AS (
 SELECT CASE WHEN NOT EXISTS (SELECT FROM line) THEN refuse('settled_already') END
 """
 
-# Release (one line, failed) and sweep (those past their expiry) give back what was taken, line by line.
+# Release (one line, failed) and sweep (those past their expiry) give back what was taken, line by line. Counters first
+# and pools last, as reserve takes them: so nobody waits in a circle, and a pool's row is held for the shortest time.
 _GIVE_BACK = """
 counted AS (
     UPDATE daily_counters d SET used = greatest(d.used - taken.messages, 0)
     FROM (SELECT user_id, model_id, local_day, count(*) AS messages FROM line GROUP BY 1, 2, 3) AS taken
     WHERE d.tenant_id = :tenant_id AND d.user_id = taken.user_id AND d.model_id = taken.model_id
         AND d.day = taken.local_day
+    RETURNING d.user_id
 ),
 tried AS (
     UPDATE trial_counters c SET used = greatest(c.used - taken.messages, 0)
     FROM (SELECT user_id, model_id, count(*) AS messages FROM line WHERE access = 'trial' GROUP BY 1, 2) AS taken
     WHERE c.tenant_id = :tenant_id AND c.user_id = taken.user_id AND c.model_id = taken.model_id
+),
+shared AS (
+    UPDATE team_member_periods s SET tokens_used = greatest(s.tokens_used - taken.tokens, 0)
+    FROM (
+        SELECT team_id, team_period, user_id, sum(team_tokens) AS tokens FROM line
+        WHERE team_id IS NOT NULL AND (SELECT count(*) FROM counted) >= 0 -- after the counters
+        GROUP BY 1, 2, 3
+    ) AS taken
+    WHERE s.tenant_id = :tenant_id AND s.team_id = taken.team_id AND s.starts_on = taken.team_period
+        AND s.user_id = taken.user_id
+    RETURNING s.user_id
+),
+pooled AS (
+    UPDATE team_periods p SET tokens_used = greatest(p.tokens_used - taken.tokens, 0)
+    FROM (
+        SELECT team_id, team_period, sum(team_tokens) AS tokens FROM line
+        WHERE team_id IS NOT NULL AND (SELECT count(*) FROM shared) >= 0 -- after the shares
+        GROUP BY 1, 2
+    ) AS taken
+    WHERE p.tenant_id = :tenant_id AND p.team_id = taken.team_id AND p.starts_on = taken.team_period
 )
 SELECT count(*) AS lines FROM line
 """
@@ -108,7 +131,7 @@ WITH line AS (
     UPDATE usage l SET
         status = 'failed', settled_at = :now ::timestamptz, error_code = :error_code, latency_ms = :latency_ms
     WHERE l.tenant_id = :tenant_id ::uuid AND l.id = :usage_id ::uuid AND l.status = 'reserved'
-    RETURNING l.user_id, l.model_id, l.local_day, l.access
+    RETURNING l.user_id, l.model_id, l.local_day, l.access, l.team_id, l.team_period, l.team_tokens
 ),"""
     + _GIVE_BACK
 )
@@ -127,7 +150,7 @@ line AS (
     UPDATE usage l SET status = 'expired', settled_at = :now, error_code = 'EXPIRED'
     FROM due
     WHERE l.id = due.id
-    RETURNING l.user_id, l.model_id, l.local_day, l.access
+    RETURNING l.user_id, l.model_id, l.local_day, l.access, l.team_id, l.team_period, l.team_tokens
 ),"""  # noqa: S608 - two constants of this file
     + _GIVE_BACK
 )
@@ -181,6 +204,9 @@ class Reservation:
     expires_at: datetime
     key: str | None
     request_hash: str | None
+    team_id: UUID | None = None  # the team whose tokens it takes (store/team_ledger.py), and out of which period
+    team_period: date | None = None
+    team_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +227,7 @@ class Settlement:
     stop_reason: str
     error_code: str | None
     give_back: bool
+    team_tokens: int | None = None  # that the message took of its team's
 
 
 def reserve_statement(reservation: Reservation) -> Statement:

@@ -7,8 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from stoa.db import Row, Statement
+from stoa.domain.access import SOURCE_TEAM
 from stoa.domain.circuit import Circuit
 from stoa.domain.offers import Offer, Preferences
+from stoa.domain.team_tokens import TeamShare, paying_team
+from stoa.store import team_shares
 from stoa.store.catalogue import Catalogue
 from stoa.store.circuits import OPEN_CIRCUITS, open_circuits
 
@@ -40,6 +43,7 @@ SELECT
             AND e.revoked_at IS NULL AND (e.expires_at IS NULL OR e.expires_at > :now)
             AND e.extra_trial_messages IS NULL -- those are counted in trial_counters.extra
     ) AS entitled,
+    ({team_shares.SUBQUERY}) AS teams,
     EXISTS (
         SELECT FROM usage l
         WHERE l.tenant_id = :tenant_id AND l.user_id = :user_id AND l.status = 'reserved' AND l.expires_at <= :now
@@ -49,7 +53,7 @@ SELECT
     ) AS preferences,
     ({OPEN_CIRCUITS}) AS circuits
 FROM tenant t
-"""  # noqa: S608 - a constant of ours
+"""  # noqa: S608 - constants of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +82,10 @@ def statement(tenant_id: UUID, user_id: UUID, now: datetime) -> Statement:
 def from_row(row: Row, catalogue: Catalogue, now: datetime) -> MemberSnapshot:
     """The tenant's offers with this member's counters, trials and entitlements on them."""
     offers = catalogue.offers_at(now)
-    own = {
-        model_id: _own_offer(offers[model_id], row)
-        for model_id in {*(row["used_today"] or ()), *(row["trials"] or ()), *(row["entitled"] or ())}
-        if model_id in offers
-    }
+    shares = team_shares.from_entries(row["teams"], row["local_day"], row["time_zone"])
+    touched = {*(row["used_today"] or ()), *(row["trials"] or ()), *(row["entitled"] or ())}
+    touched.update(*(share.models for share in shares))
+    own = {model_id: _own_offer(offers[model_id], row, shares) for model_id in touched if model_id in offers}
     circuits = open_circuits(row["circuits"])
     return MemberSnapshot(
         offers=_without_ailing({**offers, **own} if own else offers, circuits, now),
@@ -124,12 +127,15 @@ def _without_ailing(offers: Mapping[str, Offer], circuits: Sequence[Circuit], no
     return {**offers, **{offer.model_id: replace(offer, healthy=False) for offer in ailing}}
 
 
-def _own_offer(offer: Offer, row: Row) -> Offer:
+def _own_offer(offer: Offer, row: Row, shares: Sequence[TeamShare]) -> Offer:
     trials_used, extra = (row["trials"] or {}).get(offer.model_id, (0, 0))
+    source = (row["entitled"] or {}).get(offer.model_id)
+    team = None if source is not None else paying_team(offer.model_id, shares)
     return replace(
         offer,
         used_today=(row["used_today"] or {}).get(offer.model_id, 0),
         trial_messages=offer.trial_messages + extra,
         trials_used=trials_used,
-        entitlement_source=(row["entitled"] or {}).get(offer.model_id),
+        entitlement_source=SOURCE_TEAM if team is not None and team.remaining > 0 else source,
+        team=team,
     )

@@ -11,7 +11,8 @@ from stoa.store.day_close import DAYS_KEPT
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One counter that does not say what the ledger says. `kind` is daily, trial or total; `day` only of daily ones."""
+    """One counter that does not say what the ledger says. `kind` is one of store/counters.py's; `day` of daily ones,
+    and the first day of the period where tokens of teams are counted."""
 
     tenant: str
     kind: str
@@ -20,6 +21,12 @@ class Difference:
     def __str__(self) -> str:
         row = self.row
         day = f" on {row['day']}" if row["day"] else ""
+        if self.kind in ("share", "pool"):
+            whose = f" of member {row['user_id']}" if row["user_id"] else ""
+            return (
+                f"{self.tenant}: tokens{whose} from team {row['model_id']} in the period of {row['day']} are counted "
+                f"as {row['counted']}, the ledger says {row['on_ledger']}"
+            )
         return (
             f"{self.tenant}: {self.kind} counter of member {row['user_id']} for {row['model_id']}{day} "
             f"says {row['counted']}, the ledger {row['on_ledger']}"

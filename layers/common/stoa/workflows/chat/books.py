@@ -15,7 +15,7 @@ from stoa.domain.tokens import estimate_tokens
 from stoa.identity import Member
 from stoa.ids import new_id
 from stoa.provider_health import Attempt
-from stoa.store import conversations, ledger, persona_usage
+from stoa.store import conversations, ledger, persona_usage, team_ledger
 from stoa.store.conversations import Exchange
 from stoa.store.ledger import Reservation, Settlement
 from stoa.workflows.chat.prepare import Prepared
@@ -48,11 +48,11 @@ class LedgerLine:
         self._outcome: Outcome | None = None
 
     def reserve(self, candidate: Candidate, rule: str) -> None:
-        """Count the message against limit and trials and write its line. After RuleRefused nothing is counted.
+        """Count the message against limit, trials and team and write its line. After RuleRefused nothing is counted.
 
         Where the model's circuit is half-open, this message becomes its probe; another's probe refuses it.
         """
-        offer = candidate.offer
+        offer, team = candidate.offer, candidate.paying_team
         self.candidate = candidate
         reservation = Reservation(
             usage_id=self.id,
@@ -76,12 +76,16 @@ class LedgerLine:
             expires_at=self.asked_at + RESERVATION_LIFETIME,
             key=self._message.idempotency_key,
             request_hash=self._message.request_hash,
+            team_id=team.team_id if team else None,
+            team_period=team.starts_on if team else None,
+            team_tokens=candidate.estimated_tokens if team else None,
         )
         health, snapshot = self._tools.health, self._prepared.snapshot
         self.probes = snapshot.probes(offer, self._prepared.now)
         claim = health.claim_statements(self.probes, self.asked_at)
+        taken = team_ledger.take_statements(reservation, team)
         with self._tools.database.autocommit(self._member.scope) as connection:
-            self.counted = connection.run_all([ledger.reserve_statement(reservation), *claim])[0][0]
+            self.counted = connection.run_all([ledger.reserve_statement(reservation), *claim, *taken])[0][0]
         self.is_open = True
 
     def first_token(self) -> None:
@@ -145,6 +149,7 @@ class LedgerLine:
             stop_reason=stop_reason,
             error_code=error_code,
             give_back=give_back,
+            team_tokens=usage.input_tokens + usage.output_tokens if self.candidate.paying_team else None,
         )
         tenant_id, user_id = self._member.tenant_id, self._member.user_id
         if status == "completed":
@@ -155,6 +160,7 @@ class LedgerLine:
                 ledger.settle_statement(tenant_id, settlement),
                 *conversations.save_statements(tenant_id, user_id, exchange),
                 *([] if give_back else self._persona_statements()),
+                *team_ledger.correct_statements(tenant_id, user_id, self.candidate, settlement),
             ]
         )
 

@@ -1,0 +1,251 @@
+"""Messages that a team pays for: what they take, when they are refused, and that every book tells the same."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from stoa.clients.wires.types import ProviderError
+from stoa.db import Database
+from stoa.errors import StoaError
+from stoa.workflows.sweep import sweep_all
+from tests.integration.chat.support import Desk, ScriptedProviders, fails, make_member, overlay, says
+from tests.integration.teams.support import DAY, MODEL, Team, make_team
+
+
+def metadata(events: list[Any]) -> dict[str, Any]:
+    (found,) = [event.data for event in events if type(event).__name__ == "Metadata"]
+    return dict(found)
+
+
+def refusal(desk: Desk, **message: Any) -> StoaError:
+    with pytest.raises(StoaError) as caught:
+        desk.send(model_id=MODEL, **message)
+    return caught.value
+
+
+def test_a_message_to_a_covered_model_is_taken_from_the_pool(team: Team, ada: Desk) -> None:
+    assert metadata(ada.send(model_id=MODEL))["access"] == "team"
+
+    (line,) = ada.lines()
+    assert (line["access"], line["team_id"], line["team_tokens"]) == ("team", team.id, 30)
+    assert line["team_period"].isoformat() == "2026-03-05"
+    assert ada.trials_used(MODEL) == 0
+    assert team.pool_used() == 30
+    assert team.agree()
+
+
+def test_while_it_is_answered_an_estimate_is_held(team: Team, ada: Desk) -> None:
+    events = ada.events(model_id=MODEL)
+    next(events)
+
+    held = team.pool_used()
+    assert held > 500  # the expected answer alone
+    assert team.agree()
+    list(events)
+    assert team.pool_used() == 30
+
+
+def test_a_free_model_is_free_also_when_the_plan_lists_it(team: Team, ada: Desk) -> None:
+    team.set(models="{gpt-4o-mini,gpt-4o}")
+
+    assert metadata(ada.send(model_id="gpt-4o-mini"))["access"] == "free"
+    assert team.pool_used() == 0
+    assert ada.lines()[0]["team_id"] is None
+
+
+def test_what_the_member_bought_comes_before_the_team(team: Team, ada: Desk) -> None:
+    ada.change(
+        "INSERT INTO entitlements (id, tenant_id, user_id, model_id, source)"
+        " VALUES (gen_random_uuid(), :tenant_id, :user_id, :model_id, 'purchase')",
+        user_id=ada.member.user_id,
+        model_id=MODEL,
+    )
+
+    assert metadata(ada.send(model_id=MODEL))["access"] == "entitled"
+    assert team.pool_used() == 0
+
+
+def test_a_model_that_the_plan_does_not_cover_is_a_trial(team: Team, ada: Desk) -> None:
+    team.set(models="{}")
+
+    assert metadata(ada.send(model_id=MODEL))["access"] == "trial"
+
+
+@pytest.mark.parametrize("status", ["incomplete", "past_due", "suspended", "canceled", "closed"])
+def test_only_an_active_team_gives_access(team: Team, ada: Desk, status: str) -> None:
+    team.set(status=status)
+
+    assert metadata(ada.send(model_id=MODEL))["access"] == "trial"
+
+
+def test_trap_the_shared_pool_is_checked(team: Team, ada: Desk) -> None:
+    overlay(ada, MODEL, trial_messages=0)
+    team.set(total_tokens_monthly=30)
+    ada.send(model_id=MODEL)
+
+    refused = refusal(ada)
+    assert (refused.status, refused.code) == (402, "TEAM_POOL_EXHAUSTED")
+    assert refused.details["reason"] == "POOL_USED_UP"
+    assert refused.details["resetAt"] == "2026-04-05T00:00:00Z"
+    assert refused.details["teamId"] == str(team.id)
+    assert refused.details["purchase"]["body"]["modelId"] == MODEL
+    assert team.pool_used() == 30
+
+
+def test_an_exhausted_team_leaves_the_member_their_trial_messages(team: Team, ada: Desk) -> None:
+    team.set(total_tokens_monthly=1)
+    assert metadata(ada.send(model_id=MODEL))["access"] == "team"
+    assert [metadata(ada.send(model_id=MODEL))["access"] for _ in range(2)] == ["trial", "trial"]
+    assert refusal(ada).code == "TEAM_POOL_EXHAUSTED"
+
+
+def test_auto_takes_no_model_of_a_team_that_has_nothing_left(team: Team, ada: Desk) -> None:
+    team.set(total_tokens_monthly=1)
+    ada.send(model_id=MODEL)
+
+    assert metadata(ada.send(model_id="auto"))["access"] == "free"
+
+
+def test_without_a_shared_pool_the_allotment_is_the_limit(team: Team) -> None:
+    team.set(shared_pool=False)
+    rich, poor = team.join("rich", allotment=40), team.join("poor")
+    for desk in (rich, poor):
+        overlay(desk, MODEL, trial_messages=0)
+
+    rich.send(model_id=MODEL)
+    rich.send(model_id=MODEL)
+    assert refusal(rich).details["reason"] == "ALLOTMENT_USED_UP"
+    assert refusal(rich).details["limit"] == 40
+    assert refusal(poor).details["limit"] == 0
+    assert team.agree()
+
+
+def test_a_shared_pool_and_an_allotment_hold_both(team: Team) -> None:
+    ben, cleo = team.join("ben", allotment=30), team.join("cleo")
+    overlay(ben, MODEL, trial_messages=0)
+    ben.send(model_id=MODEL)
+    assert refusal(ben).details["reason"] == "ALLOTMENT_USED_UP"
+
+    team.set(total_tokens_monthly=60)
+    cleo.send(model_id=MODEL)
+    assert refusal(cleo).details["reason"] == "POOL_USED_UP"
+    assert team.pool_used() == 60
+    assert team.agree()
+
+
+def test_without_a_shared_pool_the_pool_still_holds(team: Team) -> None:
+    team.set(shared_pool=False, total_tokens_monthly=30)
+    ben, cleo = team.join("ben", allotment=1000), team.join("cleo", allotment=1000)
+    overlay(ben, MODEL, trial_messages=0)
+    ben.send(model_id=MODEL)
+
+    assert refusal(cleo).details["reason"] == "POOL_USED_UP"
+
+
+def test_an_allotment_given_later_counts_what_was_used_before(team: Team, ada: Desk) -> None:
+    overlay(ada, MODEL, trial_messages=0)
+    ada.send(model_id=MODEL)
+    team.rows("UPDATE team_members SET allotment = 30 RETURNING id")
+
+    assert refusal(ada).details["reason"] == "ALLOTMENT_USED_UP"
+
+
+def test_a_provider_that_fails_takes_nothing(team: Team, ada: Desk) -> None:
+    ada.providers.default = fails(ProviderError("unavailable", provider_id="openai", reason="down"))
+    list(ada.events(model_id=MODEL))
+
+    assert team.pool_used() == 0
+    assert team.agree()
+
+
+def test_an_answer_that_breaks_off_gives_its_tokens_back(team: Team, ada: Desk) -> None:
+    ada.providers.default = fails(ProviderError("unavailable", provider_id="openai", reason="down"), "Half an ")
+    list(ada.events(model_id=MODEL))
+
+    assert ada.lines()[0]["status"] == "partial"
+    assert team.pool_used() == 0
+    assert team.agree()
+
+
+def test_a_member_who_leaves_midway_pays_for_what_they_were_shown(team: Team, ada: Desk) -> None:
+    ada.providers.default = says("One ", "two ", "three.")
+    events = ada.events(model_id=MODEL)
+    next(events)
+    next(events)
+    events.close()
+
+    assert ada.lines()[0]["status"] == "partial"
+    assert 0 < team.pool_used() < 100
+    assert team.agree()
+
+
+def test_a_crash_holds_tokens_until_it_is_swept(team: Team, ada: Desk) -> None:
+    dead = ada.events(model_id=MODEL)
+    next(dead)
+    assert team.pool_used() > 0
+
+    sweep_all(team.database, DAY + timedelta(minutes=7))
+    assert team.pool_used() == 0
+    assert team.shares_used() == 0
+    assert team.agree()
+    dead.close()
+    assert team.pool_used() == 0
+
+
+def test_a_removed_member_loses_access_on_the_next_message(team: Team, ada: Desk) -> None:
+    assert metadata(ada.send(model_id=MODEL))["access"] == "team"
+    team.rows("UPDATE team_members SET status = 'removed' RETURNING id")
+
+    assert metadata(ada.send(model_id=MODEL))["access"] == "trial"
+
+
+def test_who_is_removed_while_they_are_answered_gives_back_what_was_not_taken(team: Team, ada: Desk) -> None:
+    events = ada.events(model_id=MODEL)
+    next(events)
+    team.rows("UPDATE team_members SET status = 'removed' RETURNING id")
+    list(events)
+
+    assert team.pool_used() == 30
+    assert team.agree()
+
+
+def test_a_new_period_begins_full_without_any_scheduled_function(team: Team, ada: Desk) -> None:
+    team.set(total_tokens_monthly=30)
+    overlay(ada, MODEL, trial_messages=0)
+    ada.send(model_id=MODEL)
+    assert refusal(ada).code == "TEAM_POOL_EXHAUSTED"
+
+    ada.clock = lambda: datetime(2026, 4, 5, 0, 0, 1, tzinfo=UTC)
+    assert metadata(ada.send(model_id=MODEL))["access"] == "team"
+    periods = team.rows("SELECT starts_on, ends_on, tokens_used FROM team_periods ORDER BY starts_on")
+    assert [(str(row["starts_on"]), str(row["ends_on"]), row["tokens_used"]) for row in periods] == [
+        ("2026-03-05", "2026-04-05", 30),
+        ("2026-04-05", "2026-05-05", 30),
+    ]
+
+
+def test_what_is_left_of_a_period_is_not_carried_over(team: Team, ada: Desk) -> None:
+    overlay(ada, MODEL, trial_messages=0)
+    team.set(total_tokens_monthly=60)
+    ada.send(model_id=MODEL)
+    ada.clock = lambda: datetime(2026, 4, 5, 12, tzinfo=UTC)
+    ada.send(model_id=MODEL)
+    ada.send(model_id=MODEL)
+
+    assert refusal(ada).code == "TEAM_POOL_EXHAUSTED"
+
+
+def test_of_two_teams_the_one_with_more_left_pays(team: Team, ada: Desk, runtime_database: Database) -> None:
+    richer = make_team(runtime_database, team.tenant_id, pool=2_000_000)
+    richer.join("ada")
+
+    ada.send(model_id=MODEL)
+    assert ada.lines()[0]["team_id"] == richer.id
+
+
+def test_who_is_in_no_team_sees_none(team: Team, ada: Desk, runtime_database: Database) -> None:
+    stranger = Desk(runtime_database, make_member(runtime_database, team.tenant_id, "zoe"), ScriptedProviders())
+    assert metadata(stranger.send(model_id=MODEL))["access"] == "trial"
+    assert stranger.query("SELECT id FROM teams") == []
+    assert stranger.query("SELECT team_id FROM team_periods") == []
