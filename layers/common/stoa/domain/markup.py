@@ -4,16 +4,27 @@ Prices are USD per 1,000,000 tokens, rounded to 6 places; charges are USD, round
 once, at the end. A price that is not known is an error and never reads as 0.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from stoa.domain.offers import ACCESS_TRIAL, Prices
+from stoa.domain.rates import Rates, token_prices
 from stoa.errors import InvalidFields, StoaError
 
 PRICE_PLACES = Decimal("0.000001")
 CHARGE_PLACES = Decimal("0.000000001")
 MAXIMUM_MARKUP = Decimal(10)
 NOTHING = Decimal(0)
+# Fields of a TokenUsage and columns of the ledger: the kinds of tokens that may have a rate of their own.
+PARTS = (
+    "cached_input_tokens",
+    "cache_write_tokens",
+    "input_audio_tokens",
+    "input_image_tokens",
+    "output_audio_tokens",
+    "output_image_tokens",
+)
 _PER_MILLION = -6  # power of ten: moving the point is exact where a division might not be
 
 
@@ -28,18 +39,51 @@ class UnknownPrice(StoaError):
 class TokenUsage:
     """Tokens of one message as the provider counted them, or as we estimated them when it did not.
 
-    `cached_input_tokens` are a part of `input_tokens`, not an addition to them; they are priced as input for now.
-    Raises ValueError when a count is negative.
+    The kinds that may have rates of their own are parts of `input_tokens` or `output_tokens`, not additions to them,
+    and no token is in two of them. Raises ValueError when a count is negative or the parts are more than the whole.
     """
 
     input_tokens: int
     output_tokens: int
     cached_input_tokens: int = 0
-    estimated: bool = False
+    cache_write_tokens: int = 0
+    input_audio_tokens: int = 0
+    input_image_tokens: int = 0
+    output_audio_tokens: int = 0
+    output_image_tokens: int = 0
+    estimated: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        if min(self.input_tokens, self.output_tokens, self.cached_input_tokens) < 0:
+        if min(self.input_tokens, self.output_tokens, *(getattr(self, part) for part in PARTS)) < 0:
             raise ValueError("Token counts cannot be negative.")
+        if self.plain_input_tokens < 0 or self.plain_output_tokens < 0:
+            raise ValueError("Parts of the tokens cannot be more than all of them.")
+
+    @classmethod
+    def counted(cls, input_tokens: int, output_tokens: int, parts: Mapping[str, int | None]) -> "TokenUsage":
+        """What a provider counted, by the names of `PARTS`; None: it said nothing of that part.
+
+        Providers count some tokens in two parts, such as audio that was read from the cache. Each is counted once, in
+        the first part of `PARTS` that has it, and no part is larger than what is left of the whole.
+        """
+        left = {"input": input_tokens, "output": output_tokens}
+        fitted: list[int] = []
+        for part in PARTS:
+            side = "output" if part.startswith("output") else "input"
+            fitted.append(min(parts.get(part) or 0, left[side]))
+            left[side] -= fitted[-1]
+        return cls(input_tokens, output_tokens, *fitted)
+
+    @property
+    def plain_input_tokens(self) -> int:
+        """Input that is in no other part."""
+        others = self.cached_input_tokens + self.cache_write_tokens + self.input_audio_tokens + self.input_image_tokens
+        return self.input_tokens - others
+
+    @property
+    def plain_output_tokens(self) -> int:
+        """Output that is in no other part."""
+        return self.output_tokens - self.output_audio_tokens - self.output_image_tokens
 
 
 def check_markup(markup: Decimal, path: str = "markup") -> Decimal:
@@ -91,8 +135,10 @@ def known_price(price: Decimal | None, which: str) -> Decimal:
 
 
 def charge(usage: TokenUsage, prices: Prices | None) -> Decimal:
-    """What a member pays: max(minimum charge, sum of tokens x user price / 1e6), USD, 9 places."""
-    return estimate(prices, usage.input_tokens, usage.output_tokens)
+    """What a member pays: max(minimum charge, sum of tokens x user price or rate / 1e6), USD, 9 places."""
+    if prices is None:
+        raise UnknownPrice("price")
+    return _charged(_token_sum(usage, prices.input_price, prices.output_price, prices.rates), prices)
 
 
 def charge_for(access: str, usage: TokenUsage, prices: Prices | None) -> Decimal:
@@ -101,18 +147,23 @@ def charge_for(access: str, usage: TokenUsage, prices: Prices | None) -> Decimal
 
 
 def estimate(prices: Prices | None, input_tokens: int, output_tokens: int) -> Decimal:
-    """What a message of so many tokens would be charged, USD, 9 places. Raises UnknownPrice without a price row."""
+    """What a message of so many tokens would be charged, USD, 9 places, were they all plain input and output.
+
+    Raises UnknownPrice without a price row.
+    """
     if prices is None:
         raise UnknownPrice("price")
-    tokens = _token_sum(input_tokens, prices.input_price, output_tokens, prices.output_price)
-    return max(prices.minimum_charge, tokens).quantize(CHARGE_PLACES, ROUND_HALF_EVEN)
+    input_price, output_price = prices.input_price, prices.output_price
+    if prices.rates.tiers:
+        input_price, output_price, *_ = token_prices(input_price, output_price, prices.rates, input_tokens)
+    return _charged(_plain_sum(input_tokens, input_price, output_tokens, output_price), prices)
 
 
 def provider_cost(usage: TokenUsage, prices: Prices | None) -> Decimal:
-    """What the provider asks us for the message: base prices, no minimum charge, USD, 9 places."""
+    """What the provider asks us for the message: base prices and rates, no minimum charge, USD, 9 places."""
     if prices is None:
         raise UnknownPrice("base price")
-    cost = _token_sum(usage.input_tokens, prices.base_input_price, usage.output_tokens, prices.base_output_price)
+    cost = _token_sum(usage, prices.base_input_price, prices.base_output_price, prices.base_rates)
     return cost.quantize(CHARGE_PLACES, ROUND_HALF_EVEN)
 
 
@@ -121,5 +172,25 @@ def money_text(amount: Decimal) -> str:
     return format(amount, "f")
 
 
-def _token_sum(input_tokens: int, input_price: Decimal, output_tokens: int, output_price: Decimal) -> Decimal:
+def _charged(tokens: Decimal, prices: Prices) -> Decimal:
+    return max(prices.minimum_charge, tokens).quantize(CHARGE_PLACES, ROUND_HALF_EVEN)
+
+
+def _plain_sum(input_tokens: int, input_price: Decimal, output_tokens: int, output_price: Decimal) -> Decimal:
     return (input_tokens * input_price + output_tokens * output_price).scaleb(_PER_MILLION)
+
+
+def _token_sum(usage: TokenUsage, input_price: Decimal, output_price: Decimal, rates: Rates) -> Decimal:
+    if not rates:
+        return _plain_sum(usage.input_tokens, input_price, usage.output_tokens, output_price)
+    prices = token_prices(input_price, output_price, rates, usage.input_tokens)
+    return (
+        usage.plain_input_tokens * prices.input
+        + usage.plain_output_tokens * prices.output
+        + usage.cached_input_tokens * prices.cached_input
+        + usage.cache_write_tokens * prices.cache_write
+        + usage.input_audio_tokens * prices.input_audio
+        + usage.output_audio_tokens * prices.output_audio
+        + usage.input_image_tokens * prices.input_image
+        + usage.output_image_tokens * prices.output_image
+    ).scaleb(_PER_MILLION)

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from stoa.domain.rates import NO_RATES, Rates
 from stoa.domain.team_tokens import TeamShare
 
 SYSTEM_DEFAULT_MODEL = "gpt-4o-mini"
@@ -33,6 +34,8 @@ class Prices:
     base_input_price: Decimal
     base_output_price: Decimal
     minimum_charge: Decimal
+    rates: Rates = NO_RATES  # what a member pays for tokens that are not plain input or output
+    base_rates: Rates = NO_RATES  # and what the provider takes for them
 
 
 @dataclass(frozen=True, slots=True)

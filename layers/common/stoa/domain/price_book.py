@@ -4,13 +4,16 @@ A row is in force from `effective_from` until a later row is. Every row is made 
 so that a planner over timelines of base prices, configuration and overrides only has to say when and why.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from typing import Any
 from uuid import UUID
 
-from stoa.domain.markup import effective_markup, known_price, user_price
+from stoa.domain.markup import PRICE_PLACES, effective_markup, known_price, user_price
 from stoa.domain.offers import Prices
+from stoa.domain.rates import NO_RATES, Rates, levels_of, rates_of, scaled
 
 # Why a row was written: columns `price_book.source` and `price_changes.change_source`.
 SOURCE_INITIAL = "initial"
@@ -41,13 +44,15 @@ class BasePrices:
 
     input_price: Decimal | None
     output_price: Decimal | None
+    rates: Rates = NO_RATES
 
 
 @dataclass(frozen=True, slots=True)
 class Override:
     """What an admin sets for one model. None: as base price and default markup say; 0 is a price and a markup.
 
-    Prices are USD per 1,000,000 tokens and stand in the place of the provider's, so the markup still comes on top.
+    Prices are USD per 1,000,000 tokens and stand in the place of the provider's, so the markup still comes on top. The
+    provider's rates keep their ratio to the price that is overridden.
     """
 
     markup: Decimal | None = None
@@ -62,7 +67,8 @@ NO_OVERRIDE = Override()
 class PriceRow:
     """A price-book row before it is stored; the store adds tenant, model, id and actor.
 
-    `held`: a price or the minimum charge is lower than base, override and markup make it, since an increase waits.
+    `held`: a price, a rate or the minimum charge is lower than base, override and markup make it, since an increase
+    waits. `rates` are what `rates_of` makes, so rows under which members pay the same have the same.
     """
 
     input_price: Decimal
@@ -76,6 +82,8 @@ class PriceRow:
     override_input_price: Decimal | None = None
     override_output_price: Decimal | None = None
     held: bool = False
+    rates: Rates = NO_RATES
+    base_rates: Rates = NO_RATES
 
     def prices(self, row_id: UUID) -> Prices:
         """The row as the rules read it once it has been stored under `row_id`."""
@@ -86,7 +94,13 @@ class PriceRow:
             base_input_price=self.base_input_price,
             base_output_price=self.base_output_price,
             minimum_charge=self.minimum_charge,
+            rates=self.rates,
+            base_rates=self.base_rates,
         )
+
+    def columns(self) -> dict[str, Any]:
+        """The row by the names of its columns, as JSON takes it."""
+        return {**asdict(self), "rates": self.rates.to_json(), "base_rates": self.base_rates.to_json()}
 
 
 def first_row(base: BasePrices, config: PricingConfig, *, is_self_hosted: bool, effective_from: datetime) -> PriceRow:
@@ -113,9 +127,11 @@ def price_row(
     has its own: they say what the provider takes.
     """
     markup = effective_markup(override.markup, markup)
+    input_price = user_price(base.input_price, markup, override.input_price)
+    output_price = user_price(base.output_price, markup, override.output_price)
     return PriceRow(
-        input_price=user_price(base.input_price, markup, override.input_price),
-        output_price=user_price(base.output_price, markup, override.output_price),
+        input_price=input_price,
+        output_price=output_price,
         base_input_price=known_price(base.input_price, "base input price"),
         base_output_price=known_price(base.output_price, "base output price"),
         markup=markup,
@@ -124,4 +140,28 @@ def price_row(
         source=source,
         override_input_price=override.input_price,
         override_output_price=override.output_price,
+        rates=rates_of(levels_of(input_price, output_price, user_rates(base, markup, override)))[2],
+        base_rates=base.rates,
     )
+
+
+def user_rates(base: BasePrices, markup: Decimal, override: Override = NO_OVERRIDE) -> Rates:
+    """The provider's rates as members pay them: each as its side's user price is to the base price, 6 places."""
+    return scaled(
+        base.rates,
+        _scale(base.input_price, override.input_price, markup),
+        _scale(base.output_price, override.output_price, markup),
+    )
+
+
+def _scale(base: Decimal | None, override: Decimal | None, markup: Decimal) -> Callable[[Decimal], Decimal]:
+    """What makes a user rate of the provider's. An override of a price of 0 has no ratio to it."""
+    if override is None or not base:
+        return lambda rate: user_price(rate, markup)
+
+    def scale(rate: Decimal) -> Decimal:
+        with localcontext() as context:
+            context.prec = 60  # so that the one rounding is the last step
+            return (rate * override * (1 + markup) / base).quantize(PRICE_PLACES, ROUND_HALF_EVEN)
+
+    return scale

@@ -2,14 +2,14 @@
 
 Every change of a price goes through `plan`, whatever its cause:
 
-- a decrease holds at once, an increase after the grace period; input price, output price and minimum charge each on
-  their own, so that one change may need two rows;
+- a decrease holds at once, an increase after the grace period; input price, output price, each rate and the minimum
+  charge on their own, so that one change may need two rows;
 - what the price book has announced stays announced: within the grace a price may rise as far as a row to come said that
   it would, and no further;
 - rows are never edited. Those to come that the plan no longer wants are cancelled, those that it still wants are kept.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -26,6 +26,7 @@ from stoa.domain.price_book import (
     PricingConfig,
     price_row,
 )
+from stoa.domain.rates import NO_RATES, Levels, Rates, combined, levels_of, rates_of
 from stoa.domain.timeline import Step, Timeline
 
 
@@ -77,9 +78,15 @@ class Plan:
 class _Money(NamedTuple):
     """The dimensions in which a member can pay more or less."""
 
-    input_price: Decimal
-    output_price: Decimal
+    tokens: Levels
     minimum_charge: Decimal
+
+    def each(self, other: "_Money", pick: Callable[[Decimal, Decimal], Decimal]) -> "_Money":
+        """Picked dimension by dimension."""
+        return _Money(combined(self.tokens, other.tokens, pick), pick(self.minimum_charge, other.minimum_charge))
+
+
+_NOTHING = _Money(levels_of(Decimal(0), Decimal(0), NO_RATES), Decimal(0))
 
 
 def plan(timelines: Timelines, book: Sequence[StoredRow], *, now: datetime, grace: timedelta, source: str) -> Plan:
@@ -163,20 +170,27 @@ def _announced_ceiling(
     if announced is None or announced.row.effective_from != instant or instant <= now:
         return ceiling
     earlier = [step.value for step in stored.steps if step.begins < instant]
-    low = _money(earlier[-1].row) if earlier else _Money(Decimal(0), Decimal(0), Decimal(0))
-    here = _money(announced.row)
-    risen = [high if high > was else Decimal(0) for high, was in zip(here, low, strict=True)]
-    return _Money(*map(max, risen, ceiling or risen))
+    low = _money(earlier[-1].row) if earlier else _NOTHING
+    risen = _money(announced.row).each(low, lambda high, was: high if high > was else Decimal(0))
+    return risen.each(ceiling or risen, max)
 
 
 def _kept_back(wish: PriceRow, before: PriceRow, ceiling: _Money | None, announced: StoredRow | None) -> PriceRow:
     """The wish without the increases that have not been announced for long enough."""
     money = _money(wish)
-    most = _money(before) if ceiling is None else _Money(*map(max, _money(before), ceiling))
-    allowed = _Money(*map(min, money, most))
+    most = _money(before) if ceiling is None else _money(before).each(ceiling, max)
+    allowed = money.each(most, min)
     if allowed == money:
         return wish
-    row = replace(wish, **allowed._asdict(), held=True)
+    input_price, output_price, rates = rates_of(allowed.tokens)
+    row = replace(
+        wish,
+        input_price=input_price,
+        output_price=output_price,
+        rates=rates,
+        minimum_charge=allowed.minimum_charge,
+        held=True,
+    )
     # Where nothing changes for the member or for us, the row that said so before stays as it is.
     for known in (before, announced.row if announced else None):
         if known is not None and _effect(known) == _effect(row):
@@ -185,12 +199,13 @@ def _kept_back(wish: PriceRow, before: PriceRow, ceiling: _Money | None, announc
 
 
 def _money(row: PriceRow) -> _Money:
-    return _Money(row.input_price, row.output_price, row.minimum_charge)
+    return _Money(levels_of(row.input_price, row.output_price, row.rates), row.minimum_charge)
 
 
-def _effect(row: PriceRow) -> tuple[Decimal, ...]:
+def _effect(row: PriceRow) -> tuple[Decimal | Rates, ...]:
     """What a message comes to under the row: for the member, and at the provider."""
-    return (*_money(row), row.base_input_price, row.base_output_price)
+    paid = (row.input_price, row.output_price, row.rates, row.minimum_charge)
+    return (*paid, row.base_input_price, row.base_output_price, row.base_rates)
 
 
 def _content(row: PriceRow) -> PriceRow:
