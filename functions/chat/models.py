@@ -64,6 +64,14 @@ class Usage(AnswerSchema):
     output_tokens: int
     total_tokens: int
     estimated: bool = Field(description="True where the provider sent no count and ours is an estimate.")
+    cached_input_tokens: int | None = Field(
+        None, description="Part of the input that the provider had in its cache. Parts are absent where there are none."
+    )
+    cache_write_tokens: int | None = Field(None, description="Part of the input that it put into its cache.")
+    input_audio_tokens: int | None = None
+    input_image_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    output_image_tokens: int | None = None
 
 
 class Metadata(AnswerSchema):

@@ -4,7 +4,7 @@ Call `replan` after the change, in the same transaction: a model's base price, t
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -129,7 +129,7 @@ def _write(
     history: list[dict[str, Any]] = []
     for change in changes:
         ids = {id(row): new_id() for row in change.plan.added}
-        rows += [{"id": ids[id(row)], "model_id": change.model_id, **asdict(row)} for row in change.plan.added]
+        rows += [{"id": ids[id(row)], "model_id": change.model_id, **row.columns()} for row in change.plan.added]
         in_force = change.plan.in_force
         previous = in_force.row if in_force else None
         for row in change.after:
@@ -167,9 +167,11 @@ def _told(model_id: str, row_id: UUID, source: str, previous: PriceRow | None, r
         "previous_output_price": previous and previous.output_price,
         "previous_markup": previous and previous.markup,
         "previous_minimum_charge": previous and previous.minimum_charge,
+        "previous_rates": previous.rates.to_json() if previous else {},
         "new_input_price": row.input_price,
         "new_output_price": row.output_price,
         "new_markup": row.markup,
         "new_minimum_charge": row.minimum_charge,
+        "new_rates": row.rates.to_json(),
         "effective_from": row.effective_from,
     }

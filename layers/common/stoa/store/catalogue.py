@@ -14,6 +14,7 @@ from uuid import UUID
 
 from stoa.db import Row, Statement
 from stoa.domain.offers import Offer, PendingPrices, Prices
+from stoa.domain.rates import Rates
 
 # Each model is an array in the order of `Offer`'s fields, one JSON document for all: PostgreSQL builds it faster than
 # the driver decodes a thousand values one by one. Its prices are a timeline: the row in force and those to come, and
@@ -53,7 +54,7 @@ SELECT present.version, CASE WHEN present.version IS DISTINCT FROM :known_versio
         (
             SELECT json_agg(json_build_array(
                 b.effective_from, b.id, b.input_price, b.output_price, b.base_input_price, b.base_output_price,
-                b.minimum_charge
+                b.minimum_charge, b.rates, b.base_rates
             ) ORDER BY b.effective_from)
             FROM price_book b
             WHERE b.tenant_id = :tenant_id AND b.model_id = m.id AND b.cancelled_at IS NULL
@@ -140,8 +141,13 @@ def from_row(row: Row, known: Catalogue | None) -> Catalogue:
     return Catalogue(row["version"], row["models"] or ())
 
 
-def _paid(prices: Prices) -> tuple[Decimal, Decimal, Decimal]:
-    return prices.input_price, prices.output_price, prices.minimum_charge
+def _paid(prices: Prices) -> tuple[Decimal, Decimal, Decimal, Rates]:
+    return prices.input_price, prices.output_price, prices.minimum_charge, prices.rates
+
+
+def _prices(row: Sequence[Any]) -> Prices:
+    _, row_id, *money, rates, base_rates = row
+    return Prices(UUID(row_id), *money, Rates.from_json(rates), Rates.from_json(base_rates))
 
 
 def _priced(fields: Sequence[Any]) -> _Priced:
@@ -157,5 +163,5 @@ def _priced(fields: Sequence[Any]) -> _Priced:
     return _Priced(
         offer=Offer(*values),
         begins=tuple(datetime.fromisoformat(row[0]) for row in timeline),
-        prices=tuple(Prices(UUID(row[1]), *row[2:]) for row in timeline),
+        prices=tuple(_prices(row) for row in timeline),
     )

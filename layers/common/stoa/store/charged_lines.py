@@ -7,10 +7,12 @@ from stoa.db import Connection, Row
 
 _LINES = """
 SELECT
-    l.id, l.model_id, l.access, l.reserved_at, l.input_tokens, l.output_tokens, l.charge, l.provider_cost,
+    l.id, l.model_id, l.access, l.reserved_at, l.input_tokens, l.output_tokens, l.cached_input_tokens,
+    l.cache_write_tokens, l.input_audio_tokens, l.input_image_tokens, l.output_audio_tokens, l.output_image_tokens,
+    l.charge, l.provider_cost,
     l.own_key,
     b.id AS row_id, b.model_id AS row_model_id, b.effective_from, b.input_price, b.output_price, b.base_input_price,
-    b.base_output_price, b.minimum_charge
+    b.base_output_price, b.minimum_charge, b.rates, b.base_rates
 FROM usage l
 LEFT JOIN price_book b ON b.tenant_id = :tenant_id ::uuid AND b.id = l.price_row_id
 WHERE l.tenant_id = :tenant_id AND l.status IN ('completed', 'partial')
@@ -23,7 +25,8 @@ LIMIT :rows
 _ROWS = """
 SELECT
     b.id, b.model_id, b.input_price, b.output_price, b.base_input_price, b.base_output_price, b.markup,
-    b.override_input_price, b.override_output_price, b.held
+    b.override_input_price, b.override_output_price, b.held, b.rates, b.base_rates,
+    b.effective_from, b.source
 FROM price_book b
 WHERE b.tenant_id = :tenant_id ::uuid AND (:after ::uuid IS NULL OR b.id > :after)
 ORDER BY b.id

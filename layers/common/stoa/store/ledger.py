@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from stoa.db import Connection, Statement
+from stoa.domain.markup import TokenUsage
 
 # Under any concurrency N trials give N reservations and a limit of N gives N: ON CONFLICT DO UPDATE locks the counter's
 # row and checks the condition against its newest version. Where a condition fails, refuse() undoes the statement whole,
@@ -64,7 +65,10 @@ _SETTLE = """
 WITH line AS (
     UPDATE usage l SET
         status = :status, settled_at = :now ::timestamptz, input_tokens = :input_tokens,
-        output_tokens = :output_tokens, tokens_estimated = :tokens_estimated, provider_cost = :provider_cost,
+        output_tokens = :output_tokens, cached_input_tokens = :cached_input_tokens,
+        cache_write_tokens = :cache_write_tokens, input_audio_tokens = :input_audio_tokens,
+        input_image_tokens = :input_image_tokens, output_audio_tokens = :output_audio_tokens,
+        output_image_tokens = :output_image_tokens, tokens_estimated = :estimated, provider_cost = :provider_cost,
         charge = :charge, latency_ms = :latency_ms, first_token_ms = :first_token_ms, stop_reason = :stop_reason,
         error_code = :error_code, own_key = :own_key, team_tokens = :team_tokens ::bigint
     WHERE l.tenant_id = :tenant_id ::uuid AND l.id = :usage_id ::uuid AND l.status = 'reserved'
@@ -216,9 +220,7 @@ class Settlement:
     usage_id: UUID
     status: str  # completed | partial
     now: datetime
-    input_tokens: int
-    output_tokens: int
-    tokens_estimated: bool
+    usage: TokenUsage
     provider_cost: Decimal
     own_key: bool  # served with the tenant's own key: the provider costs us nothing
     charge: Decimal
@@ -240,7 +242,8 @@ def reserve_statement(reservation: Reservation) -> Statement:
 
 def settle_statement(tenant_id: UUID, settlement: Settlement) -> Statement:
     """The statement that ends a line with its charge. It refuses (settled_already) when the line has ended before."""
-    return _SETTLE, {"tenant_id": tenant_id, **_fields(settlement)}
+    fields = _fields(settlement)
+    return _SETTLE, {"tenant_id": tenant_id, **_fields(fields.pop("usage")), **fields}
 
 
 def release_statement(tenant_id: UUID, usage_id: UUID, *, error_code: str, latency_ms: int, now: datetime) -> Statement:

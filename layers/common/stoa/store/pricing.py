@@ -9,6 +9,7 @@ from uuid import UUID
 from stoa.db import Connection, Row, json_parameter
 from stoa.domain.price_book import BasePrices, Override, PriceRow
 from stoa.domain.price_planner import StoredRow
+from stoa.domain.rates import Rates
 from stoa.domain.timeline import Step, Timeline
 
 # Of each timeline: what holds at :now, and what begins later.
@@ -17,11 +18,13 @@ SELECT
     m.id AS model_id, m.provider_id = 'self_hosted' AS is_self_hosted,
     coalesce(a.input_price, m.base_input_price) AS base_input_price,
     coalesce(a.output_price, m.base_output_price) AS base_output_price,
+    coalesce(a.rates, m.base_rates) AS base_rates,
     m.display_name, m.provider_id, m.is_novel, m.category,
     (
         SELECT json_agg(json_build_array(
             b.id, b.created_at, b.effective_from, b.source, b.input_price, b.output_price, b.base_input_price,
-            b.base_output_price, b.markup, b.minimum_charge, b.override_input_price, b.override_output_price, b.held
+            b.base_output_price, b.markup, b.minimum_charge, b.override_input_price, b.override_output_price, b.held,
+            b.rates, b.base_rates
         ) ORDER BY b.effective_from)
         FROM price_book b
         WHERE b.tenant_id = :tenant_id ::uuid AND b.model_id = m.id AND b.cancelled_at IS NULL
@@ -66,41 +69,44 @@ WHERE b.tenant_id = :tenant_id ::uuid AND b.id = ANY (:row_ids ::uuid[])
 _ADD_ROWS = """
 INSERT INTO price_book (
     id, tenant_id, model_id, effective_from, input_price, output_price, base_input_price, base_output_price, markup,
-    minimum_charge, override_input_price, override_output_price, held, source, actor_id, created_at
+    minimum_charge, override_input_price, override_output_price, held, rates, base_rates, source, actor_id, created_at
 )
 SELECT
     r.id, :tenant_id ::uuid, r.model_id, r.effective_from, r.input_price, r.output_price,
     r.base_input_price, r.base_output_price, r.markup, r.minimum_charge, r.override_input_price,
-    r.override_output_price, r.held, r.source, :actor_id ::uuid, :now ::timestamptz
+    r.override_output_price, r.held, r.rates, r.base_rates, r.source, :actor_id ::uuid, :now ::timestamptz
 FROM jsonb_to_recordset(:rows ::jsonb) AS r (
     id uuid, model_id text, effective_from timestamptz, input_price numeric, output_price numeric,
     base_input_price numeric, base_output_price numeric, markup numeric, minimum_charge numeric,
-    override_input_price numeric, override_output_price numeric, held boolean, source text
+    override_input_price numeric, override_output_price numeric, held boolean, rates jsonb, base_rates jsonb,
+    source text
 )
 """
 
 _ADD_CHANGES = """
 INSERT INTO price_changes (
     id, tenant_id, model_id, price_row_id, change_source, previous_input_price, previous_output_price, previous_markup,
-    previous_minimum_charge, new_input_price, new_output_price, new_markup, new_minimum_charge, effective_from,
-    actor_id, created_at
+    previous_minimum_charge, previous_rates, new_input_price, new_output_price, new_markup, new_minimum_charge,
+    new_rates, effective_from, actor_id, created_at
 )
 SELECT
     r.id, :tenant_id ::uuid, r.model_id, r.price_row_id, r.change_source, r.previous_input_price,
-    r.previous_output_price, r.previous_markup, r.previous_minimum_charge, r.new_input_price, r.new_output_price,
-    r.new_markup, r.new_minimum_charge, r.effective_from, :actor_id ::uuid, :now ::timestamptz
+    r.previous_output_price, r.previous_markup, r.previous_minimum_charge, r.previous_rates, r.new_input_price,
+    r.new_output_price, r.new_markup, r.new_minimum_charge, r.new_rates, r.effective_from, :actor_id ::uuid,
+    :now ::timestamptz
 FROM jsonb_to_recordset(:rows ::jsonb) AS r (
     id uuid, model_id text, price_row_id uuid, change_source text, previous_input_price numeric,
-    previous_output_price numeric, previous_markup numeric, previous_minimum_charge numeric, new_input_price numeric,
-    new_output_price numeric, new_markup numeric, new_minimum_charge numeric, effective_from timestamptz
+    previous_output_price numeric, previous_markup numeric, previous_minimum_charge numeric, previous_rates jsonb,
+    new_input_price numeric, new_output_price numeric, new_markup numeric, new_minimum_charge numeric, new_rates jsonb,
+    effective_from timestamptz
 )
 """
 
 _HISTORY = """
 SELECT
     h.id, h.created_at, h.model_id, h.change_source, h.previous_input_price, h.previous_output_price,
-    h.previous_markup, h.previous_minimum_charge, h.new_input_price, h.new_output_price, h.new_markup,
-    h.new_minimum_charge, h.effective_from, u.email AS changed_by_email
+    h.previous_markup, h.previous_minimum_charge, h.previous_rates, h.new_input_price, h.new_output_price, h.new_markup,
+    h.new_minimum_charge, h.new_rates, h.effective_from, u.email AS changed_by_email
 FROM price_changes h
 LEFT JOIN users u ON u.tenant_id = :tenant_id ::uuid AND u.id = h.actor_id
 WHERE h.tenant_id = :tenant_id
@@ -174,7 +180,7 @@ def _model(row: Row) -> ModelPricing:
     return ModelPricing(
         model_id=row["model_id"],
         is_self_hosted=row["is_self_hosted"],
-        base=BasePrices(row["base_input_price"], row["base_output_price"]),
+        base=BasePrices(row["base_input_price"], row["base_output_price"], Rates.from_json(row["base_rates"])),
         book=tuple(StoredRow(UUID(fields[0]), _price_row(fields[2:])) for fields in book),
         written_at=tuple(datetime.fromisoformat(fields[1]) for fields in book),
         overrides=Timeline([Step(datetime.fromisoformat(fields[1]), _override(fields[2:])) for fields in overrides]),
@@ -185,7 +191,7 @@ def _model(row: Row) -> ModelPricing:
 
 
 def _price_row(fields: Sequence[Any]) -> PriceRow:
-    begins, source, *money, held = fields
+    begins, source, *money, held, rates, base_rates = fields
     names = (
         "input_price",
         "output_price",
@@ -197,7 +203,14 @@ def _price_row(fields: Sequence[Any]) -> PriceRow:
         "override_output_price",
     )
     values = dict(zip(names, money, strict=True))
-    return PriceRow(**values, effective_from=datetime.fromisoformat(begins), source=source, held=held)
+    return PriceRow(
+        **values,
+        effective_from=datetime.fromisoformat(begins),
+        source=source,
+        held=held,
+        rates=Rates.from_json(rates),
+        base_rates=Rates.from_json(base_rates),
+    )
 
 
 def _override(values: Sequence[Any]) -> Override | None:

@@ -20,7 +20,7 @@ WHERE c.tenant_id = :tenant_id
 """
 
 _UNPRICED = """
-SELECT m.id, m.provider_id, m.base_input_price, m.base_output_price
+SELECT m.id, m.provider_id, m.base_input_price, m.base_output_price, m.base_rates
 FROM models m
 WHERE (m.tenant_id IS NULL OR m.tenant_id = :tenant_id)
     AND m.base_input_price IS NOT NULL AND m.base_output_price IS NOT NULL
@@ -30,14 +30,15 @@ WHERE (m.tenant_id IS NULL OR m.tenant_id = :tenant_id)
 _ADD_PRICES = """
 INSERT INTO price_book (
     id, tenant_id, model_id, effective_from, input_price, output_price, base_input_price, base_output_price, markup,
-    minimum_charge, source
+    minimum_charge, rates, base_rates, source
 )
 SELECT
     r.id, :tenant_id ::uuid, r.model_id, r.effective_from, r.input_price, r.output_price,
-    r.base_input_price, r.base_output_price, r.markup, r.minimum_charge, r.source
+    r.base_input_price, r.base_output_price, r.markup, r.minimum_charge, r.rates, r.base_rates, r.source
 FROM jsonb_to_recordset(:rows ::jsonb) AS r (
     id uuid, model_id text, input_price numeric, output_price numeric, base_input_price numeric,
-    base_output_price numeric, markup numeric, minimum_charge numeric, effective_from timestamptz, source text
+    base_output_price numeric, markup numeric, minimum_charge numeric, rates jsonb, base_rates jsonb,
+    effective_from timestamptz, source text
 )
 ON CONFLICT DO NOTHING
 """

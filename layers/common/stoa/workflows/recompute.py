@@ -11,8 +11,10 @@ from typing import Any
 from uuid import UUID
 
 from stoa.db import Connection, Database, Row, Scope
-from stoa.domain.markup import NOTHING, TokenUsage, charge_for, provider_cost, user_price
+from stoa.domain.markup import NOTHING, PARTS, TokenUsage, charge_for, provider_cost
 from stoa.domain.offers import Prices
+from stoa.domain.price_book import BasePrices, Override, price_row
+from stoa.domain.rates import Rates, combined, levels_of
 from stoa.store import charged_lines, tenants
 
 PAGE = 2000
@@ -105,8 +107,10 @@ def _check_line(line: Row) -> Iterator[tuple[str, Any, Any]]:
         base_input_price=line["base_input_price"],
         base_output_price=line["base_output_price"],
         minimum_charge=line["minimum_charge"],
+        rates=Rates.from_json(line["rates"]),
+        base_rates=Rates.from_json(line["base_rates"]),
     )
-    usage = TokenUsage(line["input_tokens"], line["output_tokens"])
+    usage = TokenUsage(line["input_tokens"], line["output_tokens"], *(line[part] for part in PARTS))
     for what, recomputed in (
         ("charge", charge_for(line["access"], usage, prices)),
         ("provider_cost", NOTHING if line["own_key"] else provider_cost(usage, prices)),
@@ -116,8 +120,18 @@ def _check_line(line: Row) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _check_row(row: Row) -> Iterator[tuple[str, Any, Any]]:
+    base = BasePrices(row["base_input_price"], row["base_output_price"], Rates.from_json(row["base_rates"]))
+    override = Override(None, row["override_input_price"], row["override_output_price"])
+    formula = price_row(
+        base, row["markup"], NOTHING, effective_from=row["effective_from"], source=row["source"], override=override
+    )
     for dimension in ("input_price", "output_price"):
-        formula = user_price(row[f"base_{dimension}"], row["markup"], row[f"override_{dimension}"])
         # A held row is cheaper than its formula in what waits for its grace.
-        if row[dimension] > formula or (row[dimension] < formula and not row["held"]):
-            yield f"{dimension} of price row", row[dimension], formula
+        wanted = getattr(formula, dimension)
+        if row[dimension] > wanted or (row[dimension] < wanted and not row["held"]):
+            yield f"{dimension} of price row", row[dimension], wanted
+    rates = Rates.from_json(row["rates"])
+    paid = levels_of(row["input_price"], row["output_price"], rates)
+    most = levels_of(formula.input_price, formula.output_price, formula.rates)
+    if (rates != formula.rates and not row["held"]) or combined(paid, most, max) != most:
+        yield "rates of price row", rates.to_json(), formula.rates.to_json()

@@ -3,7 +3,6 @@
 import csv
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -13,6 +12,7 @@ from uuid import UUID
 from stoa.clients.providers import model_names, parse_options, provider_rows
 from stoa.db import Connection, Database, Scope
 from stoa.domain.price_book import BasePrices, PricingConfig, first_row
+from stoa.domain.rates import Rates
 from stoa.ids import new_id
 from stoa.store import registry, tenants
 
@@ -51,9 +51,10 @@ def _price_unpriced_models(connection: Connection, tenant_id: UUID, now: datetim
     config = PricingConfig(**saved) if saved else PricingConfig()
     rows = []
     for model in tenants.unpriced_models(connection, tenant_id):
-        base = BasePrices(model["base_input_price"], model["base_output_price"])
+        rates = Rates.from_json(model["base_rates"])
+        base = BasePrices(model["base_input_price"], model["base_output_price"], rates)
         row = first_row(base, config, is_self_hosted=model["provider_id"] == "self_hosted", effective_from=now)
-        rows.append({"id": new_id(), "model_id": model["id"], **asdict(row)})
+        rows.append({"id": new_id(), "model_id": model["id"], **row.columns()})
     if rows:
         tenants.add_prices(connection, tenant_id, rows)
 

@@ -119,7 +119,7 @@ class _Answer:
             self.usage.update({name: count for name, count in (event.get("usage") or {}).items() if count is not None})
 
     def finish(self) -> Finish:
-        """The end of the answer. Anthropic counts cached input apart; ours is the sum."""
+        """The end of the answer. Anthropic counts input read from the cache or written to it apart; ours is the sum."""
         fresh = token_count(self.usage.get("input_tokens"))
         cached = token_count(self.usage.get("cache_read_input_tokens"))
         written = token_count(self.usage.get("cache_creation_input_tokens"))
@@ -128,5 +128,6 @@ class _Answer:
             input_tokens=None if fresh is None else fresh + (cached or 0) + (written or 0),
             output_tokens=token_count(self.usage.get("output_tokens")),
             cached_input_tokens=cached,
+            cache_write_tokens=written,
             citations=tuple(self.citations.values()),
         )

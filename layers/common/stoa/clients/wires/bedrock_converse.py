@@ -138,4 +138,5 @@ def _read(endpoint: Endpoint, exchange: Exchange) -> Generator[Text | Finish, No
         input_tokens=None if fresh is None else fresh + (cached or 0) + (written or 0),
         output_tokens=token_count(usage.get("outputTokens")),
         cached_input_tokens=cached,
+        cache_write_tokens=written,
     )

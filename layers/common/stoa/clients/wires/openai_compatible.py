@@ -154,17 +154,39 @@ class _Answer:
     def finish(self) -> Finish:
         """The end of the answer."""
         usage = self.usage
-        details = usage.get("prompt_tokens_details") or {}
-        cached = details.get("cached_tokens")
+        read, said = _details(usage, "prompt_tokens_details"), _details(usage, "completion_tokens_details")
+        cached = read.get("cached_tokens")
         if cached is None:
             cached = usage.get("prompt_cache_hit_tokens")  # DeepSeek
         return Finish(
             stop_reason=self.stop_reason or "stop",
             input_tokens=token_count(usage.get("prompt_tokens")),
-            output_tokens=token_count(usage.get("completion_tokens")),
+            output_tokens=_output_tokens(usage),
             cached_input_tokens=token_count(cached),
+            cache_write_tokens=token_count(read.get("cache_write_tokens")),  # OpenRouter
+            input_audio_tokens=token_count(read.get("audio_tokens")),
+            input_image_tokens=token_count(read.get("image_tokens")),  # xAI
+            output_audio_tokens=token_count(said.get("audio_tokens")),
+            output_image_tokens=token_count(said.get("image_tokens")),
             citations=self.citations,
         )
+
+
+def _details(usage: dict[str, Any], name: str) -> dict[str, Any]:
+    details = usage.get(name)
+    return details if isinstance(details, dict) else {}
+
+
+def _output_tokens(usage: dict[str, Any]) -> int | None:
+    """All that was generated. xAI and Gemini leave reasoning out of `completion_tokens`, bill it all the same, and have
+    it in `total_tokens`: https://docs.x.ai/docs/key-information/consumption-and-rate-limits
+    """
+    read, said, whole = (
+        token_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens", "total_tokens")
+    )
+    if read is None or said is None or whole is None:
+        return said
+    return max(said, whole - read)
 
 
 def _text_parts(parts: list[dict[str, Any]]) -> str:

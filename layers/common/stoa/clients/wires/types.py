@@ -11,6 +11,8 @@ from stoa.errors import StoaError
 
 FailureKind = Literal["rate_limited", "unavailable", "timeout", "rejected", "auth", "malformed"]
 
+MOST_TOKENS = 1_000_000_000  # what the ledger's columns hold, and more than any message has
+
 RETRYABLE_KINDS = frozenset({"rate_limited", "unavailable", "timeout", "malformed"})
 
 
@@ -68,20 +70,26 @@ class Citation:
 class Finish:
     """The last item of every complete stream. Token counts are None where the provider sent none.
 
-    `input_tokens` counts everything that was read, cached or not; `cached_input_tokens` is the part of it that the
-    provider read from its cache. `output_tokens` includes reasoning that was not shown.
+    `input_tokens` counts everything that was read, cached or not, and `output_tokens` includes reasoning that was not
+    shown. The counts below them are parts of these two: what the provider read from its cache and wrote to it, sound
+    and pictures.
     """
 
     stop_reason: str  # stop | length | content_filter | tool_use | other
     input_tokens: int | None = None
     output_tokens: int | None = None
     cached_input_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    input_image_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    output_image_tokens: int | None = None
     citations: tuple[Citation, ...] = ()
 
 
 def token_count(value: Any) -> int | None:
     """A provider's count, or None for anything that cannot be one."""
-    return value if type(value) is int and value >= 0 else None
+    return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
 
 
 class ProviderError(StoaError):

@@ -9,7 +9,7 @@ from uuid import UUID
 from stoa.clients.wires.types import Finish, ProviderError
 from stoa.db import Row, Statement
 from stoa.domain.circuit import Circuit, Outcome, outcome_of
-from stoa.domain.markup import NOTHING, TokenUsage, charge_for, provider_cost
+from stoa.domain.markup import NOTHING, PARTS, TokenUsage, charge_for, provider_cost
 from stoa.domain.offers import Candidate
 from stoa.domain.tokens import estimate_tokens
 from stoa.identity import Member
@@ -112,7 +112,8 @@ class LedgerLine:
     def usage(self, input_estimate: int, answer: str, finish: Finish | None) -> TokenUsage:
         """The provider's own count, or our estimate where it sent none (flagged on the line)."""
         if finish is not None and finish.input_tokens is not None and finish.output_tokens is not None:
-            return TokenUsage(finish.input_tokens, finish.output_tokens, finish.cached_input_tokens or 0)
+            parts = {part: getattr(finish, part) for part in PARTS}
+            return TokenUsage.counted(finish.input_tokens, finish.output_tokens, parts)
         return TokenUsage(input_estimate, estimate_tokens(answer), estimated=True)
 
     def charge(self, usage: TokenUsage) -> Decimal:
@@ -138,9 +139,7 @@ class LedgerLine:
             usage_id=self.id,
             status=status,
             now=exchange.now,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            tokens_estimated=usage.estimated,
+            usage=usage,
             provider_cost=NOTHING if self.own_key else provider_cost(usage, self.candidate.prices),
             own_key=self.own_key,
             charge=self.charge(usage),

@@ -13,6 +13,15 @@ from stoa.workflows.chat.books import LedgerLine
 from stoa.workflows.chat.prepare import Prepared
 from stoa.workflows.chat.values import ChatMessage
 
+_PARTS = {
+    "cached_input_tokens": "cachedInputTokens",
+    "cache_write_tokens": "cacheWriteTokens",
+    "input_audio_tokens": "inputAudioTokens",
+    "input_image_tokens": "inputImageTokens",
+    "output_audio_tokens": "outputAudioTokens",
+    "output_image_tokens": "outputImageTokens",
+}
+
 
 def selection_data(
     decision: Decision, candidate: Candidate, rule: str, reason: str, conversation_id: UUID
@@ -71,6 +80,7 @@ def metadata(
             "outputTokens": usage.output_tokens,
             "totalTokens": usage.input_tokens + usage.output_tokens,
             "estimated": usage.estimated,
+            **_parts(usage),
         },
         "charge": money_text(line.charge(usage)),
         "currency": "USD",
@@ -80,6 +90,11 @@ def metadata(
         "conversationId": str(line.conversation_id),
         "messageId": str(answer_id),
     }
+
+
+def _parts(usage: TokenUsage) -> dict[str, int]:
+    """The kinds of tokens in it that may have a rate of their own; only those there are any of."""
+    return {outer: count for part, outer in _PARTS.items() if (count := getattr(usage, part))}
 
 
 def emit_sent(message: ChatMessage, line: LedgerLine, charge: Decimal) -> None:
