@@ -39,7 +39,10 @@ class Answer:
 
     pieces: tuple[str, ...]
     stop: str  # stop | length | content_filter
-    input_tokens: int
+    input_tokens: int  # all of them; of these:
+    cached_tokens: int = 0  # read from the cache
+    written_tokens: int = 0  # written to it
+    audio_tokens: int = 0
 
     @property
     def text(self) -> str:
@@ -64,4 +67,8 @@ def compose(question: Question, fault: Fault | None) -> Answer:
     if fault is not None and fault.fault == "content_filter":
         spoken, stop = spoken[: fault.after_chunks], "content_filter"
     pieces = tuple(word if index == 0 else f" {word}" for index, word in enumerate(spoken))
-    return Answer(pieces, stop, sum(len(text.split()) for text in question.texts))
+    read = sum(len(text.split()) for text in question.texts)
+    if fault is None or fault.fault != "tokens":
+        return Answer(pieces, stop, read)
+    whole = read if fault.input_tokens is None else fault.input_tokens
+    return Answer(pieces, stop, whole, fault.cached_tokens, fault.written_tokens, fault.audio_tokens)

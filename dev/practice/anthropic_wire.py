@@ -56,7 +56,7 @@ class AnthropicWire:
 
     def whole(self, question: Question, answer: Answer, *, usage: bool) -> dict[str, Any]:
         """See `wire.Wire`. Anthropic's answers always carry counts."""
-        counts = usage_of(answer.input_tokens, len(answer.pieces) if usage else 0)
+        counts = usage_of(answer, len(answer.pieces) if usage else 0)
         return message_of(question) | {
             "content": [{"type": "text", "text": answer.text}],
             "stop_reason": STOP[answer.stop],
@@ -89,7 +89,7 @@ class AnthropicWriter:
         """See `wire.StreamWriter`."""
         start = message_of(self._question)
         if self._usage:
-            start["usage"] = usage_of(self._answer.input_tokens, 1)
+            start["usage"] = usage_of(self._answer, 1)
         yield _event("message_start", {"message": start})
         yield _event("content_block_start", {"index": 0, "content_block": {"type": "text", "text": ""}})
         yield _event("ping", {})
@@ -133,12 +133,12 @@ def message_of(question: Question) -> dict[str, Any]:
     }
 
 
-def usage_of(input_tokens: int, output_tokens: int) -> dict[str, int]:
-    """Counts in Anthropic's form."""
+def usage_of(answer: Answer, output_tokens: int) -> dict[str, int]:
+    """Counts in Anthropic's form: its input tokens are those that the cache had nothing to do with."""
     return {
-        "input_tokens": input_tokens,
-        "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": 0,
+        "input_tokens": answer.input_tokens - answer.cached_tokens - answer.written_tokens,
+        "cache_creation_input_tokens": answer.written_tokens,
+        "cache_read_input_tokens": answer.cached_tokens,
         "output_tokens": output_tokens,
     }
 

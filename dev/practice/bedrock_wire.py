@@ -62,7 +62,7 @@ class BedrockWire:
         return {
             "output": {"message": {"role": "assistant", "content": [{"text": answer.text}]}},
             "stopReason": STOP[answer.stop],
-            "usage": usage_of(answer.input_tokens, len(answer.pieces) if usage else 0),
+            "usage": usage_of(answer, len(answer.pieces) if usage else 0),
             "metrics": {"latencyMs": 1},
         }
 
@@ -100,7 +100,7 @@ class BedrockWriter:
         yield _event("contentBlockStop", {"contentBlockIndex": 0})
         yield _event("messageStop", {"stopReason": STOP[stop]})
         if usage:
-            counts = usage_of(self._answer.input_tokens, output_tokens)
+            counts = usage_of(self._answer, output_tokens)
             yield _event("metadata", {"usage": counts, "metrics": {"latencyMs": 1}})
 
     def error_event(self) -> bytes:
@@ -119,12 +119,17 @@ class BedrockWriter:
         return bytes(whole)
 
 
-def usage_of(input_tokens: int, output_tokens: int) -> dict[str, int]:
-    """Counts in Bedrock's form."""
+def usage_of(answer: Answer, output_tokens: int) -> dict[str, int]:
+    """Counts in Bedrock's form: its input tokens are those that the cache had nothing to do with.
+
+    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html
+    """
     return {
-        "inputTokens": input_tokens,
+        "inputTokens": answer.input_tokens - answer.cached_tokens - answer.written_tokens,
         "outputTokens": output_tokens,
-        "totalTokens": input_tokens + output_tokens,
+        "totalTokens": answer.input_tokens + output_tokens,
+        "cacheReadInputTokens": answer.cached_tokens,
+        "cacheWriteInputTokens": answer.written_tokens,
     }
 
 

@@ -17,6 +17,7 @@ FAULTS = {
     "refuse": "close the connection without answering",
     "html": "answer 200 with a web page",
     "no_usage": "answer without token counts",
+    "tokens": "tell `inputTokens`, of which `cachedTokens` (0), `writtenTokens` (0) and `audioTokens` (0)",
     "content_filter": "stop because of the content after `afterChunks` (3)",
     "hang": "take the request and never answer",
     "hold": "send `afterChunks` (3), then wait for POST /practice/release",
@@ -43,6 +44,10 @@ class Fault:
     after_chunks: int = 3
     chunks: int | None = None
     retry_after: float | None = None
+    input_tokens: int | None = None
+    cached_tokens: int = 0
+    written_tokens: int = 0
+    audio_tokens: int = 0
 
     @property
     def status(self) -> int | None:
@@ -65,6 +70,10 @@ _FIELDS = {
     "afterChunks": ("after_chunks", int),
     "chunks": ("chunks", int),
     "retryAfter": ("retry_after", float),
+    "inputTokens": ("input_tokens", int),
+    "cachedTokens": ("cached_tokens", int),
+    "writtenTokens": ("written_tokens", int),
+    "audioTokens": ("audio_tokens", int),
 }
 
 
@@ -79,7 +88,7 @@ def fault_from(values: dict[str, Any]) -> Fault:
     try:
         kept = {_FIELDS[key][0]: _FIELDS[key][1](value) for key, value in values.items() if value is not None}
     except (ValueError, TypeError):
-        raise UnknownFault("times, afterChunks, chunks: whole numbers; delaySeconds, retryAfter: numbers.") from None
+        raise UnknownFault("delaySeconds, retryAfter: numbers; the other fields but names: whole numbers.") from None
     return Fault(**kept)
 
 

@@ -62,7 +62,7 @@ class OpenAIWire:
             "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": FINISH[answer.stop]}],
         }
         if usage:
-            body["usage"] = usage_of(answer.input_tokens, len(answer.pieces))
+            body["usage"] = usage_of(answer, len(answer.pieces))
         return body
 
     def error(self, status: int, message: str) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class OpenAIWriter:
     def closing(self, stop: str, output_tokens: int, *, usage: bool) -> Iterable[bytes]:
         """See `wire.StreamWriter`: usage comes as this provider sends it."""
         last = f'"choices": [{{"index": 0, "delta": {{}}, "logprobs": null, "finish_reason": "{FINISH[stop]}"}}]'
-        counts = json.dumps(usage_of(self._answer.input_tokens, output_tokens))
+        counts = json.dumps(usage_of(self._answer, output_tokens))
         asked = OPTIONS.get(self._question.provider, {}).get("usage") == "stream_options"
         if not usage or not self._question.wants_usage:
             yield self._event(last)
@@ -135,13 +135,18 @@ class OpenAIWriter:
         return f"data: {self._head}, {fields}}}\n\n".encode()
 
 
-def usage_of(input_tokens: int, output_tokens: int) -> dict[str, Any]:
-    """Counts in OpenAI's form."""
+def usage_of(answer: Answer, output_tokens: int) -> dict[str, Any]:
+    """Counts in OpenAI's form, which knows no writing to the cache but for OpenRouter's addition."""
     return {
-        "prompt_tokens": input_tokens,
+        "prompt_tokens": answer.input_tokens,
         "completion_tokens": output_tokens,
-        "total_tokens": input_tokens + output_tokens,
-        "prompt_tokens_details": {"cached_tokens": 0},
+        "total_tokens": answer.input_tokens + output_tokens,
+        "prompt_tokens_details": {
+            "cached_tokens": answer.cached_tokens,
+            "cache_write_tokens": answer.written_tokens,
+            "audio_tokens": answer.audio_tokens,
+        },
+        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
     }
 
 

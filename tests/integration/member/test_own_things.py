@@ -32,7 +32,7 @@ class TestConversations:
     def test_a_chat_is_found_with_its_messages_model_citations_and_cost(self, ada: Client) -> None:
         def script(call: Any, cancel: Any) -> Any:
             yield Text("As Seneca says.")
-            yield Finish("stop", 1_000_000, 0, 0, (Citation("https://example.test/seneca", "Letters"),))
+            yield Finish("stop", 1_000_000, 0, citations=(Citation("https://example.test/seneca", "Letters"),))
 
         found = ada.desk(ScriptedProviders(script)).send("What is in our power?", model_id="codestral-latest")
         conversation_id = found[-1].data["conversationId"]

@@ -55,6 +55,20 @@ def test_without_counts_from_the_provider_there_are_none(endpoint, practice, pro
     assert (finish.input_tokens, finish.output_tokens, finish.cached_input_tokens) == (None, None, None)
 
 
+# OpenAI itself tells no writing to the cache, and takes it for input; Anthropic and Bedrock tell no audio.
+@pytest.mark.parametrize(
+    ("provider", "written", "audio"),
+    [("openai", 5, 2), ("deepseek", 5, 2), ("anthropic", 5, None), ("bedrock", 5, None)],
+)
+def test_tokens_of_the_cache_are_part_of_the_input_whoever_tells_them(
+    endpoint, practice, provider: str, written: int, audio: int | None
+) -> None:
+    practice.fault("tokens", inputTokens=100, cachedTokens=30, writtenTokens=5, audioTokens=2)
+    _, finish = asked(endpoint(provider), "some-model")
+    assert (finish.input_tokens, finish.cached_input_tokens, finish.cache_write_tokens) == (100, 30, written)
+    assert finish.input_audio_tokens == audio
+
+
 @pytest.mark.parametrize("content", ["line one\nline two", 'quotes " and \\ and \t', "grüße 👋 \u2028 \x7f", "data: x"])
 @pytest.mark.parametrize(("provider", "model"), WIRES)
 def test_any_characters_come_through(endpoint, provider: str, model: str, content: str) -> None:

@@ -67,6 +67,31 @@ OPENAI_STREAMS = [
         Finish("tool_use"),
         id="a count that is none",
     ),
+    pytest.param(
+        [said("a"), END,
+         '{"choices": [], "usage": {"prompt_tokens": 90, "completion_tokens": 20, "total_tokens": 110,'
+         ' "prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 5, "audio_tokens": 6, "image_tokens": 7'
+         '}, "completion_tokens_details": {"audio_tokens": 8, "image_tokens": 9, "reasoning_tokens": 3}}}'],
+        ["a"],
+        Finish("stop", 90, 20, 4, 5, 6, 7, 8, 9),
+        id="tokens with rates of their own",
+    ),
+    pytest.param(
+        [said("a"), END,
+         '{"choices": [], "usage": {"prompt_tokens": 32, "completion_tokens": 9, "total_tokens": 135,'
+         ' "completion_tokens_details": {"reasoning_tokens": 94}}}'],
+        ["a"],
+        Finish("stop", 32, 103),
+        id="xai and gemini leave reasoning out of the completion, not out of the total",
+    ),
+    pytest.param(
+        [said("a"), END,
+         '{"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 1000000000000,'
+         ' "prompt_tokens_details": [], "completion_tokens_details": "?"}}'],
+        ["a"],
+        Finish("stop", 3, 2),
+        id="details and a total that are none",
+    ),
     pytest.param([said("a"), '{"choices": [{"finish_reason": "novel"}]}'], ["a"], Finish("other"), id="unknown reason"),
 ]  # fmt: skip
 
@@ -125,7 +150,7 @@ def test_anthropic_s_thinking_citations_and_cache(endpoint) -> None:
     with Canned(chunked(*data(*ANTHROPIC))) as server:
         texts, finish = heard(endpoint("anthropic", BASE_URL=server.address))
     assert texts == ["a"]
-    assert finish == Finish("length", 213, 42, 200, (Citation("https://one.test", "One"),))
+    assert finish == Finish("length", 213, 42, 200, 3, citations=(Citation("https://one.test", "One"),))
 
 
 @pytest.mark.parametrize(

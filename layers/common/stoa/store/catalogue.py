@@ -147,7 +147,7 @@ def _paid(prices: Prices) -> tuple[Decimal, Decimal, Decimal, Rates]:
 
 def _prices(row: Sequence[Any]) -> Prices:
     _, row_id, *money, rates, base_rates = row
-    return Prices(UUID(row_id), *money, Rates.from_json(rates), Rates.from_json(base_rates))
+    return Prices(UUID(row_id), *[*money, Rates.from_json(rates), Rates.from_json(base_rates)])
 
 
 def _priced(fields: Sequence[Any]) -> _Priced:
