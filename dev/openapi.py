@@ -42,6 +42,7 @@ TAGS = {
     "conversations": "What was said.",
     "personas": "Whom to talk to.",
     "modes": "Kinds of work and fields of knowledge.",
+    "schedules": "Prompts that run by themselves, and what came of them.",
     "usage": "What a member used and was charged.",
     "purchases": "Unlocking premium models by one payment through Stripe.",
     "pricing": "How a tenant makes its prices: markups, overrides, prices to come, history. For its admins.",

@@ -19,6 +19,7 @@ METHODS = {"get", "put", "post", "delete", "patch"}
 # Statements of ours whose Action or Resource may hold a wildcard, with the reason.
 WILDCARDS_ALLOWED = {
     "OnlyEncrypted": "denies: it takes every action away from whoever does not use TLS",
+    "LinkToResults": "objects have a key each; the bucket and the folder are named",
     "RulesOfThisStackMaySend": "CloudFormation gives the rule a random end of its name; the queue itself is named",
 }
 

@@ -27,6 +27,7 @@ class Settings:
     stripe_secret_arn: str | None = None
     feed_url: str | None = None  # where prices are read; None: from the packages that came with the software
     second_feed_url: str | None = None
+    run_queue_url: str | None = None  # SQS: runs of scheduled prompts on their way to the workers
     results_bucket: str | None = None  # S3: results of scheduled prompts that are kept as files
     first_token_seconds: float = 30.0  # how long a model may be silent before another is tried
     mail_from: str | None = None  # the address that mail comes from; none: mail waits in the outbox
@@ -52,6 +53,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         stripe_secret_arn=environment.get("STOA_STRIPE_SECRET_ARN"),
         feed_url=environment.get("STOA_FEED_URL") or None,
         second_feed_url=environment.get("STOA_SECOND_FEED_URL") or None,
+        run_queue_url=environment.get("STOA_RUN_QUEUE_URL") or None,
         results_bucket=environment.get("STOA_RESULTS_BUCKET") or None,
         first_token_seconds=float(environment.get("STOA_FIRST_TOKEN_SECONDS", "30")),
         mail_from=environment.get("STOA_MAIL_FROM") or None,

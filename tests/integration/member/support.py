@@ -13,13 +13,14 @@ from pydantic import BaseModel
 from functions.catalog import handler as catalog
 from functions.personas import handler as personas
 from functions.preferences import handler as preferences
+from functions.schedules import handler as schedules
 from stoa.api import Api
 from stoa.db import Database, Scope
 from stoa.identity import Member
 from stoa.routes import Route
 from tests.integration.chat.support import Desk, ScriptedProviders, make_member
 
-HANDLERS: tuple[ModuleType, ...] = (catalog, preferences, personas)
+HANDLERS: tuple[ModuleType, ...] = (catalog, preferences, personas, schedules)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,11 @@ def test_once_comes_once() -> None:
     assert cadence.words() == "Once, on Friday 3 July 2026 at 05:00 (New York time)"
 
 
+def test_once_without_an_offset_is_what_clocks_in_the_zone_show() -> None:
+    cadence = read_cadence(fields("once", run_at=datetime(2026, 7, 3, 9, 0), time_zone="America/New_York"), ANCHOR)
+    assert cadence.run_at == datetime(2026, 7, 3, 13, 0, tzinfo=UTC)
+
+
 def test_an_interval_is_counted_from_its_anchor_and_not_from_when_it_ran() -> None:
     cadence = read_cadence(fields("interval", interval_minutes=90), ANCHOR)
     assert cadence.next_after(ANCHOR - timedelta(days=1)) == ANCHOR + timedelta(minutes=90)
@@ -71,6 +76,10 @@ def test_at_the_calendars_end_nothing_comes() -> None:
             },
         ),
         (fields("interval", interval_minutes=4), {"intervalMinutes": "5 to 527040 minutes"}),
+        (
+            fields("once", run_at=datetime(9999, 12, 31, tzinfo=UTC)),
+            {"runAt": "a date between the years 2000 and 2200"},
+        ),
         (fields("interval", interval_minutes=600_000), {"intervalMinutes": "5 to 527040 minutes"}),
         (fields("cron", cron_expression="61 * * * *"), {"cronExpression": "minute: 61 is not between 0 and 59"}),
         (

@@ -12,6 +12,7 @@ from stoa.errors import InvalidFields
 ONCE, CRON, INTERVAL = "once", "cron", "interval"
 SHORTEST_INTERVAL = 5  # minutes
 LONGEST_INTERVAL = 366 * 24 * 60
+LATEST_YEAR = 2200
 PREVIEWED = 5
 
 # The field of the API that belongs to each kind; the others must stay away.
@@ -88,7 +89,7 @@ def read_cadence(fields: dict[str, Any], anchor: datetime) -> Cadence:
     if problems:
         raise InvalidFields(problems)
     if kind == ONCE:
-        return Cadence(ONCE, zone, anchor, run_at=fields["run_at"].astimezone(UTC))
+        return Cadence(ONCE, zone, anchor, run_at=_moment(fields["run_at"], zone))
     if kind == INTERVAL:
         return Cadence(INTERVAL, zone, anchor, interval=timedelta(minutes=_minutes(fields["interval_minutes"])))
     try:
@@ -96,6 +97,13 @@ def read_cadence(fields: dict[str, Any], anchor: datetime) -> Cadence:
     except InvalidCron as error:
         raise InvalidFields([{"path": "cronExpression", "reason": str(error)}]) from error
     return Cadence(CRON, zone, anchor, cron=cron)
+
+
+def _moment(run_at: datetime, zone: str) -> datetime:
+    """The instant meant; without an offset it is what clocks in the zone show."""
+    if not 2000 <= run_at.year <= LATEST_YEAR:
+        raise InvalidFields([{"path": "runAt", "reason": f"a date between the years 2000 and {LATEST_YEAR}"}])
+    return (run_at if run_at.tzinfo else run_at.replace(tzinfo=zone_named(zone))).astimezone(UTC)
 
 
 def _minutes(minutes: int) -> int:

@@ -6,11 +6,9 @@ from typing import Any
 from stoa.db import Database
 from stoa.domain.markup import money_text
 from stoa.domain.offers import ChatRequest, Refusal
-from stoa.domain.prompt import build_prompt
-from stoa.domain.selection import select
+from stoa.dry_selection import decide
 from stoa.identity import Member
-from stoa.member_view import load_with, refused
-from stoa.message_view import checked_prompts, prompt_statements, rules_snapshot
+from stoa.member_view import refused
 
 
 def select_model(database: Database, member: Member, asked: ChatRequest, now: datetime) -> dict[str, Any]:
@@ -18,10 +16,7 @@ def select_model(database: Database, member: Member, asked: ChatRequest, now: da
 
     Raises what a chat would be refused with: InvalidFields, NotFound, or a refusal of the rules.
     """
-    view, answers = load_with(database, member, now, prompt_statements(member, asked))
-    prompts = checked_prompts(asked, answers[0] if answers else ())
-    prompt = build_prompt(prompts.persona, prompts.domain_mode, prompts.focus_mode)
-    decision = select(rules_snapshot(asked, view, prompts, prompt, now))
+    decision = decide(database, member, asked, now)
     if isinstance(decision, Refusal):
         raise refused(decision)
     chosen = decision.chosen

@@ -1,0 +1,274 @@
+"""Requests and answers of scheduled prompts."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+
+from stoa.schemas import AnswerSchema, Schema
+
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+Prompt = Annotated[str, StringConstraints(min_length=1, max_length=100_000)]
+Email = Annotated[str, StringConstraints(min_length=3, max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")]
+Kind = Literal["once", "cron", "interval"]
+Destination = Literal["email", "webhook", "storage"]
+MissedRuns = Literal["run_once", "skip"]
+
+
+def _moment(value: Any) -> Any:
+    # Only text: pydantic would take a number for seconds since 1970.
+    if not isinstance(value, str):
+        raise ValueError("Input should be a date and time as text, such as 2026-07-03T09:00:00Z")
+    return datetime.fromisoformat(value)
+
+
+Moment = Annotated[
+    datetime, BeforeValidator(_moment), Field(strict=False), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+CronExpression = Annotated[str, StringConstraints(max_length=200)]
+
+# What the API calls otherwise than the rules do.
+_INNER_NAMES = {"model": "model_id", "type": "kind", "timezone": "time_zone"}
+
+
+class Fields(Schema):
+    """What describes a schedule, under the names that the rules know it by."""
+
+    def fields(self) -> dict[str, Any]:
+        """The fields that the client sent."""
+        return {_INNER_NAMES.get(name, name): value for name, value in self.given().items()}
+
+
+class CadencePreview(Fields):
+    """A rhythm to look at."""
+
+    type: Kind = Field(examples=["cron"])
+    cron_expression: CronExpression | None = Field(
+        None,
+        description="For `cron`: minute, hour, day of the month, month, weekday.",
+        examples=["0 9 * * MON-FRI"],
+    )
+    run_at: Moment | None = Field(
+        None, description="For `once`. Without an offset it is a time of the zone's clocks.", examples=[None]
+    )
+    interval_minutes: int | None = Field(None, description="For `interval`: 5 or more.", examples=[None])
+    timezone: Identifier = Field("UTC", description="IANA's name.", examples=["America/New_York"])
+
+
+class NewSchedule(CadencePreview):
+    """A prompt that runs by itself."""
+
+    name: Name = Field(examples=["Morning thoughts"])
+    prompt: Prompt = Field(description="What is sent to the model.", examples=["Give me one thought for the day."])
+    model: Identifier = Field(description="One of our model ids, or `auto`.", examples=["gpt-4o-mini"])
+    persona_id: Identifier | None = Field(None, description="The persona that answers.", examples=["marcus"])
+    domain_mode: Identifier | None = Field(None, description="The field the prompt is in.", examples=["general"])
+    max_runs: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        None, description="After so many runs by the clock it ends. Null: never."
+    )
+    missed_runs: MissedRuns = Field(
+        "run_once",
+        description="What becomes of times that passed while nothing could run: one run for all, or none.",
+    )
+    output_destination: Destination = Field(examples=["email"])
+    notification_email: Email | None = Field(
+        None,
+        description="Where mail goes; null: to your own address.",
+        examples=["ada@example.test"],
+    )
+    webhook_url: Annotated[str, StringConstraints(max_length=2000)] | None = Field(
+        None, description="For `webhook`: an https address on the public internet.", examples=[None]
+    )
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+class ScheduleChange(Fields):
+    """What to change: absent keeps, null clears. With another `type`, the old type's field is cleared by itself."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+    name: Name = Field("-", examples=["Morning thoughts"])
+    prompt: Prompt = Field("-", description="What is sent to the model.")
+    model: Identifier = Field("-", description="One of our model ids, or `auto`.")
+    persona_id: Identifier | None = Field(None, description="The persona that answers.")
+    domain_mode: Identifier | None = Field(None, description="The field the prompt is in.")
+    type: Kind = Field("cron", description="The kind of rhythm.")
+    cron_expression: CronExpression | None = Field(
+        None, description="For `cron`: minute, hour, day of the month, month, weekday."
+    )
+    run_at: Moment | None = Field(None, description="For `once`.")
+    interval_minutes: int | None = Field(None, description="For `interval`: 5 or more.")
+    timezone: Identifier = Field("UTC", description="IANA's name.")
+    max_runs: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(None, description="Null: no end.")
+    missed_runs: MissedRuns = Field("run_once", description="One run for all times that were missed, or none.")
+    output_destination: Destination = Field("email", description="With another one, `webhookUrl` is cleared by itself.")
+    notification_email: Email | None = Field(None, description="Where mail goes; null: to your own address.")
+    webhook_url: Annotated[str, StringConstraints(max_length=2000)] | None = Field(
+        None, description="For `webhook`: an https address on the public internet."
+    )
+
+
+class Schedule(AnswerSchema):
+    """A scheduled prompt."""
+
+    id: str
+    name: str
+    prompt: str
+    model: str
+    persona_id: str | None
+    domain_mode: str | None
+    type: Kind
+    cron_expression: str | None
+    run_at: datetime | None
+    interval_minutes: int | None
+    timezone: str
+    description: str = Field(description="The rhythm in plain words.", examples=["Every weekday at 09:00 (UTC)"])
+    max_runs: int | None
+    missed_runs: MissedRuns
+    notification_email: str | None
+    output_destination: Destination
+    webhook_url: str | None
+    is_active: bool
+    inactive_reason: str | None = Field(
+        description="paused, completed, max_runs, failing (five failures in a row) or owner_blocked"
+    )
+    next_run: datetime | None
+    last_run: datetime | None = Field(description="When the newest run was planned for.")
+    last_status: str | None = Field(description="Of the newest run: queued, running, succeeded, failed or cancelled.")
+    run_count: int = Field(description="Runs by the clock, which `maxRuns` is held against.")
+    total_runs: int = Field(description="All runs, those started by hand included.")
+    failures_in_row: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class ScheduleWithSecret(Schedule):
+    """A schedule as it was just saved."""
+
+    webhook_secret: str | None = Field(description="A new webhook's secret, shown this once; otherwise null.")
+
+
+class ScheduleListAnswer(AnswerSchema):
+    """Own schedules."""
+
+    data: list[Schedule]
+
+
+class ScheduleAnswer(AnswerSchema):
+    """One schedule."""
+
+    data: Schedule
+
+
+class NewScheduleAnswer(AnswerSchema):
+    """The schedule as saved."""
+
+    data: ScheduleWithSecret
+
+
+class PlannedTime(AnswerSchema):
+    """One instant."""
+
+    at: datetime = Field(description="In UTC.")
+    local: datetime = Field(description="As clocks in the schedule's zone show it.")
+
+
+class Preview(AnswerSchema):
+    """What a rhythm means."""
+
+    description: str = Field(examples=["Every weekday at 09:00 (New York time)"])
+    next_runs: list[PlannedTime] = Field(description="At most five.")
+
+
+class PreviewAnswer(AnswerSchema):
+    """A rhythm in words and times."""
+
+    data: Preview
+
+
+class Secret(AnswerSchema):
+    """Shown this once."""
+
+    webhook_secret: str
+
+
+class SecretAnswer(AnswerSchema):
+    """The webhook's new secret."""
+
+    data: Secret
+
+
+class RunError(AnswerSchema):
+    """Why a run failed."""
+
+    code: str
+    message: str
+
+
+class Delivery(AnswerSchema):
+    """What became of an output on its way."""
+
+    status: Literal["pending", "delivered", "failed"]
+    attempts: int
+    delivered_at: datetime | None
+    error: str | None
+    link: str | None = Field(description="Of a stored output, in the answer for one run alone.")
+
+
+class Run(AnswerSchema):
+    """One run of a schedule."""
+
+    id: str
+    schedule_id: str
+    trigger: Literal["schedule", "manual"]
+    status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
+    planned_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    attempts: int
+    output: str | None
+    output_truncated: bool = Field(description="True in a list, when the output is longer; alone it comes whole.")
+    model_id: str | None = Field(description="The model that answered.")
+    conversation_id: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    charge: str | None = Field(description="USD, exact.")
+    latency_ms: int | None
+    error: RunError | None
+    delivery: Delivery | None
+
+
+class RunAnswer(AnswerSchema):
+    """One run."""
+
+    data: Run
+
+
+class PageMeta(AnswerSchema):
+    """Where the page ended."""
+
+    next_cursor: str | None = Field(description="Send as `cursor` for the next page; null: this was the last one.")
+
+
+class RunListAnswer(AnswerSchema):
+    """Runs, the newest first."""
+
+    data: list[Run]
+    meta: PageMeta
+
+
+class Deletion(AnswerSchema):
+    """What became of it."""
+
+    deleted: bool
+
+
+class DeletedAnswer(AnswerSchema):
+    """It is gone."""
+
+    data: Deletion

@@ -1,0 +1,265 @@
+"""Runs of scheduled prompts: planned once each, worked on under a lease, their output delivered."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from stoa.db import Connection, Row, json_parameter
+
+QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED = "queued", "running", "succeeded", "failed", "cancelled"
+
+_PLAN = """
+INSERT INTO schedule_runs (id, tenant_id, user_id, schedule_id, planned_at, trigger, lease_until)
+SELECT r.id, :tenant_id ::uuid, r.user_id, r.schedule_id, r.planned_at, r.trigger, :lease_until ::timestamptz
+FROM jsonb_to_recordset(:runs ::jsonb) AS r (
+    id uuid, user_id uuid, schedule_id uuid, planned_at timestamptz, trigger text
+)
+ON CONFLICT (schedule_id, planned_at) DO NOTHING
+RETURNING id
+"""
+
+_HAS_WORK = """
+SELECT
+    EXISTS (SELECT FROM schedules s WHERE s.tenant_id = :tenant_id ::uuid AND s.next_run <= :now ::timestamptz)
+    OR EXISTS (SELECT FROM schedule_runs r WHERE r.tenant_id = :tenant_id AND r.lease_until <= :now)
+    OR EXISTS (SELECT FROM schedule_runs r WHERE r.tenant_id = :tenant_id AND r.deliver_at <= :now) AS has_work
+"""
+
+# Runs that nobody works on any more: their message was lost, or their worker died. Taken by moving the lease.
+_TAKE_LEFT = """
+UPDATE schedule_runs r SET lease_until = :lease_until ::timestamptz, status = 'queued'
+FROM (
+    SELECT l.id FROM schedule_runs l
+    WHERE l.tenant_id = :tenant_id ::uuid AND l.lease_until <= :now ::timestamptz
+    ORDER BY l.lease_until
+    LIMIT :rows ::int
+    FOR UPDATE SKIP LOCKED
+) AS l
+WHERE r.id = l.id
+RETURNING r.id
+"""
+
+_MARK_SENT = """
+UPDATE schedule_runs r SET lease_until = :lease_until ::timestamptz
+WHERE r.tenant_id = :tenant_id ::uuid AND r.id = ANY(:run_ids ::uuid[]) AND r.status = 'queued'
+"""
+
+_START = """
+UPDATE schedule_runs r SET
+    status = 'running', attempts = r.attempts + 1, lease_until = :lease_until ::timestamptz,
+    started_at = coalesce(r.started_at, :now ::timestamptz)
+FROM schedules s, users u
+WHERE r.tenant_id = :tenant_id ::uuid AND r.id = :run_id ::uuid
+    AND (r.status = 'queued' OR (r.status = 'running' AND r.lease_until <= :now))
+    AND s.id = r.schedule_id AND u.id = r.user_id
+RETURNING
+    r.id, r.tenant_id, r.user_id, r.schedule_id, r.planned_at, r.attempts, r.started_at,
+    s.name, s.prompt, s.model_id, s.persona_id, s.domain_mode, s.time_zone, s.notification_email,
+    s.output_destination,
+    u.subject, u.email, u.status AS owner_status
+"""
+
+# Only whoever still holds the run may end it: a worker that was too slow finds another number of attempts.
+_END = """
+UPDATE schedule_runs r SET
+    status = :status ::text, lease_until = NULL, ended_at = :now ::timestamptz, model_id = :model_id,
+    conversation_id = :conversation_id ::uuid, output = :output, input_tokens = :input_tokens,
+    output_tokens = :output_tokens, charge = :charge ::numeric, latency_ms = :latency_ms, error_code = :error_code,
+    error_message = :error_message, delivery_status = :delivery_status ::text, deliver_at = :deliver_at ::timestamptz,
+    delivered_at = :delivered_at ::timestamptz
+WHERE r.tenant_id = :tenant_id ::uuid AND r.id = :run_id ::uuid AND r.status = 'running' AND r.attempts = :attempts
+RETURNING r.id
+"""
+
+_POSTPONE = """
+UPDATE schedule_runs r SET status = 'queued', lease_until = :lease_until ::timestamptz
+WHERE r.tenant_id = :tenant_id ::uuid AND r.id = :run_id ::uuid AND r.status = 'running' AND r.attempts = :attempts
+"""
+
+_HAS_OPEN = """
+SELECT EXISTS (
+    SELECT FROM schedule_runs r
+    WHERE r.tenant_id = :tenant_id AND r.schedule_id = :schedule_id AND r.lease_until IS NOT NULL
+) AS is_open
+"""
+
+_CANCEL_QUEUED = """
+UPDATE schedule_runs r SET status = 'cancelled', lease_until = NULL, ended_at = :now
+WHERE r.tenant_id = :tenant_id AND r.schedule_id = :schedule_id AND r.status = 'queued'
+"""
+
+_PAGE = """
+SELECT r.*, left(r.output, :characters ::int) AS output_start, length(r.output) AS output_length
+FROM schedule_runs r
+WHERE r.tenant_id = :tenant_id AND r.user_id = :user_id AND r.schedule_id = :schedule_id
+    AND (:before ::uuid IS NULL OR r.id < :before)
+ORDER BY r.id DESC
+LIMIT :rows ::int
+"""
+
+_GET = """
+SELECT r.*, r.output AS output_start, length(r.output) AS output_length
+FROM schedule_runs r
+WHERE r.tenant_id = :tenant_id AND r.user_id = :user_id AND r.schedule_id = :schedule_id AND r.id = :run_id
+"""
+
+_TAKE_DELIVERIES = """
+UPDATE schedule_runs r SET deliver_at = :lease_until ::timestamptz
+FROM (
+    SELECT d.id FROM schedule_runs d
+    WHERE d.tenant_id = :tenant_id ::uuid AND d.deliver_at <= :now ::timestamptz
+    ORDER BY d.deliver_at
+    LIMIT :rows ::int
+    FOR UPDATE SKIP LOCKED
+) AS d
+WHERE r.id = d.id
+RETURNING r.id, r.delivery_attempts
+"""
+
+# Counting from the number of attempts that the message names: a message that comes twice is taken up once.
+_START_DELIVERY = """
+UPDATE schedule_runs r SET
+    delivery_attempts = r.delivery_attempts + 1, deliver_at = :lease_until ::timestamptz
+FROM schedules s
+WHERE r.tenant_id = :tenant_id ::uuid AND r.id = :run_id ::uuid AND r.delivery_status = 'pending'
+    AND r.delivery_attempts = :attempts ::int AND s.id = r.schedule_id
+RETURNING
+    r.id, r.tenant_id, r.schedule_id, r.planned_at, r.output, r.model_id, r.delivery_attempts, r.conversation_id,
+    r.input_tokens, r.output_tokens, r.charge, r.ended_at, r.trigger,
+    s.name, s.output_destination, s.webhook_url, s.webhook_secret, s.notification_email
+"""
+
+_END_DELIVERY = """
+UPDATE schedule_runs r SET
+    delivery_status = :status ::text, deliver_at = :deliver_at ::timestamptz,
+    delivered_at = :delivered_at ::timestamptz, delivery_error = :error, storage_key = :storage_key
+WHERE r.tenant_id = :tenant_id ::uuid AND r.id = :run_id ::uuid AND r.delivery_status = 'pending'
+    AND r.delivery_attempts = :attempts
+RETURNING r.id
+"""
+
+
+def has_work(connection: Connection, tenant_id: UUID, now: datetime) -> bool:
+    """Whether the tick has anything to do for the tenant."""
+    return bool(connection.run(_HAS_WORK, tenant_id=tenant_id, now=now)[0]["has_work"])
+
+
+def plan(
+    connection: Connection, tenant_id: UUID, runs: Iterable[Mapping[str, Any]], lease_until: datetime
+) -> list[UUID]:
+    """Write planned runs (`id`, `user_id`, `schedule_id`, `planned_at`, `trigger`); ids of those that were new."""
+    rows = connection.run(_PLAN, tenant_id=tenant_id, runs=json_parameter(list(runs)), lease_until=lease_until)
+    return [row["id"] for row in rows]
+
+
+def take_left(
+    connection: Connection, tenant_id: UUID, now: datetime, *, lease_until: datetime, rows: int
+) -> list[UUID]:
+    """Runs whose lease is over, to be sent to workers anew."""
+    taken = connection.run(_TAKE_LEFT, tenant_id=tenant_id, now=now, lease_until=lease_until, rows=rows)
+    return [row["id"] for row in taken]
+
+
+def mark_sent(connection: Connection, tenant_id: UUID, run_ids: Sequence[UUID], lease_until: datetime) -> None:
+    """The runs' messages are in the queue: give workers until then to take them up."""
+    connection.run(_MARK_SENT, tenant_id=tenant_id, run_ids=list(run_ids), lease_until=lease_until)
+
+
+def start(connection: Connection, tenant_id: UUID, run_id: UUID, now: datetime, lease_until: datetime) -> Row | None:
+    """Take a run up, with its schedule and owner; None when it has ended, is gone, or another worker holds it."""
+    rows = connection.run(_START, tenant_id=tenant_id, run_id=run_id, now=now, lease_until=lease_until)
+    return rows[0] if rows else None
+
+
+def end(connection: Connection, tenant_id: UUID, run_id: UUID, attempts: int, ended: Mapping[str, Any]) -> bool:
+    """End a run that was taken up as the `attempts`-th; False when it is no longer this worker's."""
+    return bool(connection.run(_END, tenant_id=tenant_id, run_id=run_id, attempts=attempts, **ended))
+
+
+def postpone(connection: Connection, tenant_id: UUID, run_id: UUID, attempts: int, lease_until: datetime) -> None:
+    """Give a run back, to be taken up again then."""
+    connection.run(_POSTPONE, tenant_id=tenant_id, run_id=run_id, attempts=attempts, lease_until=lease_until)
+
+
+def has_open(connection: Connection, tenant_id: UUID, schedule_id: UUID) -> bool:
+    """Whether a run of the schedule is queued or running."""
+    return bool(connection.run(_HAS_OPEN, tenant_id=tenant_id, schedule_id=schedule_id)[0]["is_open"])
+
+
+def cancel_queued(connection: Connection, tenant_id: UUID, schedule_id: UUID, now: datetime) -> None:
+    """Drop the schedule's runs that no worker has taken up."""
+    connection.run(_CANCEL_QUEUED, tenant_id=tenant_id, schedule_id=schedule_id, now=now)
+
+
+def page(
+    connection: Connection,
+    tenant_id: UUID,
+    user_id: UUID,
+    schedule_id: UUID,
+    *,
+    before: UUID | None,
+    rows: int,
+    characters: int,
+) -> list[Row]:
+    """A page of a schedule's runs, the newest first, with the first `characters` of each output."""
+    return connection.run(
+        _PAGE,
+        tenant_id=tenant_id,
+        user_id=user_id,
+        schedule_id=schedule_id,
+        before=before,
+        rows=rows,
+        characters=characters,
+    )
+
+
+def get(connection: Connection, tenant_id: UUID, user_id: UUID, schedule_id: UUID, run_id: UUID) -> Row | None:
+    """One run of one of the member's own schedules, with all of its output."""
+    rows = connection.run(_GET, tenant_id=tenant_id, user_id=user_id, schedule_id=schedule_id, run_id=run_id)
+    return rows[0] if rows else None
+
+
+def take_deliveries(
+    connection: Connection, tenant_id: UUID, now: datetime, *, lease_until: datetime, rows: int
+) -> list[Row]:
+    """Runs whose output is to be delivered now (`id`, `delivery_attempts`), kept from others until then."""
+    return connection.run(_TAKE_DELIVERIES, tenant_id=tenant_id, now=now, lease_until=lease_until, rows=rows)
+
+
+def start_delivery(
+    connection: Connection, tenant_id: UUID, run_id: UUID, attempts: int, lease_until: datetime
+) -> Row | None:
+    """Begin another attempt after `attempts` of them; None when somebody else has, or nothing is to be delivered."""
+    rows = connection.run(
+        _START_DELIVERY, tenant_id=tenant_id, run_id=run_id, attempts=attempts, lease_until=lease_until
+    )
+    return rows[0] if rows else None
+
+
+def end_delivery(
+    connection: Connection,
+    tenant_id: UUID,
+    run_id: UUID,
+    attempts: int,
+    *,
+    status: str,
+    deliver_at: datetime | None = None,
+    delivered_at: datetime | None = None,
+    error: str | None = None,
+    storage_key: str | None = None,
+) -> bool:
+    """Note how the `attempts`-th attempt ended; False when another one has been begun since."""
+    return bool(
+        connection.run(
+            _END_DELIVERY,
+            tenant_id=tenant_id,
+            run_id=run_id,
+            attempts=attempts,
+            status=status,
+            deliver_at=deliver_at,
+            delivered_at=delivered_at,
+            error=error,
+            storage_key=storage_key,
+        )
+    )

@@ -1,0 +1,96 @@
+"""Schedules and their runs as their owner is shown them."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from stoa.answers import iso
+from stoa.db import Row
+from stoa.domain.cadence import Cadence, read_cadence
+from stoa.domain.markup import money_text
+
+SHOWN_CHARACTERS = 2000  # of an output in a list; alone it is shown whole
+
+
+def cadence_of(row: Row) -> Cadence:
+    """The rhythm of a saved schedule."""
+    return read_cadence(row, row["anchor"])
+
+
+def described_schedule(row: Row) -> dict[str, Any]:
+    """One schedule. Its webhook's secret is never shown again."""
+    return {
+        "id": str(row["id"]),
+        "name": row["name"],
+        "prompt": row["prompt"],
+        "model": row["model_id"],
+        "personaId": row["persona_id"],
+        "domainMode": row["domain_mode"],
+        "type": row["kind"],
+        "cronExpression": row["cron_expression"],
+        "runAt": row["run_at"] and iso(row["run_at"]),
+        "intervalMinutes": row["interval_minutes"],
+        "timezone": row["time_zone"],
+        "description": cadence_of(row).words(),
+        "maxRuns": row["max_runs"],
+        "missedRuns": row["missed_runs"],
+        "notificationEmail": row["notification_email"],
+        "outputDestination": row["output_destination"],
+        "webhookUrl": row["webhook_url"],
+        "isActive": row["is_active"],
+        "inactiveReason": row["inactive_reason"],
+        "nextRun": row["next_run"] and iso(row["next_run"]),
+        "lastRun": row["last_run"] and iso(row["last_run"]),
+        "lastStatus": row["last_status"],
+        "runCount": row["run_count"],
+        "totalRuns": row["total_runs"],
+        "failuresInRow": row["failures_in_row"],
+        "createdAt": iso(row["created_at"]),
+        "updatedAt": iso(row["updated_at"]),
+    }
+
+
+def described_preview(cadence: Cadence, now: datetime) -> dict[str, Any]:
+    """A rhythm in plain words, and its next times by UTC and by the zone's clocks."""
+    zone = ZoneInfo(cadence.time_zone)
+    upcoming = cadence.upcoming(now)
+    return {
+        "description": cadence.words(),
+        "nextRuns": [{"at": iso(at), "local": at.astimezone(zone).isoformat(timespec="seconds")} for at in upcoming],
+    }
+
+
+def described_run(row: Row) -> dict[str, Any]:
+    """One run, with what the query brought of its output."""
+    return {
+        "id": str(row["id"]),
+        "scheduleId": str(row["schedule_id"]),
+        "trigger": "schedule" if row["trigger"] == "clock" else "manual",
+        "status": row["status"],
+        "plannedAt": iso(row["planned_at"]),
+        "startedAt": row["started_at"] and iso(row["started_at"]),
+        "endedAt": row["ended_at"] and iso(row["ended_at"]),
+        "attempts": row["attempts"],
+        "output": row["output_start"],
+        "outputTruncated": (row["output_length"] or 0) > len(row["output_start"] or ""),
+        "modelId": row["model_id"],
+        "conversationId": row["conversation_id"] and str(row["conversation_id"]),
+        "inputTokens": row["input_tokens"],
+        "outputTokens": row["output_tokens"],
+        "charge": None if row["charge"] is None else money_text(row["charge"]),
+        "latencyMs": row["latency_ms"],
+        "error": row["error_code"] and {"code": row["error_code"], "message": row["error_message"]},
+        "delivery": _described_delivery(row),
+    }
+
+
+def _described_delivery(row: Row) -> dict[str, Any] | None:
+    if row["delivery_status"] is None:
+        return None
+    return {
+        "status": row["delivery_status"],
+        "attempts": row["delivery_attempts"],
+        "deliveredAt": row["delivered_at"] and iso(row["delivered_at"]),
+        "error": row["delivery_error"],
+        "link": None,
+    }
