@@ -6,6 +6,7 @@ from email import message_from_string, policy
 from typing import Any
 
 MAIL_FROM = "stoa@stoa.test"
+KMS_ALIAS = "alias/stoa-provider-keys"
 RESULTS_BUCKET = "stoa-results"
 
 
@@ -15,6 +16,9 @@ def prepare_aws(endpoint_url: str) -> None:
 
     boto3.client("ses", endpoint_url=endpoint_url).verify_email_identity(EmailAddress=MAIL_FROM)
     boto3.client("s3", endpoint_url=endpoint_url, region_name="us-east-1").create_bucket(Bucket=RESULTS_BUCKET)
+    kms = boto3.client("kms", endpoint_url=endpoint_url, region_name="us-east-1")
+    if KMS_ALIAS not in {alias["AliasName"] for alias in kms.list_aliases()["Aliases"]}:
+        kms.create_alias(AliasName=KMS_ALIAS, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
 
 
 def sent_mail(endpoint_url: str) -> list[dict[str, Any]]:

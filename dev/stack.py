@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from dev import ROOT, postgres
-from dev.aws_setup import MAIL_FROM, RESULTS_BUCKET, prepare_aws, sent_mail
+from dev.aws_setup import KMS_ALIAS, MAIL_FROM, RESULTS_BUCKET, prepare_aws, sent_mail
 from dev.children import Child, free_port
 from dev.database import prepare
 from dev.demo import DEMO_TENANT, Tenants, add_people, default_groups
@@ -146,6 +146,7 @@ def _fill_environment(issuer_url: str, runtime_url: str, practice_port: int, aws
         defaults |= {
             "AWS_ENDPOINT_URL": aws_url,
             "STOA_MAIL_FROM": MAIL_FROM,
+            "STOA_KMS_ARN": KMS_ALIAS,
             "STOA_RESULTS_BUCKET": RESULTS_BUCKET,
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",

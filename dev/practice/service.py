@@ -47,8 +47,8 @@ class Service:
                 await self.call(exchange, wire, first, self._answer)
             elif "/predictions" in rest:
                 await self._predictions.handle(exchange, first, rest)
-            elif request.method == "GET" and rest.endswith("/models"):
-                self._models(exchange, first)
+            elif request.method == "GET" and rest.endswith(("/models", "/account")):
+                self._models(exchange, first, rest)
             else:
                 exchange.respond(404, {"error": {"message": f"{first} has nothing at {rest}."}})
         except UnknownFault as error:
@@ -199,7 +199,18 @@ class Service:
         self.log.add(call)
         return call
 
-    def _models(self, exchange: Exchange, provider: str) -> None:
+    def _models(self, exchange: Exchange, provider: str, path: str) -> None:
+        """Lists of models, and Replicate's account: what a key is tried on. A fault of the key's is had here, too."""
+        taken = self._taken(exchange, provider, None, None)
+        key = key_of(exchange.request.headers)
+        fault = self.faults.of(provider, "", "", key) if key else None
+        taken.status, taken.ended = (fault.status if fault and fault.status else 200 if key else 401), "complete"
+        if taken.status != 200:
+            exchange.respond(taken.status, self._openai.error(taken.status, "Practice fault."))
+            return
+        if path.endswith("/account"):
+            exchange.respond(200, {"type": "user", "username": "practice"})
+            return
         names = ["practice-small", "practice-large"]
         if provider == "anthropic":
             listed = [

@@ -13,8 +13,14 @@ from stoa.errors import Forbidden, InvalidFields
 from stoa.pages import Page, instant, read_place
 from stoa.workflows import audit, circuits, grants, model_admin, operator_models, tenant_settings
 
+if __package__:
+    from . import provider_key_routes
+else:  # on Lambda a handler is a top-level module
+    import provider_key_routes  # type: ignore[no-redef]
+
 api = Api(__name__)
 handler = api
+provider_key_routes.add_to(api)
 
 MOST_FILTER_CHARACTERS = 320
 _ENTITY_TAG = re.compile(r'(?:W/)?"?(\d{1,9})"?')

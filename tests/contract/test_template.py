@@ -20,6 +20,7 @@ METHODS = {"get", "put", "post", "delete", "patch"}
 WILDCARDS_ALLOWED = {
     "OnlyEncrypted": "denies: it takes every action away from whoever does not use TLS",
     "LinkToResults": "objects have a key each; the bucket and the folder are named",
+    "TheAccountDecides": "a key's own policy: its resource is always that key, and IAM decides who else may what",
     "RulesOfThisStackMaySend": "CloudFormation gives the rule a random end of its name; the queue itself is named",
 }
 

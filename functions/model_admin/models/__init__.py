@@ -15,6 +15,7 @@ from .catalogue import (
 from .circuits import CircuitListAnswer, ResetAnswer
 from .entitlements import EntitlementAnswer, EntitlementListAnswer, EntitlementParameters, GrantAnswer, GrantRequest
 from .fields import EditParameters
+from .provider_keys import DeletedKeyAnswer, ProviderKey, ProviderKeyAnswer, ProviderKeyListAnswer
 from .settings import SettingsAnswer, SettingsChange
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "AuditAnswer",
     "AuditParameters",
     "CircuitListAnswer",
+    "DeletedKeyAnswer",
     "EditParameters",
     "EntitlementAnswer",
     "EntitlementListAnswer",
@@ -32,6 +34,9 @@ __all__ = [
     "GrantRequest",
     "ModelChange",
     "NewModel",
+    "ProviderKey",
+    "ProviderKeyAnswer",
+    "ProviderKeyListAnswer",
     "RegistryModelAnswer",
     "RegistryModelChange",
     "ResetAnswer",

@@ -1,9 +1,10 @@
 """What every use case of an admin is given, and the one check that keeps two admins from overwriting each other."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
+from stoa.api import Request
 from stoa.db import Database, Scope
 from stoa.errors import Conflict
 from stoa.store.audit import Actor
@@ -22,6 +23,12 @@ class Desk:
     def scope(self) -> Scope:
         """The whole tenant."""
         return Scope(tenant_id=self.tenant_id)
+
+
+def desk_of(request: Request) -> Desk:
+    """The desk of the admin who asks, now. Raises Forbidden for anybody else."""
+    admin = request.admin()
+    return Desk(request.database, admin.tenant_id, request.actor(admin), datetime.now(UTC))
 
 
 def check_version(present: int, read: int | None, what: str) -> None:

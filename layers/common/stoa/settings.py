@@ -30,6 +30,7 @@ class Settings:
     run_queue_url: str | None = None  # SQS: runs of scheduled prompts on their way to the workers
     results_bucket: str | None = None  # S3: results of scheduled prompts that are kept as files
     first_token_seconds: float = 30.0  # how long a model may be silent before another is tried
+    kms_arn: str | None = None  # the KMS key for tenants' own provider keys; none: tenants bring no keys
     mail_from: str | None = None  # the address that mail comes from; none: mail waits in the outbox
 
 
@@ -56,6 +57,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         run_queue_url=environment.get("STOA_RUN_QUEUE_URL") or None,
         results_bucket=environment.get("STOA_RESULTS_BUCKET") or None,
         first_token_seconds=float(environment.get("STOA_FIRST_TOKEN_SECONDS", "30")),
+        kms_arn=environment.get("STOA_KMS_ARN") or None,
         mail_from=environment.get("STOA_MAIL_FROM") or None,
     )
 

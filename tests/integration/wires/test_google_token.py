@@ -129,3 +129,10 @@ def test_a_private_key_that_cannot_be_read_is_not_repeated(google: Google) -> No
         vertex(google.account("one", private_key="secret-garbage"))
     assert failure.value.kind == "auth"
     assert "garbage" not in f"{failure.value!r}{failure.value.__cause__!r}"
+
+
+def test_whoever_names_another_keys_id_is_not_given_its_token(google: Google) -> None:
+    assert vertex(google.account("one")) == "ya29.token"
+    google.answer = (400, {"error": "invalid_grant"})
+    with pytest.raises(ProviderError):
+        vertex(google.account("one", client_email="somebody@else.test"))

@@ -4,6 +4,7 @@ https://developers.google.com/identity/protocols/oauth2/service-account#httprest
 to the account's `token_uri`, which answers with a bearer token for about an hour.
 """
 
+import hashlib
 import json
 import threading
 import time
@@ -20,7 +21,9 @@ SPARE_SECONDS = 300  # a token this close to its end may not outlive the call it
 PATIENCE_SECONDS = 10.0
 
 _lock = threading.Lock()
-_tokens: dict[str, tuple[str, float]] = {}  # by key id: token, and when it ends (`time.time()`)
+# By the whole key, hashed: token, and its end (`time.time()`). Not by the key's id: whoever brings a key could name
+# somebody else's in it, and would be given that one's token.
+_tokens: dict[str, tuple[str, float]] = {}
 
 
 def access_token(provider_id: str, service_account: str) -> str:
@@ -29,12 +32,13 @@ def access_token(provider_id: str, service_account: str) -> str:
     Raises ProviderError: auth for a key that is none or that Google refuses, unavailable and timeout as for any call.
     """
     account = _account(provider_id, service_account)
+    name = hashlib.sha256(json.dumps(account, sort_keys=True).encode()).hexdigest()
     with _lock:
-        token, ends = _tokens.get(account["private_key_id"], ("", 0.0))
+        token, ends = _tokens.get(name, ("", 0.0))
         if time.time() < ends - SPARE_SECONDS:
             return token
         token, seconds = _fetch(provider_id, account)
-        _tokens[account["private_key_id"]] = (token, time.time() + seconds)
+        _tokens[name] = (token, time.time() + seconds)
         return token
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stoa.db import Connection, Statement, json_parameter
+from stoa.db import Connection, Row, Statement, json_parameter
 
 # Providers, personas and modes of the system are ours to define, so a new release rewrites them where they differ.
 _PROVIDERS = """
@@ -74,6 +74,10 @@ WHERE (d.name, d.description, d.system_prompt, d.temperature, d.display_order) I
     (excluded.name, excluded.description, excluded.system_prompt, excluded.temperature, excluded.display_order)
 """
 
+_ONE_PROVIDER = """
+SELECT p.id, p.display_name, p.api_base, p.auth, p.wire, p.chat_path, p.options FROM providers p WHERE p.id = :id
+"""
+
 _ALL_PROVIDERS = "SELECT p.id, p.api_base, p.auth, p.wire, p.chat_path, p.options FROM providers p"
 
 Rows = Iterable[Mapping[str, Any]]
@@ -96,3 +100,9 @@ def save(
 def providers_statement() -> Statement:
     """The statement that reads how every provider is called: wire, address and options."""
     return _ALL_PROVIDERS, {}
+
+
+def provider(connection: Connection, provider_id: str) -> Row | None:
+    """How one provider is called, or None where there is none of that id."""
+    rows = connection.run(_ONE_PROVIDER, id=provider_id)
+    return rows[0] if rows else None

@@ -1,0 +1,67 @@
+"""A tenant's own keys at providers."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+
+from stoa.schemas import AnswerSchema, Schema
+
+from .fields import Copy, Version, Word
+
+
+class ProviderKey(Schema):
+    """A key of the tenant's own, and what its provider's address needs."""
+
+    key: Annotated[SecretStr, Field(min_length=8, max_length=4096)] = Field(
+        description="As the provider shows it; for Vertex AI a service account's JSON. It never comes out again.",
+        examples=["sk-proj-0123456789"],
+    )
+    settings: dict[Word, Copy] = Field(
+        default_factory=dict,
+        max_length=10,
+        description="What fills the provider's address, such as Azure's `resource`.",
+        examples=[{}],
+    )
+    verify: bool = Field(False, description="Have the provider asked for its list of models with the key first.")
+    version: Version | None = Field(
+        None, description="The version you read, 0 for none. Another one now: 409.", examples=[0]
+    )
+
+
+class KeptProviderKey(AnswerSchema):
+    """What may be shown of a key."""
+
+    provider_id: str
+    provider_name: str
+    settings: dict[str, str]
+    last_four: str
+    fingerprint: str = Field(description="First 12 hexadecimal digits of the key's SHA-256.")
+    created_by: str | None = Field(description="E-mail, or id, of the admin who set it.")
+    created_at: datetime
+    verified_at: datetime | None = Field(description="When the provider took it at our asking.")
+    version: int
+
+
+class ProviderKeyAnswer(AnswerSchema):
+    """A key as it is kept."""
+
+    data: KeptProviderKey
+
+
+class ProviderKeyListAnswer(AnswerSchema):
+    """The tenant's keys, by provider."""
+
+    data: list[KeptProviderKey]
+
+
+class DeletedKey(AnswerSchema):
+    """The key is gone."""
+
+    deleted: bool
+
+
+class DeletedKeyAnswer(AnswerSchema):
+    """What was deleted."""
+
+    data: DeletedKey
