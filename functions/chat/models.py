@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from stoa.schemas import AnswerSchema, Schema
+from stoa.schemas import AnswerSchema, PassageCitation, Schema
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
@@ -99,7 +99,7 @@ class Metadata(AnswerSchema):
 
 
 class Citation(AnswerSchema):
-    """A source of the answer."""
+    """A source on the web that the model found."""
 
     url: str
     title: str | None
@@ -111,7 +111,7 @@ class ChatParts(AnswerSchema):
     selection: Selection
     content: str
     metadata: Metadata
-    citations: list[Citation]
+    citations: list[Citation | PassageCitation]
     error: dict[str, Any] | None = Field(
         None, description="Set when the answer broke off; `content` is what came before."
     )

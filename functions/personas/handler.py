@@ -9,7 +9,7 @@ from stoa.errors import InvalidFields
 from stoa.pages import Page, read_place
 from stoa.preconditions import expected_version
 from stoa.store.personas import Wanted
-from stoa.workflows import personas
+from stoa.workflows import persona_knowledge, personas
 
 api = Api(__name__)
 handler = api
@@ -121,6 +121,66 @@ def get_persona_usage(request: Request) -> dict[str, Any]:
     days = request.number("days", USAGE_DAYS, MOST_USAGE_DAYS)
     persona_id, now = request.path["personaId"], datetime.now(UTC)
     return {"data": personas.read_usage(request.database, member, persona_id, now, days=days)}
+
+
+@api.route(
+    "GET",
+    "/api/personas/{personaId}/knowledge",
+    summary="What a persona knows",
+    answer="KnowledgeAnswer",
+    tags=("personas",),
+)
+def get_knowledge(request: Request) -> dict[str, Any]:
+    """The texts that a persona knows, the oldest first; there are fifty at most."""
+    member = request.member()
+    return {"data": persona_knowledge.list_documents(request.database, member, request.path["personaId"])}
+
+
+@api.route(
+    "POST",
+    "/api/personas/{personaId}/knowledge",
+    summary="Give an own persona a text to know",
+    body="NewDocument",
+    answer="KnownDocumentAnswer",
+    status=201,
+    errors=(409,),
+    tags=("personas",),
+)
+def post_knowledge(request: Request) -> dict[str, Any]:
+    """Plain text or Markdown. It is cut into passages; those that fit a message go into its prompt, and an answer that
+    rests on them cites them."""
+    member, body = request.member(), request.body()
+    return {
+        "data": persona_knowledge.add_document(request.database, member, request.path["personaId"], **body.model_dump())
+    }
+
+
+@api.route(
+    "GET",
+    "/api/personas/{personaId}/knowledge/{documentId}",
+    summary="One text that a persona knows",
+    answer="KnownDocumentAnswer",
+    tags=("personas",),
+)
+def get_document(request: Request) -> dict[str, Any]:
+    """The text in its passages, as they are cited."""
+    member, document_id = request.member(), request.identifier("documentId", "document")
+    persona_id = request.path["personaId"]
+    return {"data": persona_knowledge.read_document(request.database, member, persona_id, document_id)}
+
+
+@api.route(
+    "DELETE",
+    "/api/personas/{personaId}/knowledge/{documentId}",
+    summary="Take a text from an own persona",
+    answer="PersonaDeletedAnswer",
+    tags=("personas",),
+)
+def delete_document(request: Request) -> dict[str, Any]:
+    """Saved citations keep their quotes."""
+    member, document_id = request.member(), request.identifier("documentId", "document")
+    persona_knowledge.delete_document(request.database, member, request.path["personaId"], document_id)
+    return {"data": {"deleted": True}}
 
 
 def _kind(request: Request) -> str | None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
-from stoa.schemas import AnswerSchema, Schema
+from stoa.schemas import AnswerSchema, PassageCitation, Schema
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 DomainModeId = Literal["general", "medical", "legal", "code", "academic", "creative", "scientific"]
@@ -182,7 +182,7 @@ class ConversationListAnswer(AnswerSchema):
 
 
 class MessageCitation(AnswerSchema):
-    """A source that an answer rests on."""
+    """A source on the web that the model found."""
 
     url: str
     title: str | None
@@ -197,7 +197,7 @@ class SavedMessage(AnswerSchema):
     model_id: str | None = Field(description="Which model answered; null for the member's own turns.")
     model_name: str | None
     charge: str | None = Field(description="What the answer cost the member, USD, exact.")
-    citations: list[MessageCitation]
+    citations: list[MessageCitation | PassageCitation]
     is_partial: bool = Field(description="True for an answer that was cut off.")
     metadata: dict[str, Any] | None = Field(description="The `metadata` that came with the answer.")
     created_at: datetime

@@ -1,5 +1,6 @@
 """Requests and answers of the personas function."""
 
+from .knowledge import KnowledgeAnswer, KnownDocumentAnswer, NewDocument
 from .personas import (
     NewPersona,
     PersonaAnswer,
@@ -13,6 +14,9 @@ from .personas import (
 )
 
 __all__ = [
+    "KnowledgeAnswer",
+    "KnownDocumentAnswer",
+    "NewDocument",
     "NewPersona",
     "PersonaAnswer",
     "PersonaChange",

@@ -4,16 +4,14 @@ from datetime import datetime
 
 from stoa.db import Database
 from stoa.domain.offers import ChatRequest, Decision, Refusal
-from stoa.domain.prompt import build_prompt
 from stoa.domain.selection import select
 from stoa.identity import Member
 from stoa.member_view import load_with
-from stoa.message_view import checked_prompts, prompt_statements, rules_snapshot
+from stoa.message_view import checked_prompts, prompt_of, prompt_statements, rules_snapshot
 
 
 def decide(database: Database, member: Member, asked: ChatRequest, now: datetime) -> Decision | Refusal:
     """The decision that chat would come to. Raises InvalidFields or NotFound for a persona or mode, as chat would."""
-    view, answers = load_with(database, member, now, prompt_statements(member, asked))
+    view, answers = load_with(database, member, now, prompt_statements(member, asked, now))
     prompts = checked_prompts(asked, answers[0] if answers else ())
-    prompt = build_prompt(prompts.persona, prompts.domain_mode, prompts.focus_mode)
-    return select(rules_snapshot(asked, view, prompts, prompt, now))
+    return select(rules_snapshot(asked, view, prompts, prompt_of(prompts), now))

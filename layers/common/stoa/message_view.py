@@ -6,8 +6,9 @@ from datetime import datetime
 
 from stoa.db import Row, Statement
 from stoa.domain.context import turn_tokens
+from stoa.domain.knowledge import passages_tokens
 from stoa.domain.offers import ChatRequest, ModeDefaults, Snapshot
-from stoa.domain.prompt import Prompt
+from stoa.domain.prompt import Prompt, build_prompt
 from stoa.domain.quota import next_reset
 from stoa.errors import InvalidFields, NotFound
 from stoa.identity import Member
@@ -16,11 +17,11 @@ from stoa.store.prompts import Prompts
 from stoa.store.snapshots import MemberSnapshot
 
 
-def prompt_statements(member: Member, asked: ChatRequest) -> list[Statement]:
+def prompt_statements(member: Member, asked: ChatRequest, now: datetime) -> list[Statement]:
     """The one query for the message's persona and modes, to be sent with the snapshot's; none when it names none."""
     if not (asked.persona_id or asked.domain_mode or asked.focus_mode):
         return []
-    return [prompts.statement(member.tenant_id, member.user_id, asked.persona_id, asked.domain_mode, asked.focus_mode)]
+    return [prompts.statement(member.tenant_id, member.user_id, asked, now)]
 
 
 def checked_prompts(asked: ChatRequest, rows: Sequence[Row]) -> Prompts:
@@ -37,7 +38,16 @@ def checked_prompts(asked: ChatRequest, rows: Sequence[Row]) -> Prompts:
         raise _unusable("domainMode", "this domain mode is switched off for your tenant")
     if asked.focus_mode and found.focus_mode is None:
         raise _unusable("focusMode", "there is no such focus mode; see GET /api/focus-modes")
+    if found.focus_mode is not None and not found.focus_mode["enabled"]:
+        raise _unusable("focusMode", "this focus mode is switched off for your tenant")
     return found
+
+
+def prompt_of(found: Prompts) -> Prompt:
+    """The prompt that the message's persona and modes make."""
+    return build_prompt(
+        found.persona, found.domain_mode, found.focus_mode, member=found.member, passages=found.passages
+    )
 
 
 def rules_snapshot(
@@ -45,8 +55,11 @@ def rules_snapshot(
 ) -> Snapshot:
     """All that the selection looks at. `history_tokens` estimates the earlier turns that go before the message."""
     system_tokens = turn_tokens(prompt.system) if prompt.system else 0
+    # Passages count where a model is chosen, and what the message costs; like history they never make it too long.
+    passage_tokens = passages_tokens(prompt.passages)
+    context_tokens = system_tokens + passage_tokens + history_tokens
     return Snapshot(
-        request=replace(asked, context_tokens=system_tokens + history_tokens, system_tokens=system_tokens),
+        request=replace(asked, context_tokens=context_tokens, system_tokens=system_tokens),
         preferences=view.preferences,
         offers=view.offers,
         modes=ModeDefaults(

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from stoa.errors import InvalidFields, MalformedRequest
@@ -50,6 +50,16 @@ class AnswerSchema(BaseModel):
     """Base of answer models: they document and are checked by tests; answers are not validated on their way out."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, defer_build=True)
+
+
+class PassageCitation(AnswerSchema):
+    """A passage of the persona's knowledge that an answer cites."""
+
+    passage_id: str
+    persona_id: str
+    title: str = Field(description="The document, and the place in it.")
+    quote: str = Field(description="A sentence of the passage, word for word.")
+    marker: int = Field(description="The number by which the answer cites it, as `[1]`.")
 
 
 def parse_body(model: type[SchemaType], body: bytes) -> SchemaType:

@@ -1,5 +1,6 @@
 """Who speaks, in which field, for what kind of work."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -7,7 +8,15 @@ import pytest
 
 from stoa.domain.prompt import build_prompt
 
-PERSONA = {"system_prompt": "You are Marcus.", "traits": ["plain"], "domains": ["duty", "resilience"]}
+PERSONA = {
+    "system_prompt": "You are Marcus.",
+    "traits": ["plain"],
+    "domains": ["duty", "resilience"],
+    "style": {},
+    "language": "en",
+}
+PLAIN = {**PERSONA, "traits": [], "domains": []}
+ADA = {"display_name": "Ada", "about_me": "I write engines.", "today": "2026-11-21"}
 MEDICAL = {"system_prompt": "Be careful.", "temperature": Decimal("0.20")}
 WRITER = {"system_prompt": "Write well.", "temperature": None}
 
@@ -24,7 +33,7 @@ def test_persona_speaks_first_then_the_field_then_the_work() -> None:
 
 
 def test_a_persona_without_traits_and_domains_is_its_prompt() -> None:
-    assert build_prompt({**PERSONA, "traits": [], "domains": []}, None, None).system == "You are Marcus."
+    assert build_prompt(PLAIN, None, None).system == "You are Marcus."
 
 
 @pytest.mark.parametrize(
@@ -39,3 +48,34 @@ def test_a_persona_without_traits_and_domains_is_its_prompt() -> None:
 )
 def test_the_fields_temperature_goes_before_the_works(domain: Any, focus: Any, temperature: float | None) -> None:
     assert build_prompt(None, domain, focus).temperature == temperature
+
+
+@pytest.mark.parametrize(
+    ("fields", "line"),
+    [
+        ({"style": {"tone": "warm", "length": "short"}}, "Your style: length: short; tone: warm."),
+        ({"style": {"emoji": False, "lists": True, "size": 2}}, "Your style: emoji: no; lists: yes; size: 2."),
+        ({"language": "de"}, "Answer in German, unless you are spoken to in another language."),
+        ({"language": "xx"}, "Answer in xx, unless you are spoken to in another language."),
+    ],
+)
+def test_style_and_language_are_told(fields: dict[str, Any], line: str) -> None:
+    assert build_prompt({**PLAIN, **fields}, None, None).system == f"You are Marcus.\n{line}"
+
+
+@pytest.mark.parametrize(
+    ("member", "told"),
+    [
+        (ADA, "You are talking with Ada.\nWhat they tell of themselves: I write engines."),
+        ({**ADA, "about_me": None}, "You are talking with Ada."),
+        ({**ADA, "display_name": None, "about_me": None}, ""),
+    ],
+)
+def test_a_persona_is_told_the_day_and_whom_it_talks_to(member: dict[str, Any], told: str) -> None:
+    expected = "\n".join(filter(None, ["You are Marcus.\n\nToday is Saturday, 21 November 2026.", told]))
+    assert build_prompt(PLAIN, None, None, member=member).system == expected
+    assert build_prompt(PLAIN, None, None, member={**member, "today": date(2026, 11, 21)}).system == expected
+
+
+def test_without_a_persona_nobody_is_introduced() -> None:
+    assert build_prompt(None, MEDICAL, None, member=ADA).system == "Be careful."

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from stoa.db import Connection, Row, json_parameter
+from stoa.domain.chunking import Passage
 from stoa.ids import new_id
 
 _DOCUMENTS = """
@@ -59,22 +60,13 @@ RETURNING d.id
 
 
 @dataclass(frozen=True, slots=True)
-class NewPassage:
-    """A passage about to be saved."""
-
-    heading: str
-    content: str
-    tokens: int
-
-
-@dataclass(frozen=True, slots=True)
 class NewDocument:
     """A document about to be saved, already cut. `size` is in bytes."""
 
     title: str
     source: str | None
     size: int
-    passages: Sequence[NewPassage]
+    passages: Sequence[Passage]
 
 
 def documents(connection: Connection, tenant_id: UUID, persona_id: str) -> list[Row]:

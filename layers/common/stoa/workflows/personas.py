@@ -6,6 +6,7 @@ from typing import Any
 
 from stoa.admin_desk import check_version
 from stoa.db import Connection, Database, Scope
+from stoa.domain.chunking import Passage
 from stoa.domain.languages import search_config
 from stoa.errors import Conflict
 from stoa.identity import Member
@@ -14,7 +15,7 @@ from stoa.pages import Page
 from stoa.persona_view import described, own_locked, usable
 from stoa.store import knowledge, persona_usage
 from stoa.store import personas as store
-from stoa.store.knowledge import NewDocument, NewPassage
+from stoa.store.knowledge import NewDocument
 from stoa.store.personas import Wanted
 
 MOST_PERSONAS = 100
@@ -73,7 +74,7 @@ def clone_persona(database: Database, member: Member, persona_id: str) -> dict[s
             if found is None:  # its owner deleted it just now
                 continue
             row, passages = found
-            cut = [NewPassage(passage["heading"], passage["content"], passage["tokens"]) for passage in passages]
+            cut = [Passage(passage["heading"], passage["content"], passage["tokens"]) for passage in passages]
             new = NewDocument(row["title"], row["source"], row["bytes"], cut)
             knowledge.add(connection, member.tenant_id, copy_id, new)
         return described(usable(connection, member, copy_id), 0, with_prompt=True)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from stoa.clients.wires.types import Call, Cancel, Cancelled, Finish, ProviderError, Text, Turn
 from stoa.db import RuleRefused
-from stoa.domain.context import FittedConversation, fit_conversation
+from stoa.domain.knowledge import citations
 from stoa.domain.markup import TokenUsage
 from stoa.domain.offers import Candidate, Refusal
 from stoa.domain.text import made_storable
@@ -19,6 +19,7 @@ from stoa.member_view import refused
 from stoa.observe import logger
 from stoa.workflows.chat import report
 from stoa.workflows.chat.books import LedgerLine
+from stoa.workflows.chat.fitting import Fitted, fitted
 from stoa.workflows.chat.prepare import Prepared, Replay, prepare
 from stoa.workflows.chat.values import (
     ChatMessage,
@@ -67,25 +68,15 @@ def _reserved(tools: Tools, member: Member, message: ChatMessage) -> Replay | tu
             return prepared
         decision = prepared.decision
         line = LedgerLine(tools, member, message, prepared, message.conversation_id or new_id())
-        fitted = _fitted(decision.chosen, prepared, message)
-        if isinstance(fitted, Refusal):
-            raise refused(fitted)
+        fits = fitted(decision.chosen, prepared, message)
+        if isinstance(fits, Refusal):
+            raise refused(fits)
         try:
             line.reserve(decision.chosen, decision.rule)
         except RuleRefused:
             continue
         return prepared, line
     raise Unavailable("Your other messages are being counted just now. Try again in a moment.")
-
-
-def _fitted(candidate: Candidate, prepared: Prepared, message: ChatMessage) -> FittedConversation[Turn] | Refusal:
-    return fit_conversation(
-        candidate.offer,
-        prepared.history,
-        system=prepared.prompt.system,
-        message=message.content,
-        requested_output=message.max_output_tokens,
-    )
 
 
 def _replayed(replay: Replay) -> Iterator[Event]:
@@ -96,6 +87,16 @@ def _replayed(replay: Replay) -> Iterator[Event]:
     if replay.citations:
         yield Citations(replay.citations)
     yield Done({"conversationId": replay.metadata["conversationId"], "messageId": replay.metadata["messageId"]})
+
+
+def _citations(answer: str, finish: Finish, fits: Fitted) -> list[dict[str, Any]]:
+    # A provider that searches numbers its own sources, so a number in its answer means one of those.
+    if not finish.citations:
+        return citations(answer, fits.passages)
+    return [
+        {"url": made_storable(citation.url), "title": citation.title and made_storable(citation.title)}
+        for citation in finish.citations
+    ]
 
 
 @dataclass(slots=True)
@@ -149,15 +150,15 @@ class _Conversation:
     def _attempt(self, candidate: Candidate, rule: str, reason: str) -> Generator[Event, None, ProviderError | None]:
         """Let one model answer. Returns the provider's failure when it failed before the first piece, else None."""
         line, progress = self._line, _Progress()
-        fitted = _fitted(candidate, self._prepared, self._message)
-        if isinstance(fitted, Refusal):  # a fallback with a smaller window
+        fits = fitted(candidate, self._prepared, self._message)
+        if isinstance(fits, Refusal):  # a fallback with a smaller window
             line.release("INPUT_TOO_LONG")
             return ProviderError("rejected", provider_id=candidate.offer.provider_id, reason="input too long")
         self._selection = report.selection_data(self._prepared.decision, candidate, rule, reason, line.conversation_id)
         try:
             yield Selection(self._selection, report.limit_headers(self._prepared, line))
-            yield from self._streamed(candidate, fitted, progress)
-            yield from self._complete(fitted, progress)
+            yield from self._streamed(candidate, fits, progress)
+            yield from self._complete(fits, progress)
         except ProviderError as error:
             self._failed_models.append(candidate.offer.model_id)
             line.provider_failed(error)
@@ -165,23 +166,23 @@ class _Conversation:
             if not progress.pieces:
                 line.release(error.code)
                 return error
-            yield self._partial(fitted, progress, "error", error.code, give_back=True)
+            yield self._partial(fits, progress, "error", error.code, give_back=True)
             yield Failure(error)
         except (Cancelled, GeneratorExit):
-            self._client_gone(fitted, progress)
+            self._client_gone(fits, progress)
             raise
         finally:
             if line.is_open:  # an error of our own: nobody pays for it
                 line.release("INTERNAL_ERROR")
         return None
 
-    def _streamed(self, candidate: Candidate, fitted: FittedConversation[Turn], progress: _Progress) -> Iterator[Event]:
+    def _streamed(self, candidate: Candidate, fits: Fitted, progress: _Progress) -> Iterator[Event]:
         offer, prompt = candidate.offer, self._prepared.prompt
         call = Call(
             model=offer.provider_model,
-            system=prompt.system or None,
-            turns=(*fitted.turns, Turn("user", self._message.content)),
-            max_output_tokens=fitted.output_budget,
+            system=fits.system or None,
+            turns=(*fits.conversation.turns, Turn("user", self._message.content)),
+            max_output_tokens=fits.conversation.output_budget,
             temperature=prompt.temperature,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             first_token_timeout=self._tools.health.patience.first_token_timeout(offer, probing=bool(self._line.probes)),
@@ -199,32 +200,31 @@ class _Conversation:
                 else:
                     progress.finish = item
 
-    def _complete(self, fitted: FittedConversation[Turn], progress: _Progress) -> Iterator[Event]:
+    def _complete(self, fits: Fitted, progress: _Progress) -> Iterator[Event]:
         finish = progress.finish or Finish("other")
-        citations = [
-            {"url": made_storable(citation.url), "title": citation.title and made_storable(citation.title)}
-            for citation in finish.citations
-        ]
-        answer_id, usage, data = self._accounts(fitted, progress, finish.stop_reason)
-        exchange = self._line.exchange(answer_id, progress.text, data, citations, partial=False)
+        cited = _citations(progress.text, finish, fits)
+        answer_id, usage, data = self._accounts(fits, progress, finish.stop_reason)
+        exchange = self._line.exchange(answer_id, progress.text, data, cited, partial=False)
         self._line.settle(usage, exchange, status="completed", stop_reason=finish.stop_reason)
         report.emit_sent(self._message, self._line, self._line.charge(usage))
         yield Metadata(data)
-        if citations:
-            yield Citations(citations)
+        if cited:
+            yield Citations(cited)
         yield Done({"conversationId": data["conversationId"], "messageId": data["messageId"]})
 
     def _partial(
         self,
-        fitted: FittedConversation[Turn],
+        fits: Fitted,
         progress: _Progress,
         stop_reason: str,
         error_code: str,
         *,
         give_back: bool,
     ) -> Metadata:
-        answer_id, usage, data = self._accounts(fitted, progress, stop_reason, partial=True, give_back=give_back)
-        exchange = self._line.exchange(answer_id, progress.text, data, [], partial=True)
+        answer_id, usage, data = self._accounts(fits, progress, stop_reason, partial=True, give_back=give_back)
+        exchange = self._line.exchange(
+            answer_id, progress.text, data, citations(progress.text, fits.passages), partial=True
+        )
         self._line.settle(
             usage, exchange, status="partial", stop_reason=stop_reason, error_code=error_code, give_back=give_back
         )
@@ -232,17 +232,17 @@ class _Conversation:
             report.emit_sent(self._message, self._line, self._line.charge(usage))
         return Metadata(data)
 
-    def _client_gone(self, fitted: FittedConversation[Turn], progress: _Progress) -> None:
+    def _client_gone(self, fits: Fitted, progress: _Progress) -> None:
         # The member closed the connection. What they were shown is theirs and is paid; what they never saw is not.
         if self._line.is_open:
             if progress.pieces:
-                self._partial(fitted, progress, "cancelled", "CLIENT_GONE", give_back=False)
+                self._partial(fits, progress, "cancelled", "CLIENT_GONE", give_back=False)
             else:
                 self._line.release("CLIENT_GONE")
 
     def _accounts(
         self,
-        fitted: FittedConversation[Turn],
+        fits: Fitted,
         progress: _Progress,
         stop_reason: str,
         *,
@@ -250,14 +250,14 @@ class _Conversation:
         give_back: bool = False,
     ) -> tuple[UUID, TokenUsage, dict[str, Any]]:
         answer_id = new_id()
-        usage = self._line.usage(fitted.input_tokens, progress.text, progress.finish)
+        usage = self._line.usage(fits.conversation.input_tokens, progress.text, progress.finish)
         data = report.metadata(
             self._line,
             self._selection,
             usage,
             answer_id=answer_id,
             stop_reason=stop_reason,
-            turns_dropped=fitted.dropped,
+            turns_dropped=fits.conversation.dropped,
             failed_models=self._failed_models,
             partial=partial,
             give_back=give_back,

@@ -10,12 +10,12 @@ from stoa.clients.wires.types import Turn
 from stoa.db import Row, Statement
 from stoa.domain.context import turn_tokens
 from stoa.domain.offers import ChatRequest, Decision, Refusal
-from stoa.domain.prompt import Prompt, build_prompt
+from stoa.domain.prompt import Prompt
 from stoa.domain.selection import select
 from stoa.errors import Conflict, NotFound
 from stoa.identity import Member
 from stoa.member_view import load_with, refused
-from stoa.message_view import checked_prompts, prompt_statements, rules_snapshot
+from stoa.message_view import checked_prompts, prompt_of, prompt_statements, rules_snapshot
 from stoa.store import conversations, ledger
 from stoa.store.snapshots import MemberSnapshot
 from stoa.workflows.chat.values import ChatMessage, Tools
@@ -50,7 +50,7 @@ def prepare(tools: Tools, member: Member, message: ChatMessage) -> Prepared | Re
     now = tools.clock()
     asked = _asked(message)
     queries = _Queries(
-        prompts=prompt_statements(member, asked),
+        prompts=prompt_statements(member, asked, now),
         conversation=conversations.history_statements(member.tenant_id, member.user_id, message.conversation_id),
         key=ledger.key_statements(member.tenant_id, member.user_id, message.idempotency_key),
     )
@@ -61,7 +61,7 @@ def prepare(tools: Tools, member: Member, message: ChatMessage) -> Prepared | Re
         return replay
     prompts = checked_prompts(asked, found["prompts"][0] if found["prompts"] else ())
     history = _checked_history(message, found["conversation"])
-    prompt = build_prompt(prompts.persona, prompts.domain_mode, prompts.focus_mode)
+    prompt = prompt_of(prompts)
     history_tokens = sum(turn_tokens(turn.content) for turn in history)
     rules = rules_snapshot(asked, snapshot, prompts, prompt, now, history_tokens)
     decision = select(rules)

@@ -1,0 +1,31 @@
+"""What one model is sent: system prompt, as much of the persona's knowledge as fits, and the newest turns that fit."""
+
+from dataclasses import dataclass
+
+from stoa.clients.wires.types import Turn
+from stoa.domain.context import FittedConversation, fit_conversation, input_limit, turn_tokens
+from stoa.domain.knowledge import PromptPassage, fitting, with_passages
+from stoa.domain.offers import Candidate, Refusal
+from stoa.workflows.chat.prepare import Prepared
+from stoa.workflows.chat.values import ChatMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A message as one model is sent it. `passages` are those that stand in `system`, in the order of their numbers."""
+
+    system: str
+    passages: tuple[PromptPassage, ...]
+    conversation: FittedConversation[Turn]
+
+
+def fitted(candidate: Candidate, prepared: Prepared, message: ChatMessage) -> Fitted | Refusal:
+    """The message for the candidate's window, or the refusal when even without passages and history it is too long."""
+    prompt, requested = prepared.prompt, message.max_output_tokens
+    room = input_limit(candidate.offer, requested) - turn_tokens(prompt.system) - turn_tokens(message.content)
+    passages = fitting(prompt.passages, room)
+    system = with_passages(prompt.system, passages)
+    conversation = fit_conversation(
+        candidate.offer, prepared.history, system=system, message=message.content, requested_output=requested
+    )
+    return conversation if isinstance(conversation, Refusal) else Fitted(system, passages, conversation)
