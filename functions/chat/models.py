@@ -1,5 +1,6 @@
 """Requests and answers of the chat function."""
 
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -74,6 +75,13 @@ class Usage(AnswerSchema):
     output_image_tokens: int | None = None
 
 
+class Deprecation(AnswerSchema):
+    """The announced end of a model. The headers `Deprecation` and `Sunset` say the same."""
+
+    sunset_at: datetime = Field(description="From then on another model answers.")
+    successor_id: str | None = Field(description="Which one.")
+
+
 class Metadata(AnswerSchema):
     """How the message was served, metered and charged."""
 
@@ -85,6 +93,7 @@ class Metadata(AnswerSchema):
     access: str
     requested_model_id: str | None
     failed_models: list[str] = Field(description="Models that failed before this one answered.")
+    deprecation: Deprecation | None = Field(description="Set when the model that answered will be retired.")
     is_trial_message: bool
     trial_messages_remaining: int
     unlock_price: int | None = Field(description="Cents; null for free models.")

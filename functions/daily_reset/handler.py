@@ -7,7 +7,8 @@ from typing import Any
 
 from stoa.db import database
 from stoa.observe import logger
-from stoa.workflows.day_close import DayReport, close_days
+from stoa.workflows.day_close import close_days
+from stoa.workflows.retire_models import retire_models
 
 
 class DaysNotClosed(Exception):
@@ -16,20 +17,28 @@ class DaysNotClosed(Exception):
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, int]:
     """Do what is due, and report it. Raises DaysNotClosed, for the alarm, after everything else is done."""
-    report = close_days(database(), datetime.now(UTC))
-    done = asdict(report)
+    now = datetime.now(UTC)
+    report, retired = close_days(database(), now), retire_models(database(), now)
+    done = {
+        **asdict(report),
+        **asdict(retired),
+        "tenants_failed": report.tenants_failed + retired.tenants_failed,
+    }
     logger().info("days closed", extra=done)
-    _publish(report)
-    if report.tenants_failed:
-        raise DaysNotClosed(f"The days of {report.tenants_failed} of {report.tenants} tenants could not be closed.")
+    _publish(done)
+    if done["tenants_failed"]:
+        raise DaysNotClosed(
+            f"The days of {report.tenants_failed} of {report.tenants} tenants could not be closed; the members of "
+            f"{retired.tenants_failed} could not be moved from models that have ended."
+        )
     return done
 
 
-def _publish(report: DayReport) -> None:
+def _publish(done: Mapping[str, int]) -> None:
     from aws_lambda_powertools import Metrics  # imported where it is used: 70 ms
     from aws_lambda_powertools.metrics import MetricUnit
 
     metrics = Metrics(namespace="Stoa", service="daily_reset")
-    for name, value in asdict(report).items():
+    for name, value in done.items():
         metrics.add_metric("".join(word.capitalize() for word in name.split("_")), MetricUnit.Count, value)
     metrics.flush_metrics()

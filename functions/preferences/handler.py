@@ -41,7 +41,7 @@ def patch_model_preferences(request: Request) -> dict[str, Any]:
 )
 def get_preferences(request: Request) -> dict[str, Any]:
     """Every preference with its value, the defaults where nothing was saved."""
-    return preferences.read_preferences(request.database, request.member())
+    return preferences.read_preferences(request.database, request.member(), datetime.now(UTC))
 
 
 @api.route(
@@ -55,7 +55,7 @@ def get_preferences(request: Request) -> dict[str, Any]:
 def put_preferences(request: Request) -> dict[str, Any]:
     """A field that is sent is replaced, a field that is not is kept."""
     member = request.member()
-    return preferences.put_preferences(request.database, member, request.body().given())
+    return preferences.put_preferences(request.database, member, request.body().given(), datetime.now(UTC))
 
 
 @api.route(

@@ -68,6 +68,18 @@ class ModelPreferencesAnswer(AnswerSchema):
     data: ModelPreferences
 
 
+class PreferenceNotice(AnswerSchema):
+    """Something to tell the member about a model that they chose."""
+
+    kind: Literal["model_retiring", "model_retired"]
+    model_id: str
+    model_name: str
+    retires_at: datetime
+    successor_id: str | None = Field(description="Who takes its place in the choices; null: nobody, choose another.")
+    successor_name: str | None
+    message: str = Field(description="The same in words.")
+
+
 class ChatPreferences(AnswerSchema):
     """All model preferences of the chat product."""
 
@@ -82,6 +94,7 @@ class ChatPreferences(AnswerSchema):
     prefer_cost_optimization: bool = Field(description="Auto breaks near-ties toward the cheaper model.")
     domain_mode_model_overrides: dict[DomainModeId, str] = Field(description="Domain mode to model id or `auto`.")
     recent_models: list[str] = Field(description="Models that answered last, newest first, at most ten.")
+    notices: list[PreferenceNotice] = Field(description="Chosen models that end within 90 days, or have ended.")
 
 
 class ChatPreferencesUpdate(Change):
@@ -104,6 +117,7 @@ class ChatPreferencesUpdate(Change):
         examples=[{"code": "deepseek-v3"}],
     )
     recent_models: list[Identifier] | None = Field(None, description="Ignored: it follows from what was used.")
+    notices: list[dict[str, Any]] | None = Field(None, description="Ignored: they follow from what was chosen.")
 
 
 class FavoriteToggle(Schema):

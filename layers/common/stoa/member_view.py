@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from stoa.db import Connection, Database, Row, Statement
+from stoa.db import Connection, Database, Row, Scope, Statement
 from stoa.domain.offers import Refusal
 from stoa.errors import StoaError
 from stoa.identity import Member
@@ -22,6 +22,12 @@ def load_member_view(database: Database, member: Member, now: datetime) -> Membe
     return load_with(database, member, now, ())[0]
 
 
+def load_view_of(database: Database, tenant_id: UUID, user_id: UUID, now: datetime) -> MemberSnapshot:
+    """The same for scheduled work, which has no principal."""
+    with database.autocommit(Scope(tenant_id=tenant_id, user_id=user_id)) as connection:
+        return _read(connection, tenant_id, user_id, now, ())[0]
+
+
 def load_with(
     database: Database, member: Member, now: datetime, further: Sequence[Statement]
 ) -> tuple[MemberSnapshot, list[list[Row]]]:
@@ -30,24 +36,25 @@ def load_with(
     Only where a crash left a reservation behind that has expired since is it freed first, and the snapshot read again.
     """
     with database.autocommit(member.scope) as connection:
-        snapshot, others = _read(connection, member, now, further)
+        tenant_id, user_id = member.tenant_id, member.user_id
+        snapshot, others = _read(connection, tenant_id, user_id, now, further)
         if snapshot.has_expired_reservations:
-            ledger.sweep(connection, member.tenant_id, member.user_id, now)
-            snapshot, others = _read(connection, member, now, further)
+            ledger.sweep(connection, tenant_id, user_id, now)
+            snapshot, others = _read(connection, tenant_id, user_id, now, further)
     return snapshot, others
 
 
 def _read(
-    connection: Connection, member: Member, now: datetime, further: Sequence[Statement]
+    connection: Connection, tenant_id: UUID, user_id: UUID, now: datetime, further: Sequence[Statement]
 ) -> tuple[MemberSnapshot, list[list[Row]]]:
-    known = _catalogues.get(member.tenant_id)
-    own = snapshots.statement(member.tenant_id, member.user_id, now)
-    offered, (row,), *others = connection.run_all([catalogue.statement(member.tenant_id, now, known), own, *further])
+    known = _catalogues.get(tenant_id)
+    own = snapshots.statement(tenant_id, user_id, now)
+    offered, (row,), *others = connection.run_all([catalogue.statement(tenant_id, now, known), own, *further])
     present = catalogue.from_row(offered[0], known)
     if present is not known:
         if len(_catalogues) >= KEPT_CATALOGUES:
             _catalogues.clear()
-        _catalogues[member.tenant_id] = present
+        _catalogues[tenant_id] = present
     return snapshots.from_row(row, present, now), others
 
 

@@ -135,7 +135,7 @@ def test_a_member_sees_no_other_member_of_the_tenant_with_every_condition_remove
     me = desk.member
     with fresh.autocommit(me.scope) as connection:
         assert conversations.newest(connection, me.tenant_id, me.user_id, before=None, rows=100) == []
-        assert ledger.recent_models(connection, me.tenant_id, me.user_id) == []
+        assert connection.run_all([ledger.recent_models_statement(me.tenant_id, me.user_id)]) == [[]]
         assert connection.run("SELECT * FROM messages") == []
     fresh.close()
 

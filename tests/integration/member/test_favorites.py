@@ -14,16 +14,16 @@ FAVORITE = f"{PREFERENCES}/favorite"
 def test_it_toggles(ada: Client) -> None:
     starred = {"success": True, "isFavorite": True, "favoriteModels": ["gpt-4o"]}
     assert ada.post(FAVORITE, {"modelId": "gpt-4o"}).body == starred
-    assert ada.post(FAVORITE, {"modelId": "o1"}).body["favoriteModels"] == ["gpt-4o", "o1"]
-    gone = {"success": True, "isFavorite": False, "favoriteModels": ["o1"]}
+    assert ada.post(FAVORITE, {"modelId": "phi-4"}).body["favoriteModels"] == ["gpt-4o", "phi-4"]
+    gone = {"success": True, "isFavorite": False, "favoriteModels": ["phi-4"]}
     assert ada.post(FAVORITE, {"modelId": "gpt-4o"}).body == gone
-    assert ada.get(PREFERENCES).body["favoriteModels"] == ["o1"]
+    assert ada.get(PREFERENCES).body["favoriteModels"] == ["phi-4"]
 
 
 def test_it_leaves_all_other_preferences_alone(ada: Client) -> None:
-    ada.put(PREFERENCES, {"selectionMode": "favorites", "favoriteModels": ["o1", "gpt-4o"], "maxCostPerMessage": 1})
+    ada.put(PREFERENCES, {"selectionMode": "favorites", "favoriteModels": ["phi-4", "gpt-4o"], "maxCostPerMessage": 1})
     before = ada.get(PREFERENCES).body
-    ada.post(FAVORITE, {"modelId": "o1"})
+    ada.post(FAVORITE, {"modelId": "phi-4"})
     assert ada.get(PREFERENCES).body == {**before, "favoriteModels": ["gpt-4o"]}
 
 
@@ -46,21 +46,21 @@ def test_two_changes_of_different_fields_at_the_same_time_both_hold(ada: Client)
 
     changes = [
         {"default_model_id": "gpt-4o"},
-        {"favorite_models": ["o1"]},
+        {"favorite_models": ["phi-4"]},
         {"show_novel_models": False},
         {"selection_mode": "auto"},
         {"max_cost_per_message": Decimal("0.5")},
-        {"domain_overrides": {"code": "o1"}},
+        {"domain_overrides": {"code": "phi-4"}},
     ]
     with ThreadPoolExecutor(6) as threads:
         list(threads.map(save, changes))
     saved = ada.get(PREFERENCES).body
     assert saved["defaultModelId"] == "gpt-4o"
-    assert saved["favoriteModels"] == ["o1"]
+    assert saved["favoriteModels"] == ["phi-4"]
     assert saved["showNovelModels"] is False
     assert saved["selectionMode"] == "auto"
     assert saved["maxCostPerMessage"] == 0.5
-    assert saved["domainModeModelOverrides"] == {"code": "o1"}
+    assert saved["domainModeModelOverrides"] == {"code": "phi-4"}
 
 
 def test_an_unknown_model_cannot_be_starred(ada: Client) -> None:

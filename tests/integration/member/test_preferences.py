@@ -25,12 +25,13 @@ DEFAULTS = {
     "preferCostOptimization": False,
     "domainModeModelOverrides": {},
     "recentModels": [],
+    "notices": [],
 }
 
 EVERYTHING = {
     "selectionMode": "favorites",
     "defaultModelId": "gpt-4o",
-    "favoriteModels": ["o1", "gpt-4o-mini"],
+    "favoriteModels": ["phi-4", "gpt-4o-mini"],
     "showStandardModels": False,
     "showNovelModels": False,
     "showSelfHostedModels": False,
@@ -39,6 +40,7 @@ EVERYTHING = {
     "preferCostOptimization": True,
     "domainModeModelOverrides": {"code": "codestral-latest", "legal": "auto"},
     "recentModels": [],
+    "notices": [],
 }
 
 
@@ -57,7 +59,7 @@ def test_trap_a_first_save_keeps_where_no_row_exists_yet(ada: Client) -> None:
     assert ada.get(PREFERENCES).body["selectionMode"] == "auto"
 
 
-@pytest.mark.parametrize("name", [name for name in EVERYTHING if name != "recentModels"])
+@pytest.mark.parametrize("name", [name for name in EVERYTHING if name not in ("recentModels", "notices")])
 def test_trap_favourites_and_all_else_survive_a_put_that_omits_them(ada: Client, name: str) -> None:
     """Trap: favourites lost when a partial update omits them."""
     ada.put(PREFERENCES, EVERYTHING)
@@ -88,8 +90,8 @@ def test_a_null_inside_the_overrides_is_no_override(ada: Client) -> None:
 
 
 def test_doubled_favourites_are_kept_once_in_their_order(ada: Client) -> None:
-    sent = {"favoriteModels": ["o1", "gpt-4o", "o1", "gpt-4o"]}
-    assert ada.put(PREFERENCES, sent).body["favoriteModels"] == ["o1", "gpt-4o"]
+    sent = {"favoriteModels": ["phi-4", "gpt-4o", "phi-4", "gpt-4o"]}
+    assert ada.put(PREFERENCES, sent).body["favoriteModels"] == ["phi-4", "gpt-4o"]
 
 
 def test_a_cost_ceiling_of_zero_is_a_ceiling(ada: Client) -> None:
@@ -110,7 +112,7 @@ def test_recent_models_follow_from_messages_and_are_not_set(ada: Client) -> None
         desk.send(model_id=model_id)
     whole = ada.get(PREFERENCES).body
     assert whole["recentModels"] == ["codestral-latest", "gpt-4o-mini"]
-    assert ada.put(PREFERENCES, {**whole, "recentModels": ["o1"]}).body == whole
+    assert ada.put(PREFERENCES, {**whole, "recentModels": ["phi-4"]}).body == whole
 
 
 def test_a_saved_model_that_was_disabled_since_stays_and_may_be_sent_back(ada: Client) -> None:
@@ -183,21 +185,21 @@ class TestProfile:
 
     def test_null_clears_and_absent_keeps(self, ada: Client) -> None:
         """Trap: null and absent confused in PATCH."""
-        both = {"defaultModelId": "gpt-4o", "personaOverrides": {"marcus": "o1", "lao": "auto"}}
+        both = {"defaultModelId": "gpt-4o", "personaOverrides": {"marcus": "phi-4", "lao": "auto"}}
         assert ada.patch(PROFILE, both).data == both
         assert ada.patch(PROFILE, {}).data == both
         assert ada.patch(PROFILE, {"defaultModelId": None}).data == {**both, "defaultModelId": None}
         assert ada.patch(PROFILE, {"personaOverrides": None}).data == {"defaultModelId": None, "personaOverrides": {}}
 
     def test_inside_the_overrides_null_clears_and_absent_keeps_too(self, ada: Client) -> None:
-        ada.patch(PROFILE, {"personaOverrides": {"marcus": "o1", "lao": "gpt-4o"}})
-        changed = ada.patch(PROFILE, {"personaOverrides": {"marcus": None, "simone": "o1"}}).data
-        assert changed["personaOverrides"] == {"lao": "gpt-4o", "simone": "o1"}
+        ada.patch(PROFILE, {"personaOverrides": {"marcus": "phi-4", "lao": "gpt-4o"}})
+        changed = ada.patch(PROFILE, {"personaOverrides": {"marcus": None, "simone": "phi-4"}}).data
+        assert changed["personaOverrides"] == {"lao": "gpt-4o", "simone": "phi-4"}
 
     def test_it_leaves_all_other_preferences_alone(self, ada: Client) -> None:
         ada.put(PREFERENCES, EVERYTHING)
-        ada.patch(PROFILE, {"defaultModelId": "o1"})
-        assert ada.get(PREFERENCES).body == {**EVERYTHING, "defaultModelId": "o1"}
+        ada.patch(PROFILE, {"defaultModelId": "phi-4"})
+        assert ada.get(PREFERENCES).body == {**EVERYTHING, "defaultModelId": "phi-4"}
 
     @pytest.mark.parametrize(
         ("sent", "path"),
@@ -234,8 +236,8 @@ class TestProfile:
         assert ada.patch(PROFILE, {"personaOverrides": {public: None}}).data["personaOverrides"] == {}
 
     def test_saving_is_told_as_a_product_event(self, ada: Client, events: Callable[[str], list[dict]]) -> None:
-        ada.put(PREFERENCES, {"domainModeModelOverrides": {"code": "o1"}})
-        ada.patch(PROFILE, {"defaultModelId": "gpt-4o", "personaOverrides": {"lao": "o1"}})
+        ada.put(PREFERENCES, {"domainModeModelOverrides": {"code": "phi-4"}})
+        ada.patch(PROFILE, {"defaultModelId": "gpt-4o", "personaOverrides": {"lao": "phi-4"}})
         ada.patch(PROFILE, {"defaultModelId": "no-such"})
         assert events("model_preference_saved") == [
             {"defaultModelId": None, "hasOverrides": True, "overrideCount": 1},

@@ -263,9 +263,9 @@ def key_statements(tenant_id: UUID, user_id: UUID, key: str | None) -> list[Stat
     return [] if key is None else [(_KEY, {"tenant_id": tenant_id, "user_id": user_id, "key": key})]
 
 
-def recent_models(connection: Connection, tenant_id: UUID, user_id: UUID) -> list[str]:
-    """The last models that answered a member, newest first, at most ten."""
-    return [row["model_id"] for row in connection.run(_RECENT_MODELS, tenant_id=tenant_id, user_id=user_id)]
+def recent_models_statement(tenant_id: UUID, user_id: UUID) -> Statement:
+    """The last models that answered a member, `model_id`, newest first, at most ten."""
+    return _RECENT_MODELS, {"tenant_id": tenant_id, "user_id": user_id}
 
 
 def _fields(value: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from stoa.db import Connection, json_parameter
+from stoa.db import Connection, Row, json_parameter
 from stoa.domain.offers import Preferences
 from stoa.store.snapshots import preferences_from_row
 
@@ -83,6 +83,22 @@ SELECT
 """
 
 
+_NAMING = """
+SELECT f.user_id, u.email
+FROM user_preferences f
+JOIN users u ON u.tenant_id = f.tenant_id AND u.id = f.user_id
+WHERE f.tenant_id = :tenant_id ::uuid AND (:after ::uuid IS NULL OR f.user_id > :after)
+    AND (
+        f.default_model_id = ANY (:model_ids ::text[])
+        OR f.favorite_models && :model_ids
+        OR EXISTS (SELECT FROM jsonb_each_text(f.persona_overrides) AS p WHERE p.value = ANY (:model_ids))
+        OR EXISTS (SELECT FROM jsonb_each_text(f.domain_overrides) AS d WHERE d.value = ANY (:model_ids))
+    )
+ORDER BY f.user_id
+LIMIT :rows ::int
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Unknown:
     """Of the ids that were asked about: those that this member cannot refer to."""
@@ -95,6 +111,19 @@ def get(connection: Connection, tenant_id: UUID, user_id: UUID) -> Preferences:
     """The member's preferences, or the defaults."""
     rows = connection.run(_GET, tenant_id=tenant_id, user_id=user_id)
     return preferences_from_row(rows[0]["preferences"] if rows else None)
+
+
+def locked(connection: Connection, tenant_id: UUID, user_id: UUID) -> Preferences:
+    """The same, for a change by nobody else until the transaction ends."""
+    rows = connection.run(_GET + "FOR UPDATE", tenant_id=tenant_id, user_id=user_id)
+    return preferences_from_row(rows[0]["preferences"] if rows else None)
+
+
+def naming(
+    connection: Connection, tenant_id: UUID, model_ids: Sequence[str], *, after: UUID | None, rows: int
+) -> list[Row]:
+    """Members who chose one of these models, by default, favourite or override, with their e-mail; by id, in pages."""
+    return connection.run(_NAMING, tenant_id=tenant_id, model_ids=list(model_ids), after=after, rows=rows)
 
 
 def save(

@@ -1,18 +1,25 @@
 """What a member prefers: read, changed in part, favourites toggled. Saved choices stay, whatever becomes of a model."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
+from stoa import retirement_words
 from stoa.db import Database
+from stoa.domain.lifecycle import retirements
 from stoa.domain.offers import Preferences
 from stoa.domain.selection import AUTO
 from stoa.errors import InvalidFields
 from stoa.identity import Member
+from stoa.member_view import load_with
 from stoa.observe import emit
 from stoa.store import ledger
 from stoa.store import preferences as store
 
 MAX_FAVORITES = 200
+NOTICE = timedelta(days=90)  # how long before a chosen model's end the client is told
+
+_READ_ONLY = ("recent_models", "notices")
 
 # The names that clients use for the columns whose values are checked against the catalogue.
 _DEFAULT, _PERSONAS = "defaultModelId", "personaOverrides"
@@ -36,30 +43,31 @@ def patch_model_preferences(database: Database, member: Member, given: Mapping[s
     return {"defaultModelId": saved.default_model_id, "personaOverrides": saved.persona_overrides}
 
 
-def read_preferences(database: Database, member: Member) -> dict[str, Any]:
-    """All of the member's preferences, with the models that answered them last."""
-    with database.autocommit(member.scope) as connection:
-        saved = store.get(connection, member.tenant_id, member.user_id)
-        recent = ledger.recent_models(connection, member.tenant_id, member.user_id)
-    return _described(saved, recent)
+def read_preferences(database: Database, member: Member, now: datetime) -> dict[str, Any]:
+    """All of the member's preferences, with the models that answered them last and what is to be told of them."""
+    recent = ledger.recent_models_statement(member.tenant_id, member.user_id)
+    view, (answered,) = load_with(database, member, now, [recent])
+    notices = [
+        retirement_words.notice(one, is_over=one.ends_at <= now)
+        for one in retirements(view.offers, view.preferences, now, NOTICE)
+    ]
+    return {**_described(view.preferences, [row["model_id"] for row in answered]), "notices": notices}
 
 
-def put_preferences(database: Database, member: Member, given: Mapping[str, Any]) -> dict[str, Any]:
+def put_preferences(database: Database, member: Member, given: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Replace the preferences that `given` names and keep the others; all of them as they are then.
 
-    Recent models come from the ledger and cannot be set. Raises InvalidFields naming each id that is not the member's
-    to use.
+    Recent models come from the ledger, notices from the catalogue: neither can be set. Raises InvalidFields naming each
+    id that is not the member's to use.
     """
-    changes = {name: value for name, value in given.items() if name != "recent_models"}
+    changes = {name: value for name, value in given.items() if name not in _READ_ONLY}
     if "favorite_models" in changes:
         changes["favorite_models"] = list(dict.fromkeys(changes["favorite_models"] or ()))
     if "domain_mode_model_overrides" in changes:
         overrides = changes.pop("domain_mode_model_overrides") or {}
         changes["domain_overrides"] = {mode: model_id for mode, model_id in overrides.items() if model_id is not None}
-    saved = _save(database, member, changes, {})
-    with database.autocommit(member.scope) as connection:
-        recent = ledger.recent_models(connection, member.tenant_id, member.user_id)
-    return _described(saved, recent)
+    _save(database, member, changes, {})
+    return read_preferences(database, member, now)
 
 
 def toggle_favorite(database: Database, member: Member, model_id: str) -> dict[str, Any]:

@@ -156,7 +156,7 @@ class _Conversation:
             return ProviderError("rejected", provider_id=candidate.offer.provider_id, reason="input too long")
         self._selection = report.selection_data(self._prepared.decision, candidate, rule, reason, line.conversation_id)
         try:
-            yield Selection(self._selection, report.limit_headers(self._prepared, line))
+            yield Selection(self._selection, report.answer_headers(self._prepared, line))
             yield from self._streamed(candidate, fits, progress)
             yield from self._complete(fits, progress)
         except ProviderError as error:

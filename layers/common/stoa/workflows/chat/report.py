@@ -1,12 +1,15 @@
 """What the client is told of a chat: the data of its events, and the product events for whoever analyses them."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from stoa.answers import iso
+from stoa.domain.lifecycle import retirement_headers, retires_at
 from stoa.domain.markup import TokenUsage, money_text
-from stoa.domain.offers import ACCESS_TRIAL, Candidate, Decision
+from stoa.domain.offers import ACCESS_TRIAL, Candidate, Decision, Offer
 from stoa.domain.quota import rate_limit_headers
 from stoa.observe import emit
 from stoa.workflows.chat.books import LedgerLine
@@ -42,10 +45,17 @@ def selection_data(
     }
 
 
-def limit_headers(prepared: Prepared, line: LedgerLine) -> dict[str, str]:
-    """`RateLimit-*` headers, this message counted."""
-    used = int(line.counted["used_today"])
-    return rate_limit_headers(line.candidate.offer.daily_limit, used, prepared.resets_at, prepared.now)
+def answer_headers(prepared: Prepared, line: LedgerLine) -> dict[str, str]:
+    """`RateLimit-*` headers, this message counted, and `Deprecation` and `Sunset` of a model that will be retired."""
+    used, offer = int(line.counted["used_today"]), line.candidate.offer
+    limits = rate_limit_headers(offer.daily_limit, used, prepared.resets_at, prepared.now)
+    return {**limits, **retirement_headers(offer, prepared.now)}
+
+
+def deprecation(offer: Offer, now: datetime) -> dict[str, Any] | None:
+    """The announced end of the model that answered; None where there is none."""
+    ends_at = retires_at(offer, now)
+    return None if ends_at is None else {"sunsetAt": iso(ends_at), "successorId": offer.successor_id}
 
 
 def metadata(
@@ -72,6 +82,7 @@ def metadata(
         "access": line.candidate.access,
         "requestedModelId": selection["requestedModelId"],
         "failedModels": failed_models,
+        "deprecation": deprecation(offer, line.asked_at),
         "isTrialMessage": is_trial,
         "trialMessagesRemaining": max(0, offer.trial_messages - trials_used),
         "unlockPrice": offer.unlock_price_cents,

@@ -1,0 +1,138 @@
+"""Tell the members who chose a model that it ends, and move their choices to its successor when it has ended.
+
+Each hour, by the daily function. Selection falls to the successor at the very instant without it (domain/selection.py).
+May run twice, at once, or late; killed anywhere, the next run does what is left: each member is moved in a transaction
+of their own that holds their row, and each mail has a key under which it is queued once.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from stoa import retirement_words
+from stoa.db import Connection, Database, Row, RuleRefused, Scope, StatementFailed
+from stoa.domain.lifecycle import FIRST_WARNING, Retirement, columns, moved_choices, retirements, warning_due
+from stoa.domain.offers import Offer
+from stoa.errors import StoaError
+from stoa.member_view import load_view_of
+from stoa.observe import emit, logger
+from stoa.store import audit, catalogue, mail_outbox, preferences, tenants
+from stoa.store.audit import Actor
+
+PAGE = 200
+# Somebody whose model has no successor keeps their choice, and is told so once; not again a year later.
+TOLD_WITHIN = timedelta(days=30)
+
+
+@dataclass(slots=True)
+class RetirementReport:
+    """What one run did."""
+
+    members_warned: int = 0
+    members_moved: int = 0
+    tenants_failed: int = 0
+
+
+def retire_models(database: Database, now: datetime) -> RetirementReport:
+    """Do what is due for every tenant. A tenant that fails is counted and holds up no other.
+
+    Raises Unavailable when the list of tenants cannot be read.
+    """
+    report = RetirementReport()
+    with database.autocommit(Scope(operator=True)) as connection:
+        known = tenants.ids(connection)
+    for tenant in known:
+        try:
+            _retire_in(database, tenant["id"], now, report)
+        except (StoaError, StatementFailed, RuleRefused) as error:
+            report.tenants_failed += 1
+            logger().error("members were not moved", extra={"tenant": tenant["slug"], "reason": str(error)})
+    return report
+
+
+def _retire_in(database: Database, tenant_id: UUID, now: datetime, report: RetirementReport) -> None:
+    ending = _ending_models(database, tenant_id, now)
+    for member in _who_chose(database, tenant_id, sorted(ending)) if ending else ():
+        view = load_view_of(database, tenant_id, member["user_id"], now)
+        concerned = retirements(view.offers, view.preferences, now)
+        over = [one for one in concerned if one.ends_at <= now]
+        if over:
+            report.members_moved += _move(database, tenant_id, member, over, now)
+        for one in concerned:
+            days = warning_due(one.ends_at, now)
+            if days is not None:
+                with database.autocommit(Scope(tenant_id=tenant_id)) as connection:
+                    report.members_warned += _tell(connection, tenant_id, member, one, f"{days} days", now)
+
+
+def _ending_models(database: Database, tenant_id: UUID, now: datetime) -> dict[str, Offer]:
+    """The tenant's models that have ended, or will soon enough to be told."""
+    with database.autocommit(Scope(tenant_id=tenant_id)) as connection:
+        ((row,),) = connection.run_all([catalogue.statement(tenant_id, now, None)])
+    offers = catalogue.from_row(row, None).offers_at(now)
+    return {
+        model_id: offer
+        for model_id, offer in offers.items()
+        if offer.deprecated_at is not None and offer.deprecated_at <= now + FIRST_WARNING
+    }
+
+
+def _who_chose(database: Database, tenant_id: UUID, model_ids: list[str]) -> Iterator[Row]:
+    after: UUID | None = None
+    while True:
+        with database.autocommit(Scope(tenant_id=tenant_id)) as connection:
+            page = preferences.naming(connection, tenant_id, model_ids, after=after, rows=PAGE)
+        yield from page
+        if len(page) < PAGE:
+            return
+        after = page[-1]["user_id"]
+
+
+def _move(database: Database, tenant_id: UUID, member: Row, over: list[Retirement], now: datetime) -> bool:
+    """Put the heirs in the places of models that have ended; whether anything had to be moved."""
+    heirs = {one.offer.model_id: one.heir.model_id for one in over if one.heir is not None}
+    user_id = member["user_id"]
+    with database.transaction(Scope(tenant_id=tenant_id)) as connection:
+        present = preferences.locked(connection, tenant_id, user_id)  # the member may be changing them just now
+        changes = moved_choices(present, heirs)
+        if changes:
+            before = columns(present)
+            overrides = changes.get("persona_overrides", {})
+            others = {name: value for name, value in changes.items() if name != "persona_overrides"}
+            preferences.save(connection, tenant_id, user_id, others, overrides)
+            _record(connection, tenant_id, user_id, {name: before[name] for name in changes}, changes)
+        for one in over:
+            if one.ends_at > now - TOLD_WITHIN:
+                _tell(connection, tenant_id, member, one, "over", now)
+    if changes:
+        emit("member_moved_to_successor", userId=str(user_id), models=heirs)
+    return bool(changes)
+
+
+def _record(
+    connection: Connection, tenant_id: UUID, user_id: UUID, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> None:
+    audit.record(
+        connection, tenant_id, Actor(), "preferences.move_to_successor", str(user_id), before=before, after=after
+    )
+
+
+def _tell(
+    connection: Connection, tenant_id: UUID, member: Row, retirement: Retirement, stage: str, now: datetime
+) -> bool:
+    """Queue the mail of this stage, once; False where it was queued before, or nobody knows an address."""
+    if member["email"] is None:
+        return False
+    is_over = retirement.ends_at <= now
+    ends = retirement.ends_at.date()
+    return mail_outbox.put(
+        connection,
+        tenant_id=tenant_id,
+        to=member["email"],
+        subject=retirement_words.subject(retirement, is_over=is_over),
+        text=retirement_words.text(retirement, is_over=is_over),
+        dedupe_key=f"retirement:{member['user_id']}:{retirement.offer.model_id}:{ends}:{stage}",
+        now=now,
+    )

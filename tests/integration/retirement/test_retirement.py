@@ -1,0 +1,177 @@
+"""A chosen model ends: its members are told, and moved on the date; the answers before say so, too."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from stoa.db import Database, Scope
+from stoa.store import mail_outbox
+from stoa.workflows.preferences import patch_model_preferences, put_preferences, read_preferences
+from stoa.workflows.retire_models import RetirementReport, retire_models
+from tests.integration.chat.support import Desk
+from tests.integration.health.support import Clock
+
+OLD, NEW = "phi-4", "codestral-latest"  # both free; neither ends in the registry
+
+
+@pytest.fixture(autouse=True)
+def no_other_tenants(monkeypatch: pytest.MonkeyPatch, tenant: UUID) -> None:
+    """Tenants of other tests have members, too."""
+    monkeypatch.setattr("stoa.store.tenants.ids", lambda _: [{"id": tenant, "slug": "test"}])
+
+
+def ends(desk: Desk, at: datetime, successor_id: str | None = NEW) -> None:
+    """What the tenant has accepted of the provider's announcement."""
+    desk.change(
+        """
+        INSERT INTO tenant_models (tenant_id, model_id, deprecated_at, successor_id)
+        VALUES (:tenant_id, :model_id, :at, :successor_id)
+        """,
+        model_id=OLD,
+        at=at,
+        successor_id=successor_id,
+    )
+
+
+def chooses(desk: Desk, now: datetime) -> None:
+    put_preferences(desk.database, desk.member, {"default_model_id": OLD, "favorite_models": ["gpt-4o-mini", OLD]}, now)
+    patch_model_preferences(desk.database, desk.member, {"persona_overrides": {"lao": OLD}})
+
+
+def mails(desk: Desk) -> list[dict[str, Any]]:
+    with desk.database.autocommit(Scope(tenant_id=desk.member.tenant_id)) as connection:
+        return connection.run("SELECT recipient, subject, body FROM mail_outbox ORDER BY created_at, id")
+
+
+def moves(desk: Desk) -> list[dict[str, Any]]:
+    with desk.database.autocommit(Scope(tenant_id=desk.member.tenant_id)) as connection:
+        return connection.run(
+            "SELECT actor_id, target, before, after FROM audit_log WHERE action = 'preferences.move_to_successor'"
+        )
+
+
+def test_members_are_warned_thirty_and_seven_days_before_once_each(desk: Desk, clock: Clock) -> None:
+    ends(desk, clock.now + timedelta(days=31))
+    chooses(desk, clock.now)
+    told = []
+    for days in (0, 2, 0, 20, 3, 0, 2):
+        clock.passes(days * 86400)
+        told.append(retire_models(desk.database, clock.now).members_warned)
+    assert told == [0, 1, 0, 0, 1, 0, 0]
+    assert [mail["recipient"] for mail in mails(desk)] == ["ada@example.test"] * 2
+    assert mails(desk)[0]["subject"].startswith("Phi-4 ends on ")
+    assert "Codestral then takes its place in your choices." in mails(desk)[0]["body"]
+
+
+def test_nobody_else_is_told(desk: Desk, clock: Clock) -> None:
+    ends(desk, clock.now + timedelta(days=5))
+    put_preferences(desk.database, desk.member, {"default_model_id": NEW}, clock.now)
+    assert retire_models(desk.database, clock.now) == RetirementReport()
+    assert mails(desk) == []
+
+
+def test_on_the_date_their_choices_move_once_and_they_are_told_once(desk: Desk, clock: Clock) -> None:
+    ends(desk, clock.now + timedelta(hours=1))
+    chooses(desk, clock.now)
+    assert desk.send()[0].data["modelId"] == OLD
+    clock.passes(3600)
+    assert desk.send()[0].data["modelId"] == NEW  # at the instant, whether anything has run or not
+    assert read_preferences(desk.database, desk.member, clock.now)["defaultModelId"] == OLD
+    assert retire_models(desk.database, clock.now) == RetirementReport(members_moved=1)
+    assert retire_models(desk.database, clock.now) == RetirementReport()
+    moved = read_preferences(desk.database, desk.member, clock.now)
+    assert (moved["defaultModelId"], moved["favoriteModels"], moved["notices"]) == (NEW, ("gpt-4o-mini", NEW), [])
+    assert desk.send(persona_id="lao")[0].data["modelId"] == NEW
+    (line,) = moves(desk)
+    assert (line["actor_id"], line["target"]) == (None, str(desk.member.user_id))
+    assert line["before"]["default_model_id"] == OLD
+    assert line["after"]["persona_overrides"] == {"lao": NEW}
+    assert [mail["subject"] for mail in mails(desk)] == ["Phi-4 has ended: Codestral answers now"]
+
+
+def test_runs_at_once_move_once(desk: Desk, clock: Clock) -> None:
+    ends(desk, clock.now)
+    chooses(desk, clock.now)
+    with ThreadPoolExecutor(8) as pool:
+        runs = list(pool.map(lambda _: retire_models(desk.database, clock.now), range(8)))
+    assert sum(run.members_moved for run in runs) == 1
+    assert (len(moves(desk)), len(mails(desk))) == (1, 1)
+
+
+def test_killed_before_it_is_told_nothing_has_moved(desk: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends(desk, clock.now)
+    chooses(desk, clock.now)
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(mail_outbox, "put", killed)
+        with pytest.raises(KeyboardInterrupt):
+            retire_models(desk.database, clock.now)
+    assert moves(desk) == []
+    assert read_preferences(desk.database, desk.member, clock.now)["defaultModelId"] == OLD
+    assert retire_models(desk.database, clock.now).members_moved == 1
+    assert (len(moves(desk)), len(mails(desk))) == (1, 1)
+
+
+def test_nobody_is_moved_to_a_model_that_is_locked_for_them(desk: Desk, clock: Clock) -> None:
+    ends(desk, clock.now, "gpt-4o")  # premium, with trials
+    chooses(desk, clock.now)
+    assert retire_models(desk.database, clock.now).members_moved == 0
+    assert read_preferences(desk.database, desk.member, clock.now)["defaultModelId"] == OLD
+    assert desk.send()[0].data["modelId"] == "gpt-4o-mini"
+    assert retire_models(desk.database, clock.now).members_moved == 0
+    (mail,) = mails(desk)
+    assert "Choose another model in your preferences." in mail["body"]
+
+
+def test_one_whose_address_nobody_knows_is_moved_all_the_same(desk: Desk, clock: Clock) -> None:
+    desk.change("UPDATE users SET email = NULL WHERE tenant_id = :tenant_id")
+    ends(desk, clock.now)
+    chooses(desk, clock.now)
+    assert retire_models(desk.database, clock.now).members_moved == 1
+    assert mails(desk) == []
+
+
+def test_preferences_tell_the_client_beforehand(desk: Desk, clock: Clock) -> None:
+    at = (clock.now + timedelta(days=60)).replace(microsecond=0)
+    ends(desk, at)
+    chooses(desk, clock.now)
+    (notice,) = read_preferences(desk.database, desk.member, clock.now)["notices"]
+    assert (notice["kind"], notice["modelId"], notice["successorId"]) == ("model_retiring", OLD, NEW)
+    assert datetime.fromisoformat(notice["retiresAt"]) == at
+    assert notice["message"] == (
+        f"Phi-4 will be withdrawn by its provider on {at:%d %B %Y}. Codestral then takes its place in your choices."
+    )
+    (after,) = read_preferences(desk.database, desk.member, at)["notices"]
+    assert after["kind"] == "model_retired"
+
+
+def test_answers_of_a_model_that_will_end_say_so(desk: Desk, clock: Clock) -> None:
+    ends(desk, clock.now.replace(microsecond=0) + timedelta(days=60))
+    selection, *_, metadata, _ = desk.send(model_id=OLD)
+    at = clock.now.replace(microsecond=0) + timedelta(days=60)
+    assert selection.headers["Deprecation"] == f"@{int(at.timestamp())}"
+    assert selection.headers["Sunset"] == f"{at:%a, %d %b %Y %H:%M:%S} GMT"
+    assert metadata.data["deprecation"]["successorId"] == NEW
+    assert datetime.fromisoformat(metadata.data["deprecation"]["sunsetAt"]) == at
+    selection, *_, metadata, _ = desk.send(model_id=NEW)
+    assert "Sunset" not in selection.headers and metadata.data["deprecation"] is None
+
+
+def test_a_page_at_a_time_reaches_everybody(
+    desk: Desk, clock: Clock, runtime_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from tests.integration.chat.support import make_member
+
+    monkeypatch.setattr("stoa.workflows.retire_models.PAGE", 2)
+    ends(desk, clock.now)
+    for number in range(5):
+        chooses(replace(desk, member=make_member(runtime_database, desk.member.tenant_id, f"m{number}")), clock.now)
+    assert retire_models(desk.database, clock.now).members_moved == 5
