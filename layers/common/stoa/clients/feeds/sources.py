@@ -1,14 +1,57 @@
-"""The price feeds of this installation."""
+"""Everything that tells of prices and models in this installation, read at once."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
 
 from stoa.clients.feeds import Feed
 from stoa.clients.feeds.genai_prices_feed import GenaiPrices
 from stoa.clients.feeds.model_prices_feed import ModelPrices
+from stoa.clients.feeds.provider_lists import has_list, read_list
+from stoa.clients.providers import endpoint_for
+from stoa.clients.wires.types import Endpoint, ProviderError
+from stoa.domain.provider_facts import Reading
 from stoa.settings import settings
+
+AT_ONCE = 8  # lists; each has its time limit, so that all of them have
+WITHOUT_LIST = frozenset({"iam", "service_account"})  # ways to sign in of providers that have none
 
 
 def price_feeds(provider_ids: Collection[str]) -> tuple[Feed, Feed]:
     """The source of prices and the one that confirms them, for the providers of these ids."""
     configured = settings()
     return GenaiPrices(provider_ids, configured.feed_url), ModelPrices(provider_ids, configured.second_feed_url)
+
+
+def endpoints_with_lists(providers: Iterable[Mapping[str, Any]]) -> list[Endpoint]:
+    """The endpoints of those providers that this installation has a key for and that list their models."""
+    found = []
+    for provider in providers:
+        if provider["auth"] in WITHOUT_LIST:
+            continue
+        try:
+            endpoint = endpoint_for(provider)
+        except ProviderError:  # no key, no address: the provider is not used here
+            continue
+        if has_list(endpoint):
+            found.append(endpoint)
+    return found
+
+
+def read_sources(providers: Iterable[Mapping[str, Any]], now: datetime, last_counts: Mapping[str, int]) -> Reading:
+    """One reading of both feeds and of the lists of the providers of these rows.
+
+    `last_counts` has how many models each source had when it was last read in full, by the feed's name or the
+    provider's id. Raises nothing for what a source does.
+    """
+    rows = list(providers)
+    first, second = price_feeds([row["id"] for row in rows])
+    endpoints = endpoints_with_lists(rows)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        lists = [pool.submit(read_list, one, last_counts.get(one.provider_id)) for one in endpoints]
+        return Reading(
+            first.read(now, last_counts.get(first.name)),
+            second.read(now, last_counts.get(second.name)),
+            tuple(done.result() for done in lists),
+        )
