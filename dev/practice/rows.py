@@ -4,11 +4,11 @@ import csv
 from pathlib import Path
 from urllib.parse import urlsplit
 
-_FILE = Path(__file__).parents[2] / "layers" / "common" / "stoa" / "data" / "providers.csv"
+DATA = Path(__file__).parents[2] / "layers" / "common" / "stoa" / "data"
 
 
 def _rows() -> list[dict[str, str]]:
-    with _FILE.open(newline="", encoding="utf-8") as file:
+    with (DATA / "providers.csv").open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 

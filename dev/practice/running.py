@@ -9,10 +9,12 @@ import time
 import urllib.request
 import weakref
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Any
 
 from dev.practice.faults import fault_from
+from dev.practice.feed import GENAI_PATH, SECOND_PATH, UnknownOrder
 from dev.practice.http_server import Connection
 from dev.practice.rows import ROWS, base_path
 from dev.practice.service import Service
@@ -48,6 +50,11 @@ async def serve(service: Service, port: int, started: Callable[[int], None]) -> 
 def provider_url(port: int, provider_id: str) -> str:
     """The base address of one practice provider, in the form of `api_base` in `providers.csv`."""
     return f"http://127.0.0.1:{port}/{provider_id}{base_path(provider_id)}"
+
+
+def feed_url(port: int, source: str) -> str:
+    """The address of the practice feed that stands in for the first or the second source."""
+    return f"http://127.0.0.1:{port}/practice{GENAI_PATH if source == 'first' else SECOND_PATH}"
 
 
 class PracticeProviders:
@@ -86,8 +93,17 @@ class PracticeProviders:
         ordered = fault_from({"fault": fault, **fields})
         self._in_loop(lambda: self._service.faults.add(ordered))
 
+    def feed_url(self, source: str = "first") -> str:
+        """Where the practice feed of the first or second source is, for STOA_FEED_URL or STOA_SECOND_FEED_URL."""
+        return feed_url(self.port, source)
+
+    def feed(self, **order: Any) -> None:
+        """Change what the feeds say: `feed(provider="openai", model="gpt-4o", risePercent=30)`. See `feed.py`."""
+        self._in_loop(lambda: self._service.feed.order(order))
+
     def clear(self) -> None:
-        """Take all faults back, let held streams go, forget the calls."""
+        """Take all faults and orders to the feeds back, let held streams go, forget the calls."""
+        self._in_loop(self._service.feed.clear)
         self._in_loop(self._service.faults.clear)
         self._service.log.clear()
 
@@ -118,15 +134,16 @@ class PracticeProviders:
             return calls
 
     def _in_loop(self, action: Callable[[], None]) -> None:
-        done = threading.Event()
+        done: Future[None] = Future()
 
         def run() -> None:
-            action()
-            done.set()
+            try:
+                done.set_result(action())
+            except UnknownOrder as error:
+                done.set_exception(error)
 
         self._loop.call_soon_threadsafe(run)
-        if not done.wait(CONTROL_SECONDS):
-            raise TimeoutError("The practice providers do not answer.")
+        done.result(CONTROL_SECONDS)
 
     def _run(self) -> None:
         def started(port: int) -> None:
@@ -156,7 +173,10 @@ async def _wind_up() -> None:
 
 
 def practice_environment(port: int, environment: Mapping[str, str]) -> dict[str, str]:
-    """The settings that send every provider without a key or address of its own in `environment` to practice."""
+    """The settings that send every provider without a key or address of its own in `environment` to practice.
+
+    Price feeds come from practice where the variable of their address says just `practice`.
+    """
     settings = {}
     for provider_id in ROWS:
         prefix = f"STOA_PROVIDER_{provider_id.upper()}_"
@@ -165,6 +185,9 @@ def practice_environment(port: int, environment: Mapping[str, str]) -> dict[str,
             settings[f"{prefix}BASE_URL"] = provider_url(port, provider_id)
             if provider_id == "vertex_ai":
                 settings[f"{prefix}PROJECT"] = "practice"
+    for variable, source in (("STOA_FEED_URL", "first"), ("STOA_SECOND_FEED_URL", "second")):
+        if environment.get(variable) == "practice":
+            settings[variable] = feed_url(port, source)
     return settings
 
 

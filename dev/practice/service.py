@@ -4,12 +4,14 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from urllib.parse import parse_qs
 
 from dev.practice.answers import Answer, Question, Refusal, compose
 from dev.practice.anthropic_wire import AnthropicWire, AnthropicWriter
 from dev.practice.bedrock_wire import BedrockWire
 from dev.practice.calls import CallLog, TakenCall, key_hash
 from dev.practice.faults import Fault, Faults, UnknownFault, fault_from
+from dev.practice.feed import PracticeFeed, UnknownOrder
 from dev.practice.http_server import ClientGone, Exchange, Request
 from dev.practice.openai_wire import CREATED, OpenAIWire
 from dev.practice.predictions import Predictions
@@ -28,6 +30,7 @@ class Service:
         self.delay_seconds = delay_seconds  # before every word of every stream
         self.faults = Faults()
         self.log = CallLog()
+        self.feed = PracticeFeed()
         self._openai = OpenAIWire()
         self._anthropic = AnthropicWire()
         self._bedrock = BedrockWire()
@@ -51,7 +54,7 @@ class Service:
                 self._models(exchange, first, rest)
             else:
                 exchange.respond(404, {"error": {"message": f"{first} has nothing at {rest}."}})
-        except UnknownFault as error:
+        except (UnknownFault, UnknownOrder) as error:
             exchange.respond(422, {"error": {"message": str(error)}})
 
     def _wire_at(self, path: str, method: str) -> Wire | None:
@@ -204,23 +207,28 @@ class Service:
         taken = self._taken(exchange, provider, None, None)
         key = key_of(exchange.request.headers)
         fault = self.faults.of(provider, "", "", key) if key else None
-        taken.status, taken.ended = (fault.status if fault and fault.status else 200 if key else 401), "complete"
+        may_ask = key is not None or provider == "self_hosted"
+        taken.status, taken.ended = (fault.status if fault and fault.status else 200 if may_ask else 401), "complete"
         if taken.status != 200:
             exchange.respond(taken.status, self._openai.error(taken.status, "Practice fault."))
             return
         if path.endswith("/account"):
             exchange.respond(200, {"type": "user", "username": "practice"})
             return
-        names = ["practice-small", "practice-large"]
+        names = self.feed.names(provider) or ["practice-small", "practice-large"]
         if provider == "anthropic":
-            listed = [
-                {"type": "model", "id": name, "display_name": name, "created_at": "2026-01-01T00:00:00Z"}
-                for name in names
-            ]
-            exchange.respond(200, {"data": listed, "has_more": False, "first_id": names[0], "last_id": names[-1]})
+            exchange.respond(200, _anthropic_page(names, parse_qs(exchange.request.query)))
+            return
+        models = [{"id": name, "object": "model", "created": CREATED, "owned_by": provider} for name in names]
+        exchange.respond(200, {"object": "list", "data": models})
+
+    def _feed(self, exchange: Exchange, path: str) -> None:
+        status, body, headers = self.feed.answer(path)
+        etag = headers.get("ETag")
+        if etag and exchange.request.headers.get("if-none-match") == etag:
+            exchange.respond(304, b"", headers=headers)
         else:
-            models = [{"id": name, "object": "model", "created": CREATED, "owned_by": provider} for name in names]
-            exchange.respond(200, {"object": "list", "data": models})
+            exchange.respond(status, body, headers.pop("Content-Type", "application/json"), headers)
 
     def _control(self, exchange: Exchange, path: str) -> None:
         request = exchange.request
@@ -239,10 +247,30 @@ class Service:
             case "DELETE", "/calls":
                 self.log.clear()
                 exchange.respond(200, {"cleared": True})
+            case "POST", "/feed":
+                self.feed.order(_object(request.body))
+                exchange.respond(201, {"ordered": True})
+            case "DELETE", "/feed":
+                self.feed.clear()
+                exchange.respond(200, {"cleared": True})
+            case "GET", "/feed/genai-prices.json" | "/feed/model-prices.json":
+                self._feed(exchange, path)
             case "GET", "/health":
                 exchange.respond(200, {"practice": True})
             case _:
                 exchange.respond(404, {"error": {"message": "See dev/practice/README.md for the control endpoints."}})
+
+
+def _anthropic_page(names: list[str], query: Mapping[str, list[str]]) -> dict[str, Any]:
+    """A page as https://docs.anthropic.com/en/api/models-list has it: `limit` models after the one of `after_id`."""
+    after = query.get("after_id", [""])[0]
+    rest = names[names.index(after) + 1 :] if after in names else names
+    page = rest[: int(query.get("limit", ["20"])[0])]
+    listed = [
+        {"type": "model", "id": name, "display_name": name, "created_at": "2026-01-01T00:00:00Z"} for name in page
+    ]
+    first, last = (page[0], page[-1]) if page else (None, None)
+    return {"data": listed, "has_more": len(page) < len(rest), "first_id": first, "last_id": last}
 
 
 def key_of(headers: Mapping[str, str]) -> str | None:

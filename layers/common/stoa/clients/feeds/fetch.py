@@ -39,7 +39,6 @@ class Answer:
 
 def get(url: str, headers: Mapping[str, str] = PLAIN, *, seconds: float = ANSWER_SECONDS) -> Answer:
     """The answer of an address. Redirects are not followed. Raises FeedUnreadable."""
-    check_address(url)
     until = time.monotonic() + seconds
     limits = Limits(connect_timeout=CONNECT_SECONDS, first_token_timeout=seconds, deadline=until)
     try:
@@ -55,7 +54,7 @@ def get(url: str, headers: Mapping[str, str] = PLAIN, *, seconds: float = ANSWER
 
 
 def check_address(url: str) -> None:
-    """Raises FeedUnreadable unless the address is https, or on this machine."""
+    """Raises FeedUnreadable unless the address is https, or on this machine: prices must not be changed on the way."""
     try:
         parts = urlsplit(url)
         if parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and _is_here(parts.hostname))):
@@ -88,6 +87,7 @@ class Download:
 
     def read(self) -> bytes:
         """The present body. Raises FeedUnreadable."""
+        check_address(self.url)
         asked = {**PLAIN, "If-None-Match": self._etag} if self._etag else PLAIN
         answer = get(self.url, asked)
         if answer.status == 200:

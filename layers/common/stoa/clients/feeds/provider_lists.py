@@ -7,6 +7,7 @@ several names; some leave its envelope out. Anthropic's comes in pages
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from pydantic import AliasChoices, BaseModel, Field
 
@@ -44,7 +45,7 @@ def has_list(endpoint: Endpoint) -> bool:
 
 def read_list(endpoint: Endpoint, last_count: int | None = None) -> Listing:
     """The provider's list. Never raises for what the provider does; see `Listing.complete`."""
-    source = f"list of {endpoint.provider_id}"
+    source = f"list:{endpoint.provider_id}"
     try:
         entries = _entries(endpoint)
     except FeedUnreadable as error:
@@ -78,14 +79,15 @@ def _entries(endpoint: Endpoint) -> list[Any]:
     found: list[Any] = []
     after = ""
     for _ in range(MOST_PAGES):
-        page = parse_json(get(f"{address}?limit={PAGE_SIZE}{after}", headers).body)
+        query = urlencode({"limit": PAGE_SIZE} | ({"after_id": after} if after else {}))
+        page = parse_json(get(f"{address}?{query}", headers).body)
         found += _listed(page)
         if not isinstance(page, dict) or page.get("has_more") is not True:
             return found
         last = page.get("last_id")
-        if not isinstance(last, str) or not is_name(last) or after == f"&after_id={last}":
+        if not isinstance(last, str) or not is_name(last) or last == after:
             raise FeedUnreadable("says that there is more, and not where")
-        after = f"&after_id={last}"
+        after = last
     raise FeedUnreadable(f"more than {MOST_PAGES} pages")
 
 

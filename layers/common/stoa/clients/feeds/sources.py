@@ -42,14 +42,14 @@ def endpoints_with_lists(providers: Iterable[Mapping[str, Any]]) -> list[Endpoin
 def read_sources(providers: Iterable[Mapping[str, Any]], now: datetime, last_counts: Mapping[str, int]) -> Reading:
     """One reading of both feeds and of the lists of the providers of these rows.
 
-    `last_counts` has how many models each source had when it was last read in full, by the feed's name or the
-    provider's id. Raises nothing for what a source does.
+    `last_counts` has how many models each source had when it was last read in full, by the feed's name, or
+    `list:` and the provider's id. Raises nothing for what a source does.
     """
     rows = list(providers)
     first, second = price_feeds([row["id"] for row in rows])
     endpoints = endpoints_with_lists(rows)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        lists = [pool.submit(read_list, one, last_counts.get(one.provider_id)) for one in endpoints]
+        lists = [pool.submit(read_list, one, last_counts.get(f"list:{one.provider_id}")) for one in endpoints]
         return Reading(
             first.read(now, last_counts.get(first.name)),
             second.read(now, last_counts.get(second.name)),
