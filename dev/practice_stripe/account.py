@@ -33,7 +33,19 @@ class Account:
         self.lock = threading.RLock()
         self.url = ""  # where pay pages and receipts are, known once it listens
         self.things: dict[str, dict[str, Thing]] = {
-            kind: {} for kind in ("session", "payment_intent", "charge", "refund", "dispute", "product", "price")
+            kind: {}
+            for kind in (
+                "session",
+                "payment_intent",
+                "charge",
+                "refund",
+                "dispute",
+                "product",
+                "price",
+                "customer",
+                "subscription",
+                "invoice",
+            )
         }
         self.events: list[Thing] = []
         self._numbers = itertools.count(1)
@@ -87,6 +99,11 @@ class Account:
     def pay(self, session: Thing) -> None:
         """The member pays by card: the money is there at once."""
         self._only(session, "open")
+        if session["mode"] == "subscription":
+            from dev.practice_stripe import subscriptions
+
+            subscriptions.begin(self, session)
+            return
         intent = self._complete(session)
         self._money_comes(session, intent)
         self.happen("checkout.session.completed", session)
@@ -94,6 +111,8 @@ class Account:
     def pay_later(self, session: Thing) -> None:
         """The member pays in a way that takes days: checkout is complete, the money is on its way."""
         self._only(session, "open")
+        if session["mode"] == "subscription":
+            raise StripeRefusal(400, "Practice subscriptions are paid by card.")
         self._complete(session)["status"] = "processing"
         self.happen("checkout.session.completed", session)
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from dev.practice_stripe import subscriptions
 from dev.practice_stripe.account import Account, StripeRefusal, Thing
 
 Parameters = dict[str, Any]
@@ -13,6 +14,7 @@ _SESSION_FIELDS = frozenset(
         "adaptive_pricing",
         "cancel_url",
         "client_reference_id",
+        "customer",
         "customer_email",
         "expires_at",
         "expand",
@@ -20,10 +22,11 @@ _SESSION_FIELDS = frozenset(
         "metadata",
         "mode",
         "payment_intent_data",
+        "subscription_data",
         "success_url",
     }
 )
-_ONE_EXPANDED = {"payment_intent": "payment_intent", "latest_charge": "charge"}
+_ONE_EXPANDED = {"payment_intent": "payment_intent", "latest_charge": "charge", "latest_invoice": "invoice"}
 
 
 class Calls:
@@ -50,6 +53,10 @@ class Calls:
                 ("POST", "/v1/prices", self._create_price),
                 ("GET", f"/v1/prices{one}", lambda p, i: self._get("price", p, i)),
                 ("GET", "/v1/events", self._list_events),
+                ("GET", f"/v1/subscriptions{one}", lambda p, i: self._get("subscription", p, i)),
+                ("POST", f"/v1/subscriptions{one}", self._change_subscription),
+                ("DELETE", f"/v1/subscriptions{one}", self._cancel_subscription),
+                ("POST", "/v1/billing_portal/sessions", self._open_portal),
             )
         ]
 
@@ -109,6 +116,13 @@ class Calls:
         unknown = parameters.keys() - _SESSION_FIELDS
         if unknown:
             raise StripeRefusal(400, f"Received unknown parameter: {sorted(unknown)[0]}", "parameter_unknown")
+        other = "subscription_data" if parameters["mode"] == "payment" else "payment_intent_data"
+        if other in parameters:
+            raise StripeRefusal(400, f"You can not pass `{other}` in `{parameters['mode']}` mode.")
+        if parameters["mode"] == "subscription" and not all(
+            "recurring" in self._price(item) for item in parameters["line_items"]
+        ):
+            raise StripeRefusal(400, "You must provide at least one recurring price in `subscription` mode.")
         amount, currency = self._total(parameters["line_items"])
         return self._account.open_session(
             {
@@ -117,11 +131,13 @@ class Calls:
                 "amount_total": amount,
                 "currency": currency,
                 "client_reference_id": parameters.get("client_reference_id"),
+                "customer": parameters.get("customer"),
                 "customer_email": parameters.get("customer_email"),
                 "metadata": parameters.get("metadata", {}),
                 "success_url": parameters["success_url"],
                 "cancel_url": parameters.get("cancel_url"),
                 "_payment_intent_data": parameters.get("payment_intent_data", {}),
+                "_subscription_data": parameters.get("subscription_data", {}),
                 "_names": [self._name(item) for item in parameters["line_items"]],
             }
         )
@@ -199,6 +215,27 @@ class Calls:
                 if price["active"] == active and (not wanted or price["lookup_key"] in wanted)
             ]
         )
+
+    def _change_subscription(self, parameters: Parameters, identifier: str) -> Thing:
+        subscription = self._running(identifier)
+        subscriptions.change(self._account, subscription, ends=parameters["cancel_at_period_end"] == "true")
+        return subscription
+
+    def _cancel_subscription(self, _: Parameters, identifier: str) -> Thing:
+        subscription = self._running(identifier)
+        subscriptions.cancel(self._account, subscription)
+        return subscription
+
+    def _running(self, identifier: str) -> Thing:
+        subscription = self._account.get("subscription", identifier)
+        if subscription["status"] == "canceled":
+            raise StripeRefusal(404, f"No such subscription: '{identifier}'", "resource_missing")
+        return subscription
+
+    def _open_portal(self, parameters: Parameters) -> Thing:
+        customer = self._account.get("customer", parameters["customer"])
+        url = f"{self._account.url}/practice?customer={customer['id']}"
+        return {"id": f"bps_{customer['id']}", "object": "billing_portal.session", "url": url}
 
     def _list_events(self, parameters: Parameters) -> Thing:
         limit = int(parameters.get("limit", 10))

@@ -40,10 +40,14 @@ def pay_page(session: Thing, said: str = "") -> str:
 
 
 def dashboard(account: Account) -> str:
-    """All sessions with their payments, to refund and dispute."""
+    """All sessions with their payments, to refund and dispute, and subscriptions, to renew and end."""
     rows = "".join(_row(account, session) for session in reversed(account.things["session"].values()))
     table = f"<table><tr><th>Session<th>Amount<th>State<th>Do</tr>{rows}</table>"
-    return _page("Practice payments", table if rows else "<p>Nothing was bought yet.</p>")
+    page = table if rows else "<p>Nothing was bought yet.</p>"
+    running = "".join(_subscription_row(one) for one in reversed(account.things["subscription"].values()))
+    if running:
+        page += f"<h2>Subscriptions</h2><table><tr><th>Subscription<th>Amount<th>State<th>Do</tr>{running}</table>"
+    return _page("Practice payments", page)
 
 
 def receipt(charge: Thing) -> str:
@@ -85,6 +89,21 @@ def _row(account: Account, session: Thing) -> str:
     amount = money(session["amount_total"], session["currency"])
     names = escape(", ".join(session.get("_names", [])))
     return f"<tr><td>{names}<br><span class=note>{session['id']}</span><td>{amount}<td>{state}<td>{actions}</tr>"
+
+
+def _subscription_row(subscription: Thing) -> str:
+    state, actions = subscription["status"], ""
+    if subscription["cancel_at_period_end"] and state != "canceled":
+        state += ", ends with its month"
+    if subscription["status"] != "canceled":
+        address = f"/practice/subscriptions/{subscription['id']}"
+        labels = {"renew": "Next month, paid", "fail_renewal": "Next month, unpaid", "cancel": "End now"}
+        if subscription["status"] == "past_due":
+            labels = {"recover": "Pay what is open", "cancel": "End now"}
+        actions = "".join(_button(f"{address}/{action}", label) for action, label in labels.items())
+    amount = money(subscription["_amount"], subscription["currency"])
+    about = f"{escape(subscription['description'] or '')}<br><span class=note>{subscription['id']}</span>"
+    return f"<tr><td>{about}<td>{amount} a month<td>{state}<td>{actions}</tr>"
 
 
 def _disputes(account: Account, charge: Thing) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import urlsplit
 
-from dev.practice_stripe import pages
+from dev.practice_stripe import pages, subscriptions
 from dev.practice_stripe.account import Account, StripeRefusal, Thing
 from dev.practice_stripe.calls import Calls
 from dev.practice_stripe.delivery import Delivery
@@ -18,6 +18,7 @@ _PAY = re.compile(r"/pay/([\w.-]+)(?:/(\w+))?")
 _SESSION = re.compile(r"/practice/sessions/([\w.-]+)/(\w+)")
 _CHARGE = re.compile(r"/practice/charges/([\w.-]+)/(refund|dispute)")
 _DISPUTE = re.compile(r"/practice/disputes/([\w.-]+)/close")
+_SUBSCRIPTION = re.compile(r"/practice/subscriptions/([\w.-]+)/(\w+)")
 _RESEND = re.compile(r"/practice/events/([\w.-]+)/resend")
 
 
@@ -56,6 +57,8 @@ class Service:
         with account.lock:
             if method == "POST" and (found := _SESSION.fullmatch(path)):
                 return self.act(found[1], found[2])
+            if method == "POST" and (found := _SUBSCRIPTION.fullmatch(path)):
+                return subscriptions.act(account, account.get("subscription", found[1]), found[2])
             if method == "POST" and (found := _CHARGE.fullmatch(path)):
                 charge = account.get("charge", found[1])
                 amount = given.get("amount")
@@ -85,6 +88,10 @@ class Handler(BaseHTTPRequestHandler):
         """http.server calls this."""
         self._answer("POST")
 
+    def do_DELETE(self) -> None:
+        """http.server calls this."""
+        self._answer("DELETE")
+
     def do_PUT(self) -> None:
         """http.server calls this."""
         self._answer("PUT")
@@ -102,7 +109,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             if parts.path.startswith("/v1/"):
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                parameters = decode(body if method == "POST" else parts.query)
+                parameters = decode(parts.query if method == "GET" else body)
                 self._json(*self._service.calls.answer(method, parts.path, parameters, headers))
             elif found := _PAY.fullmatch(parts.path):
                 self._pay(method, found[1], found[2])

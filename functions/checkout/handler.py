@@ -1,16 +1,21 @@
-"""Buying: a pay page for a model or a bundle, own purchases with receipts, and what bundles there are."""
+"""Buying: pay pages for models, bundles and teams' plans, own purchases with receipts, and what is on sale."""
 
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from stoa.admin_desk import Desk
 from stoa.api import Api, Request, make_cursor
 from stoa.clients.stripe_client import stripe_calls
-from stoa.errors import StoaError
+from stoa.domain.team_subscription import TEAM_TYPES
+from stoa.errors import NotFound, StoaError
 from stoa.pages import read_place
+from stoa.preconditions import expected_version
 from stoa.settings import settings
-from stoa.workflows import bundle_admin, bundles, purchases
+from stoa.workflows import bundle_admin, bundles, purchases, team_billing, team_plans
 from stoa.workflows.start_purchase import Wanted, start_purchase
+
+TEAM_PLAN_FIELDS = ("name", "price_cents", "max_members", "total_tokens_monthly", "models", "enabled")
 
 api = Api(__name__)
 handler = api
@@ -118,6 +123,115 @@ def patch_bundle(request: Request) -> dict[str, Any]:
         request.database, admin, request.actor(admin), bundle_id, request.body().given(), datetime.now(UTC)
     )
     return {"data": changed}
+
+
+@api.route("GET", "/api/team-plans", summary="Plans for teams on sale", answer="TeamPlanListAnswer", tags=("teams",))
+def get_team_plans(request: Request) -> dict[str, Any]:
+    """What a plan costs a month, and the most that a team may then have."""
+    return {"data": team_plans.list_plans(request.database, request.member())}
+
+
+@api.route(
+    "POST",
+    "/api/teams/{teamId}/subscription",
+    summary="Begin to pay for a team",
+    answer="CreateSessionAnswer",
+    errors=(404, 409, 502, 503),
+    tags=("teams",),
+)
+def post_subscription(request: Request) -> dict[str, Any]:
+    """The address of Stripe's pay page for the plan of the team's type. For its owner; an open page comes again."""
+    member, team_id = request.member(), request.identifier("teamId", "team")
+    checkout = team_billing.subscribe(
+        request.database, stripe_calls(), member, team_id, _client_url(), datetime.now(UTC)
+    )
+    return {"sessionId": checkout.session_id, "url": checkout.url}
+
+
+@api.route(
+    "GET",
+    "/api/teams/{teamId}/subscription",
+    summary="How a team's subscription stands",
+    answer="TeamSubscriptionAnswer",
+    tags=("teams",),
+)
+def get_subscription(request: Request) -> dict[str, Any]:
+    """What is paid until when, and until when the team gives access. For its members."""
+    member, team_id = request.member(), request.identifier("teamId", "team")
+    return {"data": team_billing.read_subscription_of(request.database, member, team_id)}
+
+
+@api.route(
+    "DELETE",
+    "/api/teams/{teamId}/subscription",
+    summary="End a team's subscription",
+    answer="TeamSubscriptionAnswer",
+    errors=(404, 409, 502, 503),
+    tags=("teams",),
+)
+def delete_subscription(request: Request) -> dict[str, Any]:
+    """It ends with the month that is paid; until then it can be resumed. For the team's owner."""
+    return _end_with_period(request, ends=True)
+
+
+@api.route(
+    "POST",
+    "/api/teams/{teamId}/subscription/resume",
+    summary="Go on with a team's subscription",
+    answer="TeamSubscriptionAnswer",
+    errors=(404, 409, 502, 503),
+    tags=("teams",),
+)
+def resume_subscription(request: Request) -> dict[str, Any]:
+    """Take back that it ends with the month that is paid. For the team's owner."""
+    return _end_with_period(request, ends=False)
+
+
+@api.route(
+    "POST",
+    "/api/teams/{teamId}/billing-portal",
+    summary="Stripe's billing page of a team",
+    answer="BillingPortalAnswer",
+    errors=(404, 409, 502, 503),
+    tags=("teams",),
+)
+def post_billing_portal(request: Request) -> dict[str, Any]:
+    """Where the owner changes the card and finds the invoices."""
+    member, team_id = request.member(), request.identifier("teamId", "team")
+    return {"url": team_billing.open_billing(request.database, stripe_calls(), member, team_id, _client_url())}
+
+
+@api.route("GET", "/api/admin/team-plans", summary="All plans for teams", answer="TeamPlanListAnswer", tags=("admin",))
+def get_all_team_plans(request: Request) -> dict[str, Any]:
+    """The tenant's plans, those switched off, too."""
+    return {"data": team_plans.list_all_plans(request.database, request.admin())}
+
+
+@api.route(
+    "PUT",
+    "/api/admin/team-plans/{planType}",
+    summary="Set the plan of a type of team",
+    body="TeamPlanUpdate",
+    answer="TeamPlanAnswer",
+    errors=(409,),
+    tags=("admin",),
+)
+def put_team_plan(request: Request) -> dict[str, Any]:
+    """Written whole. Teams that bought it keep what they bought, at the price they bought it for."""
+    admin, body = request.admin(), request.body()
+    plan_type = request.path["planType"]
+    if plan_type not in TEAM_TYPES:
+        raise NotFound("type of team")
+    given = {name: getattr(body, name) for name in TEAM_PLAN_FIELDS}
+    version = expected_version(request.event, body.version)
+    desk = Desk(request.database, admin.tenant_id, request.actor(admin), datetime.now(UTC))
+    return {"data": team_plans.put_plan(desk, admin, plan_type, given, version)}
+
+
+def _end_with_period(request: Request, *, ends: bool) -> dict[str, Any]:
+    member, team_id = request.member(), request.identifier("teamId", "team")
+    told = team_billing.end_with_period(request.database, stripe_calls(), member, team_id, datetime.now(UTC), ends=ends)
+    return {"data": told}
 
 
 def _client_url() -> str:

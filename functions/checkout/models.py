@@ -160,3 +160,83 @@ class AdminBundleListAnswer(AnswerSchema):
     """All bundles of the tenant."""
 
     data: list[AdminBundle]
+
+
+TeamType = Literal["family", "team", "enterprise"]
+TokenCount = Annotated[int, Field(gt=0, le=1_000_000_000_000)]
+MemberCount = Annotated[int, Field(gt=0, le=100_000)]
+
+
+class TeamPlanUpdate(Schema):
+    """A plan, whole."""
+
+    name: Name = Field(examples=["Family plan"])
+    price_cents: PriceCents = Field(description="A month, in the smallest unit of the tenant's currency.")
+    max_members: MemberCount = Field(description="The most members a team may then have.", examples=[6])
+    total_tokens_monthly: TokenCount = Field(description="The most tokens a month.", examples=[5_000_000])
+    models: Annotated[list[Identifier], Field(max_length=200)] = Field(
+        description="Premium models that a team may then cover.", examples=[["gpt-4o"]]
+    )
+    enabled: bool = Field(True, description="False: nobody new may buy it.")
+    version: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="The version this edit was made from (or `If-Match`); 0 where there was none."
+    )
+
+
+class TeamPlan(AnswerSchema):
+    """What a tenant sells to teams of one type."""
+
+    type: TeamType
+    name: str
+    price_cents: int = Field(description="A month, in the smallest unit of `currency`.")
+    currency: str
+    max_members: int
+    total_tokens_monthly: int
+    models: list[str]
+    enabled: bool
+    version: int
+
+
+class TeamPlanAnswer(AnswerSchema):
+    """One plan."""
+
+    data: TeamPlan
+
+
+class TeamPlanListAnswer(AnswerSchema):
+    """Plans, the cheapest first."""
+
+    data: list[TeamPlan]
+
+
+class BoughtPlan(AnswerSchema):
+    """What was bought, as it was then."""
+
+    name: str
+    price_cents: int
+    currency: str
+    max_members: int
+    total_tokens_monthly: int
+    models: list[str]
+
+
+class TeamSubscription(AnswerSchema):
+    """How a team's subscription stands."""
+
+    status: str = Field(description="The team's: incomplete, active, past_due, suspended, canceled or closed.")
+    paid_until: str | None
+    access_until: str | None = Field(description="Until when the team gives access; null: no end is known.")
+    ends_with_period: bool = Field(description="It was ended and runs out with the month that is paid.")
+    plan: BoughtPlan | None
+
+
+class TeamSubscriptionAnswer(AnswerSchema):
+    """One subscription."""
+
+    data: TeamSubscription
+
+
+class BillingPortalAnswer(AnswerSchema):
+    """Stripe's billing page: send the owner to `url`."""
+
+    url: str

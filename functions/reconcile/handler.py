@@ -1,4 +1,4 @@
-"""Every few minutes: events of Stripe's that failed are tried again, purchases left open are asked about."""
+"""Every few minutes: Stripe's events that failed are tried again, purchases and teams without news asked about."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,15 +9,17 @@ from stoa.db import database
 from stoa.observe import logger
 from stoa.workflows.apply_stripe_event import retry_events
 from stoa.workflows.reconcile_purchases import reconcile_purchases
+from stoa.workflows.reconcile_teams import reconcile_teams
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, dict[str, int]]:
-    """Both, and how it went. `{"reviveDead": true}`, by hand, gives events that were given up another try."""
+    """All three, and how it went. `{"reviveDead": true}`, by hand, gives events that were given up another try."""
     now = datetime.now(UTC)
     revive = event.get("reviveDead") is True
     done = {
         "events": retry_events(database(), stripe_calls, now, revive=revive),
         "purchases": reconcile_purchases(database(), stripe_calls, now),
+        "teams": reconcile_teams(database(), stripe_calls, now),
     }
     if done["events"]["dead"]:
         logger().error("events of Stripe's wait for a person", extra={"alarm": "stripe_events_dead", **done["events"]})

@@ -185,3 +185,58 @@ def test_an_event_that_is_not_taken_is_sent_again(client, practice, webhook):
 def test_an_unknown_power_is_told(practice):
     with pytest.raises(Exception, match="422"):
         control(practice.port, "PUT", "/powers", {"magic": True})
+
+
+PLAN = {
+    **SALE,
+    "mode": "subscription",
+    "line_items": [
+        {
+            "quantity": 1,
+            "price_data": {
+                "currency": "eur",
+                "unit_amount": 1900,
+                "product_data": {"name": "Family"},
+                "recurring": {"interval": "month"},
+            },
+        }
+    ],
+    "subscription_data": {"metadata": {"b": "2"}},
+}
+del PLAN["payment_intent_data"]
+
+
+def test_a_subscription_lives_as_the_library_expects(client, practice, webhook):
+    session = client.v1.checkout.sessions.create(PLAN)
+    path = urlsplit(session.url).path
+    assert browse(practice, "POST", f"{path}/pay")[0] == 303
+    session = client.v1.checkout.sessions.retrieve(session.id)
+    assert (session.mode, session.status, session.payment_status) == ("subscription", "complete", "paid")
+    subscription = client.v1.subscriptions.retrieve(session.subscription, {"expand": ["latest_invoice"]})
+    assert (subscription.status, subscription.metadata.to_dict()) == ("active", {"b": "2"})
+    details = subscription.latest_invoice.parent.subscription_details
+    assert (details.subscription, details.metadata.to_dict()) == (subscription.id, {"b": "2"})
+    assert subscription.latest_invoice.lines.data[0].period.end == subscription["items"].data[0].current_period_end
+    assert client.v1.subscriptions.update(subscription.id, {"cancel_at_period_end": True}).cancel_at_period_end
+    for action, status in (("renew", "active"), ("fail_renewal", "past_due"), ("recover", "active")):
+        control(practice.port, "POST", f"/subscriptions/{subscription.id}/{action}", {})
+        assert client.v1.subscriptions.retrieve(subscription.id).status == status
+    portal = client.v1.billing_portal.sessions.create({"customer": session.customer, "return_url": "https://a.example"})
+    assert portal.url.startswith(practice.url)
+    assert "Next month, unpaid" in browse(practice, "GET", "/practice")[1]
+    assert client.v1.subscriptions.cancel(subscription.id).status == "canceled"
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.subscriptions.cancel(subscription.id)
+    practice.service.delivery.wait_until_idle()
+    assert [event["type"] for event in webhook.taken][:3] == [
+        "customer.subscription.created",
+        "invoice.paid",
+        "checkout.session.completed",
+    ]
+
+
+@pytest.mark.parametrize("wrong", [{**PLAN, "line_items": SALE["line_items"]}, {**PLAN, "payment_intent_data": {}}])
+def test_a_subscription_session_is_checked_as_at_stripe(client, wrong):
+    wrong = {**wrong, "payment_intent_data": {"description": "x"}} if "payment_intent_data" in wrong else wrong
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.checkout.sessions.create(wrong)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from stoa.domain.stripe_events import PURCHASE_KEY, TENANT_KEY, Reference, read_reference
+from stoa.domain.subscription_events import TEAM_KEY
 from stoa.errors import StoaError, Unavailable
 from stoa.settings import Settings, secret, settings
 
@@ -44,6 +45,25 @@ class Order:
     cancel_url: str
 
 
+@dataclass(frozen=True, slots=True)
+class SubscriptionOrder:
+    """What the pay page of a team's plan is made from. `price_cents` is a month's, in the currency's smallest unit.
+
+    `attempt` tells one pay page for the team from the next: asked twice for the same one, Stripe gives the same.
+    """
+
+    tenant_id: UUID
+    team_id: UUID
+    plan_name: str
+    price_cents: int
+    currency: str
+    email: str | None
+    customer_id: str | None
+    attempt: str
+    success_url: str
+    cancel_url: str
+
+
 class StripeCalls:
     """Stripe under one API key. Raises Unavailable when it cannot be reached, StripeRejected when it refuses."""
 
@@ -74,6 +94,48 @@ class StripeCalls:
             parameters["customer_email"] = order.email
         key = f"stoa-checkout-{order.purchase_id}-{'price' if order.price_id else 'amount'}"
         return self._call(lambda v1: v1.checkout.sessions.create(parameters, {"idempotency_key": key}))
+
+    def create_subscription_session(self, order: SubscriptionOrder) -> dict[str, Any]:
+        """A Checkout session that begins a monthly subscription; the same one however often it is asked for."""
+        metadata = {TENANT_KEY: str(order.tenant_id), TEAM_KEY: str(order.team_id)}
+        price = {
+            "currency": order.currency,
+            "unit_amount": order.price_cents,
+            "product_data": {"name": order.plan_name},
+            "recurring": {"interval": "month"},
+        }
+        parameters: dict[str, Any] = {
+            "mode": "subscription",
+            "line_items": [{"quantity": 1, "price_data": price}],
+            "success_url": order.success_url,
+            "cancel_url": order.cancel_url,
+            "client_reference_id": str(order.team_id),
+            "metadata": metadata,
+            "subscription_data": {"metadata": metadata, "description": order.plan_name},
+        }
+        if order.customer_id:
+            parameters["customer"] = order.customer_id
+        elif order.email:
+            parameters["customer_email"] = order.email
+        key = f"stoa-team-{order.team_id}-{order.attempt}"
+        return self._call(lambda v1: v1.checkout.sessions.create(parameters, {"idempotency_key": key}))
+
+    def get_subscription(self, subscription_id: str) -> dict[str, Any] | None:
+        """A subscription with its last invoice; None when this account has none of that id."""
+        return self._found(lambda v1: v1.subscriptions.retrieve(subscription_id, {"expand": ["latest_invoice"]}))
+
+    def end_subscription_with_period(self, subscription_id: str, *, ends: bool) -> dict[str, Any]:
+        """Let a subscription end with the month that is paid, or go on after all."""
+        return self._call(lambda v1: v1.subscriptions.update(subscription_id, {"cancel_at_period_end": ends}))
+
+    def cancel_subscription(self, subscription_id: str) -> dict[str, Any] | None:
+        """End a subscription now; None when it is over already."""
+        return self._found(lambda v1: v1.subscriptions.cancel(subscription_id))
+
+    def open_portal(self, customer_id: str, return_url: str) -> str:
+        """The address of Stripe's own page where a customer changes card and sees invoices."""
+        asked: Any = {"customer": customer_id, "return_url": return_url}
+        return str(self._call(lambda v1: v1.billing_portal.sessions.create(asked))["url"])
 
     def get_session(self, session_id: str) -> dict[str, Any] | None:
         """A session with its payment and charge; None when this account has none of that id."""

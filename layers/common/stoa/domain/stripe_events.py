@@ -92,7 +92,7 @@ def read_session(session: Mapping[str, Any], at: datetime) -> Notice:
             refunded_cents=int(charge.get("amount_refunded") or 0),
         ),
         session_id=str(session["id"]),
-        payment_intent_id=_id(intent),
+        payment_intent_id=expandable_id(intent),
         amount=int(session["amount_total"]) if complete else None,
         currency=str(session["currency"]) if complete else None,
         receipt_url=charge.get("receipt_url"),
@@ -111,7 +111,7 @@ def _read_charge(charge: Mapping[str, Any]) -> Notice:
     return Notice(
         reference=read_reference(charge.get("metadata")),
         facts=PurchaseFacts(refunded_cents=int(charge["amount_refunded"])),
-        payment_intent_id=_id(charge.get("payment_intent")),
+        payment_intent_id=expandable_id(charge.get("payment_intent")),
         amount=int(charge["amount"]),
         currency=str(charge["currency"]),
         receipt_url=charge.get("receipt_url"),
@@ -125,11 +125,11 @@ def _read_dispute(dispute: Mapping[str, Any], *, closed: bool) -> Notice:
     return Notice(
         reference=None,
         facts=PurchaseFacts(disputes={str(dispute["id"]): state}),
-        payment_intent_id=_id(dispute.get("payment_intent")),
+        payment_intent_id=expandable_id(dispute.get("payment_intent")),
     )
 
 
-def _id(expandable: Any) -> str | None:
+def expandable_id(expandable: Any) -> str | None:
     """The id of what Stripe gives as an id or, expanded, as a whole object."""
     found = expandable.get("id") if isinstance(expandable, Mapping) else expandable
     return str(found) if found else None

@@ -5,12 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from stoa import team_books
 from stoa.answers import where
 from stoa.clients import stripe_signature
 from stoa.clients.stripe_client import StripeCalls
 from stoa.db import Database, Scope
 from stoa.domain.purchase_state import PurchaseFacts
 from stoa.domain.stripe_events import Notice, Reference, read_event
+from stoa.domain.subscription_events import SubscriptionNotice, read_subscription_event
 from stoa.errors import MalformedRequest
 from stoa.observe import logger
 from stoa.purchase_books import Settled, report, settle
@@ -90,9 +92,12 @@ def _attempt(
 def _apply(
     database: Database, stripe: Callable[[], StripeCalls], event_id: str, event: Mapping[str, Any], now: datetime
 ) -> str:
+    subscription = read_subscription_event(event)
+    if subscription is not None:
+        return _apply_to_team(database, event_id, subscription, now)
     notice = read_event(event)
     if notice is None:
-        return _ignore(database, event_id, "ignored: no event that purchases need", now)
+        return _ignore(database, event_id, "ignored: no event that purchases or teams need", now)
     reference = notice.reference or _ask_whose(stripe, notice)
     if reference is None:
         return _ignore(database, event_id, "ignored: not one of ours", now)
@@ -105,6 +110,22 @@ def _apply(
         status = inbox.IGNORED if settled.purchase is None else inbox.APPLIED
         inbox.settle(connection, event_id, status, settled.outcome, now, **_about(settled, reference))
     report(settled)
+    return status
+
+
+def _apply_to_team(database: Database, event_id: str, notice: SubscriptionNotice, now: datetime) -> str:
+    reference = notice.reference
+    if reference is None:
+        return _ignore(database, event_id, "ignored: not one of ours", now)
+    with database.transaction(Scope(tenant_id=reference.tenant_id, operator=True)) as connection:
+        if not inbox.lock_unsettled(connection, event_id):
+            return inbox.APPLIED  # another delivery of it was quicker
+        settled = team_books.settle(connection, reference, notice, now)
+        known = settled.team is not None
+        status = inbox.APPLIED if known else inbox.IGNORED
+        tenant_id = reference.tenant_id if known else None
+        inbox.settle(connection, event_id, status, settled.outcome, now, tenant_id=tenant_id)
+    team_books.report(settled)
     return status
 
 

@@ -1,0 +1,147 @@
+"""What Stripe told of a team's subscription, written into our books in one transaction. For every workflow that hears
+from it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from stoa.db import Connection, Row
+from stoa.domain.subscription_events import SubscriptionNotice, TeamReference
+from stoa.domain.team_subscription import (
+    ACTIVE,
+    CANCELED,
+    PAST_DUE,
+    SubscriptionFacts,
+    TeamStanding,
+    derive,
+    from_json,
+    merge,
+    to_json,
+)
+from stoa.observe import emit, logger
+from stoa.store import mail_outbox, team_billing
+
+# What an owner or an admin decided outlasts what Stripe tells of money.
+_DECIDED_HERE = frozenset({"closed", "suspended"})
+_NOTHING = TeamStanding("", None)
+
+
+@dataclass(frozen=True, slots=True)
+class TeamSettled:
+    """What a notice did. `team` is our row as it was before; None: the notice was about none of ours."""
+
+    outcome: str
+    team: Row | None = None
+    before: TeamStanding = _NOTHING
+    after: TeamStanding = _NOTHING
+    alarm: str | None = None
+
+
+def settle(connection: Connection, reference: TeamReference, notice: SubscriptionNotice, now: datetime) -> TeamSettled:
+    """Join what a notice says to what is known of the team's subscription, and let the team stand as follows from it.
+
+    Must run in a transaction with the team's tenant in scope. A team has one subscription at a time; a notice of an
+    earlier one changes nothing, and one of a second, while the first runs, waits for a person.
+    """
+    row = team_billing.lock(connection, reference.tenant_id, reference.team_id)
+    if row is None:
+        return TeamSettled("ignored: no such team here")
+    if notice.subscription_id is None:
+        return TeamSettled("ignored: it tells of no subscription yet")
+    kept = row["subscription"]
+    known, past = from_json(kept.get("facts", {})), list(kept.get("past", ()))
+    if notice.subscription_id in past:
+        return TeamSettled("ignored: it is about an earlier subscription")
+    before = derive(known)
+    own_id = row["stripe_subscription_id"]
+    if own_id not in (None, notice.subscription_id):
+        if before.status != CANCELED:
+            return TeamSettled("ignored: the team has another subscription", row, before, before, "team_paid_twice")
+        known, past, before = SubscriptionFacts(), [*past, own_id], derive(SubscriptionFacts())
+    facts = merge(known, notice.facts)
+    after = derive(facts)
+    newly_paid = known.paid_until is None and facts.paid_until is not None
+    team_billing.save(
+        connection,
+        row,
+        status=row["status"] if row["status"] in _DECIDED_HERE else after.status,
+        access_until=after.access_until,
+        subscription={"facts": to_json(facts), "past": past},
+        plan_terms=row["checkout"].get("terms", {}) if newly_paid else row["plan_terms"],
+        anchor_day=_anchor_day(row, facts) if newly_paid else None,
+        customer_id=notice.customer_id,
+        subscription_id=notice.subscription_id,
+        now=now,
+    )
+    _tell_owner(connection, row, facts, before, after, now)
+    return TeamSettled(f"{before.status} -> {after.status}", row, before, after)
+
+
+def report(settled: TeamSettled) -> None:
+    """Tell the outside, after the commit."""
+    row = settled.team
+    if row is None:
+        return
+    if settled.alarm is not None:
+        logger().error(
+            "a team has a second subscription; cancel one of them at Stripe",
+            extra={"alarm": settled.alarm, "teamId": str(row["id"]), "tenantId": str(row["tenant_id"])},
+        )
+    elif settled.before.status != settled.after.status:
+        emit(
+            "team_subscription_changed",
+            teamId=str(row["id"]),
+            type=row["type"],
+            before=settled.before.status,
+            after=settled.after.status,
+        )
+
+
+def terms_of(plan: Row) -> dict[str, Any]:
+    """What is bought with a plan, as it is kept with the team."""
+    return {
+        "name": plan["name"],
+        "priceCents": plan["price_cents"],
+        "currency": plan["currency"],
+        "maxMembers": plan["max_members"],
+        "totalTokensMonthly": plan["total_tokens_monthly"],
+        "models": list(plan["models"]),
+    }
+
+
+def _anchor_day(row: Row, facts: SubscriptionFacts) -> int | None:
+    """The day of the tenant's calendar on which the first paid month begins."""
+    return facts.paid_from.astimezone(ZoneInfo(row["time_zone"])).day if facts.paid_from is not None else None
+
+
+def _tell_owner(
+    connection: Connection, row: Row, facts: SubscriptionFacts, before: TeamStanding, after: TeamStanding, now: datetime
+) -> None:
+    """A mail when a month is not paid, and when it is over. Once each."""
+    if after.status == before.status or after.status not in (PAST_DUE, CANCELED):
+        return
+    to = team_billing.mail_address(connection, row["tenant_id"], row["id"])
+    if to is None:
+        return
+    if after.status == PAST_DUE and after.access_until is not None and facts.unpaid_until is not None:
+        subject = f"The payment for your team {row['name']} failed"
+        text = (
+            f"The payment for {row['name']} could not be taken. It will be tried again.\n\n"
+            f"The team goes on until {after.access_until:%Y-%m-%d %H:%M} UTC. Please check the card in the team's "
+            "billing page."
+        )
+        key = f"team-past-due:{row['id']}:{facts.unpaid_until:%Y-%m-%d}"
+    else:
+        subject = f"The plan of your team {row['name']} has ended"
+        text = (
+            f"The subscription of {row['name']} has ended, and with it the access that the team gave its members.\n\n"
+            "Its members, settings and usage are kept: subscribe again to go on."
+        )
+        key = f"team-canceled:{row['id']}:{row['stripe_subscription_id']}"
+    mail_outbox.put(connection, tenant_id=row["tenant_id"], to=to, subject=subject, text=text, dedupe_key=key, now=now)
+
+
+def is_running(standing: TeamStanding) -> bool:
+    """Whether there is a subscription that goes on by itself."""
+    return standing.status in (ACTIVE, PAST_DUE)

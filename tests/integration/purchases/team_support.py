@@ -1,0 +1,106 @@
+"""A team and its owner at practice Stripe: it is paid for, renewed or not, ends; the test delivers the events."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from stoa.admin_desk import Desk
+from stoa.db import Row, Scope
+from stoa.ids import new_id
+from stoa.store.audit import Actor
+from stoa.workflows.team_billing import TeamCheckout, subscribe
+from stoa.workflows.team_plans import put_plan
+from tests.integration.purchases.support import CLIENT, Shop
+
+PLAN = {
+    "name": "Family plan",
+    "price_cents": 1900,
+    "max_members": 6,
+    "total_tokens_monthly": 1_000_000,
+    "models": ["gpt-4o"],
+    "enabled": True,
+}
+
+
+@dataclass
+class TeamShop:
+    """The shop's member owns a team that has not been paid for."""
+
+    shop: Shop
+    team_id: UUID = field(default_factory=new_id)
+
+    def __post_init__(self) -> None:
+        member = self.shop.member
+        now = datetime.now(UTC)
+        with self.shop.database.transaction(Scope(tenant_id=member.tenant_id)) as connection:
+            connection.run(
+                "INSERT INTO teams"
+                " (id, tenant_id, name, type, max_members, total_tokens_monthly, models, billing_email)"
+                " VALUES (:id, :tenant_id, 'The Stoics', 'family', 5, 500000, '{gpt-4o}', 'money@demo.test')",
+                id=self.team_id,
+                tenant_id=member.tenant_id,
+            )
+            connection.run(
+                "INSERT INTO team_members (id, tenant_id, team_id, user_id, role, status, created_at, joined_at)"
+                " VALUES (:id, :tenant_id, :team_id, :user_id, 'owner', 'active', :now, :now)",
+                id=new_id(),
+                tenant_id=member.tenant_id,
+                team_id=self.team_id,
+                user_id=member.user_id,
+                now=now,
+            )
+
+    def sell(self, **changes: Any) -> dict[str, Any]:
+        """Set the family plan."""
+        member = self.shop.member
+        desk = Desk(self.shop.database, member.tenant_id, Actor(member.user_id), datetime.now(UTC))
+        return put_plan(desk, member, "family", {**PLAN, **changes}, None)
+
+    def start(self, now: datetime | None = None) -> TeamCheckout:
+        shop = self.shop
+        return subscribe(shop.database, shop.stripe, shop.member, self.team_id, CLIENT, now or datetime.now(UTC))
+
+    def pay(self, checkout: TeamCheckout) -> list[dict[str, Any]]:
+        """Pay at the pay page; the events it made."""
+        account = self.shop.practice.service.account
+        before = len(account.events)
+        self.shop.practice.service.act(checkout.session_id, "pay")
+        return account.events[before:]
+
+    def begin(self) -> list[dict[str, Any]]:
+        """Sell, subscribe and pay; the events it made."""
+        self.sell()
+        return self.pay(self.start())
+
+    def act(self, action: str) -> list[dict[str, Any]]:
+        """Something happens to the subscription at Stripe; the events it made."""
+        account = self.shop.practice.service.account
+        before = len(account.events)
+        self.shop.practice.service.steer("POST", f"/practice/subscriptions/{self.subscription()['id']}/{action}", {})
+        return account.events[before:]
+
+    def subscription(self) -> dict[str, Any]:
+        """The team's newest subscription, as Stripe knows it."""
+        things = self.shop.practice.service.account.things["subscription"].values()
+        return [one for one in things if one["metadata"].get("stoa_team_id") == str(self.team_id)][-1]
+
+    def row(self) -> Row:
+        scope = Scope(tenant_id=self.shop.member.tenant_id)
+        with self.shop.database.autocommit(scope) as connection:
+            return connection.run("SELECT * FROM teams WHERE id = :id", id=self.team_id)[0]
+
+    def standing(self) -> tuple[str, timedelta | None]:
+        """The team's status, and for how long after the month that was last paid it gives access."""
+        row = self.row()
+        paid = row["subscription"].get("facts", {}).get("paid_until")
+        if row["access_until"] is None or paid is None:
+            return row["status"], None
+        return row["status"], row["access_until"] - datetime.fromisoformat(paid)
+
+    def mails(self) -> list[str]:
+        scope = Scope(tenant_id=self.shop.member.tenant_id)
+        with self.shop.database.autocommit(scope) as connection:
+            rows = connection.run("SELECT recipient, subject FROM mail_outbox ORDER BY id")
+        assert {row["recipient"] for row in rows} <= {"money@demo.test"}
+        return [row["subject"] for row in rows]

@@ -1,0 +1,357 @@
+"""A team is paid for by the month: the pay page, Stripe's events in any order, dunning, the end."""
+
+import contextlib
+import random
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from dev.practice_stripe import PRACTICE_KEY
+from stoa.clients.stripe_client import StripeCalls
+from stoa.db import Scope
+from stoa.domain.team_subscription import DUNNING_GRACE
+from stoa.errors import Conflict, Forbidden, InvalidFields, NotFound, Unavailable
+from stoa.member_view import load_member_view
+from stoa.workflows.apply_stripe_event import retry_events
+from stoa.workflows.reconcile_teams import reconcile_teams
+from stoa.workflows.team_billing import end_with_period, open_billing, read_subscription_of
+from stoa.workflows.team_plans import list_all_plans, list_plans
+from tests.integration.chat.support import make_member
+from tests.integration.purchases.support import CLIENT, Crash, CrashingDatabase, Shop, StatementBroke
+from tests.integration.purchases.team_support import TeamShop
+
+MOST_STATEMENTS = 10
+NOBODY = timedelta(0)
+
+
+@pytest.fixture
+def team(shop: Shop) -> TeamShop:
+    return TeamShop(shop)
+
+
+def set_team(team: TeamShop, what: str) -> None:
+    with team.shop.database.autocommit(Scope(tenant_id=team.shop.member.tenant_id)) as connection:
+        connection.run(f"UPDATE teams SET {what} WHERE id = :id", id=team.team_id)
+
+
+def _begun(team: TeamShop) -> list[dict[str, Any]]:
+    return team.begin()
+
+
+def _renewed(team: TeamShop) -> list[dict[str, Any]]:
+    return team.begin() + team.act("renew")
+
+
+def _unpaid(team: TeamShop) -> list[dict[str, Any]]:
+    return team.begin() + team.act("renew") + team.act("fail_renewal")
+
+
+def _recovered(team: TeamShop) -> list[dict[str, Any]]:
+    return team.begin() + team.act("fail_renewal") + team.act("recover")
+
+
+def _ended(team: TeamShop) -> list[dict[str, Any]]:
+    return team.begin() + team.act("cancel")
+
+
+def _ended_unpaid(team: TeamShop) -> list[dict[str, Any]]:
+    return team.begin() + team.act("fail_renewal") + team.act("cancel")
+
+
+STORIES = [
+    (_begun, "active", DUNNING_GRACE),
+    (_renewed, "active", DUNNING_GRACE),
+    (_unpaid, "past_due", DUNNING_GRACE),
+    (_recovered, "active", DUNNING_GRACE),
+    (_ended, "canceled", None),
+    (_ended_unpaid, "canceled", None),
+]
+stories = pytest.mark.parametrize(
+    ("story", "status", "grace"), STORIES, ids=lambda value: getattr(value, "__name__", "")
+)
+
+
+def check(team: TeamShop, status: str, grace: timedelta | None) -> None:
+    found = team.standing()
+    assert found[0] == status
+    if grace is not None:
+        assert found[1] == grace
+    else:
+        assert team.row()["access_until"] <= datetime.now(UTC)
+    assert team.row()["stripe_subscription_id"] == team.subscription()["id"]
+    assert team.row()["plan_terms"]["maxMembers"] == 6
+
+
+@stories
+def test_events_in_their_own_order(team: TeamShop, story: Any, status: str, grace: timedelta | None) -> None:
+    team.shop.deliver(*story(team))
+    check(team, status, grace)
+
+
+@stories
+def test_events_five_times_shuffled_and_at_once(
+    team: TeamShop, story: Any, status: str, grace: timedelta | None
+) -> None:
+    events = story(team) * 5
+    random.Random(7).shuffle(events)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(team.shop.deliver, events))
+    retry_events(team.shop.database, lambda: team.shop.stripe, datetime.now(UTC) + timedelta(hours=1))
+    check(team, status, grace)
+
+
+def test_every_order_of_a_beginning(runtime_database: Any, shop: Shop) -> None:
+    for order in permutations(range(3)):
+        team = TeamShop(shop)
+        events = team.begin()
+        assert len(events) == 3
+        team.shop.deliver(*[events[position] for position in order])
+        check(team, "active", DUNNING_GRACE)
+
+
+@stories
+@pytest.mark.parametrize("error", [Crash, StatementBroke])
+def test_a_process_that_dies_after_any_statement(
+    team: TeamShop, story: Any, status: str, grace: timedelta | None, error: type[BaseException]
+) -> None:
+    events = story(team)
+    for after in range(1, MOST_STATEMENTS):
+        for event in events[:2]:
+            crashing = CrashingDatabase(team.shop.database, after, error)
+            with contextlib.suppress(Crash, StatementBroke):
+                team.shop.deliver(event, database=crashing)
+    retry_events(team.shop.database, lambda: team.shop.stripe, datetime.now(UTC) + timedelta(hours=1))
+    team.shop.deliver(*events)
+    check(team, status, grace)
+
+
+def test_the_first_paid_month_sets_the_day_on_which_periods_begin(team: TeamShop) -> None:
+    team.shop.deliver(*team.begin())
+    row = team.row()
+    assert row["anchor_day"] == datetime.fromisoformat(row["subscription"]["facts"]["paid_from"]).day
+    assert row["activated_at"] is not None
+
+
+def access(team: TeamShop, at: datetime) -> str | None:
+    return load_member_view(team.shop.database, team.shop.member, at).offers["gpt-4o"].entitlement_source
+
+
+def test_a_team_gives_access_while_it_is_paid_for_and_a_week_longer(team: TeamShop) -> None:
+    now = datetime.now(UTC)
+    events = team.begin()
+    assert access(team, now) is None
+    team.shop.deliver(*events)
+    assert access(team, now) == "team"
+    team.shop.deliver(*team.act("fail_renewal"))
+    ends = team.row()["access_until"]
+    assert access(team, ends - timedelta(seconds=1)) == "team"
+    assert access(team, ends) is None
+    team.shop.deliver(*team.act("cancel"))
+    assert access(team, datetime.now(UTC)) is None
+
+
+def test_the_owner_is_told_once_that_a_month_is_not_paid_and_that_it_is_over(team: TeamShop) -> None:
+    team.shop.deliver(*team.begin())
+    assert team.mails() == []
+    failed = team.act("fail_renewal")
+    team.shop.deliver(*failed, *failed)
+    assert team.mails() == ["The payment for your team The Stoics failed"]
+    team.shop.deliver(*team.act("cancel"))
+    assert team.mails()[1:] == ["The plan of your team The Stoics has ended"]
+
+
+def test_an_open_pay_page_comes_again_and_one_of_other_terms_does_not(team: TeamShop) -> None:
+    team.sell()
+    first = team.start()
+    assert team.start() == first
+    team.sell(price_cents=2900)
+    second = team.start()
+    assert second != first
+    account = team.shop.practice.service.account
+    assert account.get("session", first.session_id)["status"] == "expired"
+    assert account.get("session", second.session_id)["amount_total"] == 2900
+
+
+def test_twenty_clicks_at_once_make_one_pay_page(team: TeamShop) -> None:
+    team.sell()
+
+    def click(_: int) -> str:
+        try:
+            return team.start().session_id
+        except Conflict as conflict:
+            return conflict.code
+
+    with ThreadPoolExecutor(20) as pool:
+        answers = set(pool.map(click, range(20)))
+    assert len(answers - {"PURCHASE_IN_PROGRESS"}) == 1
+
+
+def test_a_second_payment_is_not_asked_for(team: TeamShop) -> None:
+    team.sell()
+    events = team.pay(team.start())
+    with pytest.raises(Conflict, match="moment ago"):  # paid, and nobody has told us yet
+        team.start()
+    team.shop.deliver(*events)
+    with pytest.raises(Conflict, match="subscription already"):
+        team.start()
+
+
+def test_a_second_subscription_beside_the_first_waits_for_a_person(
+    team: TeamShop, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = team.begin()
+    team.shop.deliver(*first)
+    own_id = team.row()["stripe_subscription_id"]
+    foreign = next(event for event in first if event["type"] == "invoice.paid")
+    foreign = {**foreign, "id": "evt_foreign", "data": {"object": {**foreign["data"]["object"]}}}
+    details = foreign["data"]["object"]["parent"]["subscription_details"]
+    foreign["data"]["object"]["parent"] = {"subscription_details": {**details, "subscription": "sub_second"}}
+    team.shop.deliver(foreign)
+    assert team.row()["stripe_subscription_id"] == own_id
+    assert [record.alarm for record in caplog.records if record.levelname == "ERROR"] == ["team_paid_twice"]  # type: ignore[attr-defined]
+
+
+def test_who_ended_it_may_subscribe_again_and_late_news_of_the_first_changes_nothing(team: TeamShop) -> None:
+    first = team.begin() + team.act("cancel")
+    team.shop.deliver(*first)
+    assert team.row()["status"] == "canceled"
+    team.shop.deliver(*team.pay(team.start()))
+    check(team, "active", DUNNING_GRACE)
+    again = [{**event, "id": f"{event['id']}-late"} for event in first]
+    team.shop.deliver(*again)
+    check(team, "active", DUNNING_GRACE)
+
+
+def test_the_owner_ends_it_with_its_month_and_changes_their_mind(team: TeamShop) -> None:
+    shop = team.shop
+    shop.deliver(*team.begin())
+
+    told = end_with_period(shop.database, shop.stripe, shop.member, team.team_id, datetime.now(UTC), ends=True)
+    assert (told["status"], told["endsWithPeriod"], told["accessUntil"]) == ("active", True, told["paidUntil"])
+    later = datetime.now(UTC) + timedelta(seconds=2)
+    told = end_with_period(shop.database, shop.stripe, shop.member, team.team_id, later, ends=False)
+    assert (told["status"], told["endsWithPeriod"]) == ("active", False)
+    assert open_billing(shop.database, shop.stripe, shop.member, team.team_id, CLIENT).startswith("http")
+
+
+def test_what_cannot_be_bought_is_told(team: TeamShop) -> None:
+    shop = team.shop
+    with pytest.raises(Conflict, match="No plan of the type family"):
+        team.start()
+    team.sell(enabled=False)
+    with pytest.raises(Conflict, match="No plan of the type family"):
+        team.start()
+    team.sell(max_members=4, total_tokens_monthly=100, models=[])
+    with pytest.raises(Conflict, match="maxMembers, totalTokensMonthly, models"):
+        team.start()
+    team.sell()
+    with pytest.raises(Conflict, match="no subscription"):
+        end_with_period(shop.database, shop.stripe, shop.member, team.team_id, datetime.now(UTC), ends=True)
+    with pytest.raises(Conflict, match="Nothing was paid"):
+        open_billing(shop.database, shop.stripe, shop.member, team.team_id, CLIENT)
+    with shop.database.autocommit(Scope(tenant_id=shop.member.tenant_id)) as connection:
+        connection.run("UPDATE tenants SET purchases_paused = true WHERE id = :id", id=shop.member.tenant_id)
+    with pytest.raises(Unavailable):
+        team.start()
+    set_team(team, "status = 'closed'")
+    with pytest.raises(Conflict, match="closed"):
+        team.start()
+
+
+def test_anothers_team_is_not_there_and_only_its_owner_pays(team: TeamShop) -> None:
+    shop = team.shop
+    stranger = make_member(shop.database, shop.member.tenant_id, "zeno")
+    calls = (
+        lambda member: TeamShop.start(_as(team, member)),
+        lambda member: end_with_period(shop.database, shop.stripe, member, team.team_id, datetime.now(UTC), ends=True),
+        lambda member: open_billing(shop.database, shop.stripe, member, team.team_id, CLIENT),
+        lambda member: read_subscription_of(shop.database, member, team.team_id),
+    )
+    for call in calls:
+        with pytest.raises(NotFound):
+            call(stranger)
+    with shop.database.autocommit(Scope(tenant_id=shop.member.tenant_id)) as connection:
+        connection.run(
+            "INSERT INTO team_members (id, tenant_id, team_id, user_id, role, status, created_at)"
+            " VALUES (gen_random_uuid(), :tenant_id, :team_id, :user_id, 'admin', 'active', now())",
+            tenant_id=shop.member.tenant_id,
+            team_id=team.team_id,
+            user_id=stranger.user_id,
+        )
+    for call in calls[:3]:
+        with pytest.raises(Forbidden):
+            call(stranger)
+    assert calls[3](stranger)["status"] == "incomplete"
+
+
+def _as(team: TeamShop, member: Any) -> Any:
+    other = object.__new__(TeamShop)
+    other.shop = Shop(team.shop.database, member, team.shop.practice)
+    other.team_id = team.team_id
+    return other
+
+
+def test_what_an_admin_or_the_owner_decided_outlasts_money(team: TeamShop) -> None:
+    events = team.begin()
+    team.shop.deliver(*events[:1])
+    set_team(team, "status = 'suspended'")
+    team.shop.deliver(*events[1:])
+    assert team.row()["status"] == "suspended"
+
+
+def test_a_plan_is_written_whole_and_lists_only_what_can_be_covered(team: TeamShop) -> None:
+    shop = team.shop
+    assert team.sell()["version"] == 1
+    assert team.sell(name="Bigger")["version"] == 2
+    with pytest.raises(InvalidFields, match=r"models\[0\].*free.*models\[1\].*no such model"):
+        team.sell(models=["gpt-4o-mini", "no-such-model"])
+    team.sell(enabled=False)
+    assert list_plans(shop.database, shop.member) == []
+    (plan,) = list_all_plans(shop.database, shop.member)
+    assert (plan["name"], plan["currency"], plan["models"]) == ("Family plan", "usd", ["gpt-4o"])
+    with shop.database.autocommit(Scope(tenant_id=shop.member.tenant_id)) as connection:
+        (told,) = connection.run("SELECT count(*) AS lines FROM audit_log WHERE action = 'team_plan.set'")
+    assert told["lines"] == 3
+
+
+def test_a_lost_webhook_is_made_good_by_asking(team: TeamShop) -> None:
+    shop = team.shop
+    team.begin()  # nobody tells us
+    now = datetime.now(UTC)
+    reconcile_teams(shop.database, lambda: shop.stripe, now)
+    assert team.row()["stripe_asked_at"] is None  # it was a moment ago: the page may be open in front of somebody
+    later = now + timedelta(hours=2)
+    assert reconcile_teams(shop.database, lambda: shop.stripe, later)["changed"] >= 1
+    check(team, "active", DUNNING_GRACE)
+    reconcile_teams(shop.database, lambda: shop.stripe, later + timedelta(days=1))
+    assert team.row()["stripe_asked_at"] == later
+    team.act("renew")
+    in_a_month = now + timedelta(days=32)
+    assert reconcile_teams(shop.database, lambda: shop.stripe, in_a_month)["changed"] >= 1
+    assert team.row()["access_until"] > in_a_month
+
+
+def test_the_subscription_of_a_closed_team_is_ended(team: TeamShop) -> None:
+    shop = team.shop
+    shop.deliver(*team.begin())
+    set_team(team, "status = 'closed'")
+    reconcile_teams(shop.database, lambda: shop.stripe, datetime.now(UTC))
+    assert team.subscription()["status"] == "canceled"
+    assert team.row()["status"] == "closed"
+    asked_at = team.row()["stripe_asked_at"]
+    reconcile_teams(shop.database, lambda: shop.stripe, datetime.now(UTC) + timedelta(days=1))
+    assert team.row()["stripe_asked_at"] == asked_at
+
+
+def test_while_stripe_is_out_of_reach_the_next_run_goes_on(team: TeamShop) -> None:
+    shop = team.shop
+    team.begin()
+    later = datetime.now(UTC) + timedelta(hours=2)
+    away = StripeCalls(PRACTICE_KEY, "http://127.0.0.1:9")
+    assert reconcile_teams(shop.database, lambda: away, later)["unanswered"] == 1
+    assert team.row()["status"] == "incomplete"
+    reconcile_teams(shop.database, lambda: shop.stripe, later)
+    check(team, "active", DUNNING_GRACE)
