@@ -43,6 +43,7 @@ TAGS = {
     "personas": "Whom to talk to.",
     "modes": "Kinds of work and fields of knowledge.",
     "schedules": "Prompts that run by themselves, and what came of them.",
+    "teams": "Members who share a plan: its models, its tokens, what it costs.",
     "usage": "What a member used and was charged.",
     "purchases": "Unlocking premium models by one payment through Stripe.",
     "pricing": "How a tenant makes its prices: markups, overrides, prices to come, history. For its admins.",
