@@ -171,7 +171,9 @@ class TeamPlanUpdate(Schema):
     """A plan, whole."""
 
     name: Name = Field(examples=["Family plan"])
-    price_cents: PriceCents = Field(description="A month, in the smallest unit of the tenant's currency.")
+    price_cents: PriceCents = Field(
+        description="A month, in the smallest unit of the tenant's currency.", examples=[1900]
+    )
     max_members: MemberCount = Field(description="The most members a team may then have.", examples=[6])
     total_tokens_monthly: TokenCount = Field(description="The most tokens a month.", examples=[5_000_000])
     models: Annotated[list[Identifier], Field(max_length=200)] = Field(
