@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import Field, RootModel
 
+from stoa.rate_schemas import ShownRates
 from stoa.schemas import AnswerSchema
 
 
@@ -28,6 +29,7 @@ class PendingPrice(AnswerSchema):
 
     input_price: float
     output_price: float
+    rates: ShownRates | None = Field(description="For cached input and the like; null: all as input and output.")
     minimum_charge: str
     effective_from: datetime
 
@@ -56,6 +58,9 @@ class Model(AnswerSchema):
     is_favorite: bool
     user_input_price: float = Field(description="What the member pays for input.", examples=[0.21])
     user_output_price: float = Field(description="What the member pays for output.", examples=[0.84])
+    rates: ShownRates | None = Field(
+        description="What the member pays for cached input and the like; null: all as input and output."
+    )
     minimum_charge: str = Field(description="The least a message costs, USD, exact.", examples=["0.001000000"])
     pending_price: PendingPrice | None = Field(description="The next change of the price; null: none is announced.")
     usage_today: UsageToday

@@ -55,7 +55,7 @@ def post_model(request: Request) -> dict[str, Any]:
     """A fine-tune or a self-hosted model. Its id is made of the tenant's slug and the name. Without base prices it is
     listed here and not sold."""
     desk, body = _desk(request), request.body()
-    return {"data": model_admin.create_model(desk, body.name, body.model_dump(exclude={"name"}))}
+    return {"data": model_admin.create_model(desk, body.name, body.columns())}
 
 
 @api.route(
@@ -220,7 +220,8 @@ def get_audit(request: Request) -> dict[str, Any]:
     tags=("operator",),
 )
 def patch_registry_model(request: Request) -> dict[str, Any]:
-    """For operators: switch a shared model off, mark it as in trouble, deprecate it, name its successor. It holds for
+    """For operators: switch a shared model off, mark it as in trouble, deprecate it, name its successor,
+    say what the provider asks for cached input and the like (a rise waits for each tenant's grace). It holds for
     every tenant that has not decided otherwise."""
     desk = _operators_desk(request)
     given = request.body().given()

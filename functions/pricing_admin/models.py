@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, RootModel, StringConstraints, WithJsonSchema, model_validator
 
+from stoa.rate_schemas import ShownRates
 from stoa.schemas import AnswerSchema, Schema, exact
 from stoa.workflows.pricing.dates import moment
 
@@ -111,6 +112,7 @@ class PricingRow(AnswerSchema):
     effective_from: datetime
     input_price: float
     output_price: float
+    rates: ShownRates | None = Field(description="For cached input and the like; null: all as input and output.")
     minimum_charge: float
     markup: float
     source: Source
@@ -136,9 +138,11 @@ class ModelPricing(AnswerSchema):
     category: str
     base_input_price: float | None = Field(description="What the provider takes.")
     base_output_price: float | None
+    base_rates: ShownRates | None = Field(description="What it takes for cached input and the like; null: no rates.")
     effective_markup: float | None
     user_input_price: float | None = Field(description="What members pay.")
     user_output_price: float | None
+    rates: ShownRates | None = Field(description="What members pay for cached input and the like; null: no rates.")
     minimum_charge: float | None
     has_override: bool = Field(description="One is in force or to come.")
     overrides: list[PriceOverride] = Field(description="The one in force and those to come.")
@@ -256,10 +260,12 @@ class PriceChange(AnswerSchema):
     previous_output_price: float | None
     previous_markup: float | None
     previous_minimum_charge: float | None
+    previous_rates: ShownRates | None
     new_input_price: float
     new_output_price: float
     new_markup: float
     new_minimum_charge: float
+    new_rates: ShownRates | None
     effective_from: datetime
     changed_by_email: str | None = Field(description="Null: Stoa itself.")
 

@@ -8,6 +8,7 @@ from pydantic import (
     Field,
 )
 
+from stoa.rate_schemas import GivenRates, ShownRates, with_stored_rates
 from stoa.schemas import AnswerSchema, Schema
 
 from .fields import (
@@ -65,6 +66,9 @@ class ModelChange(Edit):
         None, description="Own models: what the provider asks, USD per one million tokens. A rise waits for the grace."
     )
     base_output_price: Price | None = Field(None, description="Own models, likewise.")
+    base_rates: GivenRates | None = Field(
+        None, description="Own models: what the provider asks for cached input and the like; all of it. {} for none."
+    )
     deprecated_at: Moment | None = Field(None, description="Own models: from then on the successor answers.")
     successor_id: Identifier | None = Field(None, description="Own models: who takes over.")
 
@@ -92,7 +96,7 @@ class ModelChange(Edit):
         sent = super().given()
         if "description" in sent:
             sent["known_for"] = sent.pop("description")
-        return sent
+        return with_stored_rates(sent)
 
 
 class NewModel(Schema):
@@ -110,6 +114,7 @@ class NewModel(Schema):
         examples=[0.5],
     )
     base_output_price: Price | None = Field(description="Likewise.", examples=[0.5])
+    base_rates: GivenRates | None = Field(None, description="Likewise, for cached input and the like.")
     modalities: Modalities = Field(["text"], examples=[["text"]])
     capabilities: Capabilities = Field(["chat"], examples=[["chat"]])
     is_novel: bool = False
@@ -122,6 +127,11 @@ class NewModel(Schema):
     quality: Quality = "good"
     display_order: Order = 1000
     enabled: bool = True
+
+    def columns(self) -> dict[str, Any]:
+        """The model by the names of its columns."""
+        rates = self.base_rates.rates().to_json() if self.base_rates else {}
+        return {**self.model_dump(exclude={"name"}), "base_rates": rates}
 
 
 class Decisions(AnswerSchema):
@@ -173,8 +183,10 @@ class AdminModel(Decisions):
     fallback_model_ids: list[str] = Field(description="Who stands in while it is in trouble, as the tenant decided.")
     base_input_price: float | None = Field(description="What the provider asks; null: not known.")
     base_output_price: float | None
+    base_rates: ShownRates | None = Field(description="What it asks for cached input and the like; null: no rates.")
     user_input_price: float | None = Field(description="What members pay at present; null: it is not sold.")
     user_output_price: float | None
+    rates: ShownRates | None = Field(description="What members pay for cached input and the like; null: no rates.")
     is_sold: bool = Field(description="False for a model without a price: no member sees it.")
     registry: Decisions = Field(description="What the model's own row says.")
     overlay: OverlayDecisions = Field(description="What the tenant decided.")
@@ -250,6 +262,13 @@ class RegistryModelChange(Schema):
     is_available: bool = Field(True, description="False while it is in trouble: nobody's message goes there.")
     deprecated_at: Moment | None = Field(None, description="From then on the successor answers.")
     successor_id: Identifier | None = Field(None, examples=["gpt-4o-mini"])
+    base_rates: GivenRates = Field(
+        GivenRates(), description="What the provider asks for cached input and the like; all of it. {} for none."
+    )
+
+    def given(self) -> dict[str, Any]:
+        """The fields that were sent, under the names of the columns."""
+        return with_stored_rates(super().given())
 
 
 class RegistryModel(AnswerSchema):
@@ -262,6 +281,7 @@ class RegistryModel(AnswerSchema):
     is_available: bool
     deprecated_at: datetime | None
     successor_id: str | None
+    base_rates: ShownRates | None = Field(description="What the provider asks for cached input and the like.")
 
 
 class RegistryModelAnswer(AnswerSchema):

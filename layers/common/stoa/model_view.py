@@ -5,6 +5,8 @@ from typing import Any
 from stoa.answers import iso
 from stoa.db import Row
 from stoa.domain.overlay import DECIDED, decided, in_effect
+from stoa.domain.rates import Rates
+from stoa.rate_view import rates_view
 
 _OUTER = {"known_for": "description"}
 
@@ -51,8 +53,10 @@ def described(row: Row) -> dict[str, Any]:
         "fallbackModelIds": row["fallback_model_ids"] or [],
         "baseInputPrice": row["base_input_price"],
         "baseOutputPrice": row["base_output_price"],
+        "baseRates": rates_view(Rates.from_json(row["base_rates"])),
         "userInputPrice": row["user_input_price"],
         "userOutputPrice": row["user_output_price"],
+        "rates": rates_view(Rates.from_json(row["user_rates"] or {})),
         "isSold": row["user_input_price"] is not None,
         "registry": _named(registry),
         "overlay": _named(overlay),

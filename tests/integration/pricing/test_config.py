@@ -64,6 +64,7 @@ def test_a_higher_markup_waits_for_the_grace_period_and_is_announced_to_everybod
     assert shop.offered("gpt-4o")["pendingPrice"] == {
         "inputPrice": 4.0,
         "outputPrice": 16.0,
+        "rates": None,
         "minimumCharge": "0.001000000",
         "effectiveFrom": "2027-03-02T12:00:00.000Z",
     }

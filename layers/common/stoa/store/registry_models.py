@@ -5,7 +5,9 @@ from typing import Any, NamedTuple
 
 from stoa.db import Connection, Row, json_parameter
 
-_COLUMNS = "m.id, m.display_name, m.provider_id, m.enabled, m.is_available, m.deprecated_at, m.successor_id"
+_COLUMNS = (
+    "m.id, m.display_name, m.provider_id, m.enabled, m.is_available, m.deprecated_at, m.successor_id, m.base_rates"
+)
 
 _LOCK = f"SELECT {_COLUMNS} FROM models m WHERE m.id = :model_id AND m.tenant_id IS NULL FOR NO KEY UPDATE"  # noqa: S608
 
@@ -15,10 +17,11 @@ UPDATE models m SET
     is_available = CASE WHEN g.given ? 'is_available' THEN r.is_available ELSE m.is_available END,
     deprecated_at = CASE WHEN g.given ? 'deprecated_at' THEN r.deprecated_at ELSE m.deprecated_at END,
     successor_id = CASE WHEN g.given ? 'successor_id' THEN r.successor_id ELSE m.successor_id END,
+    base_rates = CASE WHEN g.given ? 'base_rates' THEN r.base_rates ELSE m.base_rates END,
     updated_at = now()
 FROM (SELECT :given ::jsonb AS given) AS g
 CROSS JOIN LATERAL jsonb_to_record(g.given)
-    AS r (enabled boolean, is_available boolean, deprecated_at timestamptz, successor_id text)
+    AS r (enabled boolean, is_available boolean, deprecated_at timestamptz, successor_id text, base_rates jsonb)
 WHERE m.id = :model_id AND m.tenant_id IS NULL
 RETURNING {_COLUMNS}
 """  # noqa: S608 - a constant of this file, no input

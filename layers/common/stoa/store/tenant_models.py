@@ -15,6 +15,7 @@ SELECT
     m.modalities, m.capabilities, m.is_novel, m.category, m.speed, m.quality,
     coalesce(a.input_price, m.base_input_price) AS base_input_price,
     coalesce(a.output_price, m.base_output_price) AS base_output_price,
+    coalesce(a.rates, m.base_rates) AS base_rates,
     m.is_available AND p.is_available AS is_available,
     coalesce(o.deprecated_at, m.deprecated_at) AS deprecated_at,
     coalesce(o.successor_id, m.successor_id) AS successor_id,
@@ -24,19 +25,19 @@ SELECT
     o.access_tier AS own_access_tier, o.unlock_price_cents AS own_unlock_price_cents, o.has_daily_limit,
     o.daily_limit AS own_daily_limit, o.trial_messages AS own_trial_messages, o.display_order AS own_display_order,
     o.enabled AS own_enabled, o.fallback_model_ids,
-    b.input_price AS user_input_price, b.output_price AS user_output_price
+    b.input_price AS user_input_price, b.output_price AS user_output_price, b.rates AS user_rates
 FROM models m
 JOIN providers p ON p.id = m.provider_id
 LEFT JOIN tenant_models o ON o.tenant_id = :tenant_id AND o.model_id = m.id
 LEFT JOIN LATERAL (
-    SELECT r.input_price, r.output_price FROM price_book r
+    SELECT r.input_price, r.output_price, r.rates FROM price_book r
     WHERE r.tenant_id = :tenant_id AND r.model_id = m.id AND r.cancelled_at IS NULL
         AND r.effective_from <= :now ::timestamptz
     ORDER BY r.effective_from DESC
     LIMIT 1
 ) AS b ON true
 LEFT JOIN LATERAL (
-    SELECT t.input_price, t.output_price FROM tenant_base_prices t
+    SELECT t.input_price, t.output_price, t.rates FROM tenant_base_prices t
     WHERE t.tenant_id = :tenant_id AND t.model_id = m.id AND t.base_version = m.base_version
     ORDER BY t.id DESC
     LIMIT 1
@@ -101,6 +102,7 @@ UPDATE models m SET
     base_input_price = CASE WHEN g.given ? 'base_input_price' THEN r.base_input_price ELSE m.base_input_price END,
     base_output_price = CASE WHEN g.given ? 'base_output_price' THEN r.base_output_price
         ELSE m.base_output_price END,
+    base_rates = CASE WHEN g.given ? 'base_rates' THEN r.base_rates ELSE m.base_rates END,
     deprecated_at = CASE WHEN g.given ? 'deprecated_at' THEN r.deprecated_at ELSE m.deprecated_at END,
     successor_id = CASE WHEN g.given ? 'successor_id' THEN r.successor_id ELSE m.successor_id END,
     updated_at = now()
@@ -108,7 +110,7 @@ FROM (SELECT :given ::jsonb AS given) AS g
 CROSS JOIN LATERAL jsonb_to_record(g.given) AS r (
     provider_model text, context_window int, max_output_tokens int, modalities text[], capabilities text[],
     is_novel boolean, category text, speed text, quality text, base_input_price numeric, base_output_price numeric,
-    deprecated_at timestamptz, successor_id text
+    base_rates jsonb, deprecated_at timestamptz, successor_id text
 )
 WHERE m.tenant_id = :tenant_id ::uuid AND m.id = :model_id
 """
@@ -118,20 +120,20 @@ WHERE m.tenant_id = :tenant_id ::uuid AND m.id = :model_id
 _CREATE = """
 INSERT INTO models (
     id, tenant_id, provider_id, provider_model, display_name, context_window, max_output_tokens, base_input_price,
-    base_output_price, modalities, capabilities, is_novel, category, known_for, access_tier, unlock_price_cents,
-    daily_limit, trial_messages, speed, quality, display_order, enabled
+    base_output_price, base_rates, modalities, capabilities, is_novel, category, known_for, access_tier,
+    unlock_price_cents, daily_limit, trial_messages, speed, quality, display_order, enabled
 )
 SELECT
     t.slug || :separator ::text || :name ::text, t.id, r.provider_id, r.provider_model, r.display_name,
-    r.context_window, r.max_output_tokens, r.base_input_price, r.base_output_price, r.modalities, r.capabilities,
-    r.is_novel, r.category, r.known_for, r.access_tier, r.unlock_price_cents, r.daily_limit, r.trial_messages, r.speed,
-    r.quality, r.display_order, r.enabled
+    r.context_window, r.max_output_tokens, r.base_input_price, r.base_output_price, r.base_rates, r.modalities,
+    r.capabilities, r.is_novel, r.category, r.known_for, r.access_tier, r.unlock_price_cents, r.daily_limit,
+    r.trial_messages, r.speed, r.quality, r.display_order, r.enabled
 FROM tenants t
 CROSS JOIN jsonb_to_record(:model ::jsonb) AS r (
     provider_id text, provider_model text, display_name text, context_window int, max_output_tokens int,
-    base_input_price numeric, base_output_price numeric, modalities text[], capabilities text[], is_novel boolean,
-    category text, known_for text, access_tier text, unlock_price_cents int, daily_limit int, trial_messages int,
-    speed text, quality text, display_order int, enabled boolean
+    base_input_price numeric, base_output_price numeric, base_rates jsonb, modalities text[], capabilities text[],
+    is_novel boolean, category text, known_for text, access_tier text, unlock_price_cents int, daily_limit int,
+    trial_messages int, speed text, quality text, display_order int, enabled boolean
 )
 WHERE t.id = :tenant_id ::uuid
 ON CONFLICT (id) DO NOTHING

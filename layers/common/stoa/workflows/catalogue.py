@@ -13,6 +13,7 @@ from stoa.domain.quota import next_reset
 from stoa.errors import NotFound
 from stoa.identity import Member
 from stoa.member_view import load_member_view
+from stoa.rate_view import rates_view
 from stoa.store.snapshots import MemberSnapshot
 
 
@@ -108,6 +109,7 @@ def _model(offer: Offer, preferences: Preferences) -> dict[str, Any]:
         "isFavorite": offer.model_id in preferences.favorite_models,
         "userInputPrice": prices.input_price,
         "userOutputPrice": prices.output_price,
+        "rates": rates_view(prices.rates),
         "minimumCharge": money_text(prices.minimum_charge),
         "pendingPrice": offer.pending and _pending(offer.pending),
         "usageToday": {"used": offer.used_today, "limit": offer.daily_limit},
@@ -120,6 +122,7 @@ def _pending(pending: PendingPrices) -> dict[str, Any]:
     return {
         "inputPrice": pending.prices.input_price,
         "outputPrice": pending.prices.output_price,
+        "rates": rates_view(pending.prices.rates),
         "minimumCharge": money_text(pending.prices.minimum_charge),
         "effectiveFrom": iso(pending.effective_from),
     }

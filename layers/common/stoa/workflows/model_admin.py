@@ -17,6 +17,7 @@ TOP_USERS = 10
 
 _FALLBACKS = "fallback_model_ids"
 _PRICES = ("base_input_price", "base_output_price")
+_PRICED = frozenset({*_PRICES, "base_rates"})
 
 
 def list_models(desk: Desk, *, enabled: bool | None) -> list[dict[str, Any]]:
@@ -75,7 +76,7 @@ def change_model(desk: Desk, model_id: str, given: Mapping[str, Any], *, version
             _check_own(connection, desk, row, own)
             store.save_own_model(connection, desk.tenant_id, model_id, own)
         store.save_overlay(connection, desk.tenant_id, model_id, overlay)
-        if not own.keys().isdisjoint(_PRICES):
+        if not own.keys().isdisjoint(_PRICED):
             replan(connection, desk.tenant_id, [model_id], source="base", actor_id=desk.actor.user_id, now=desk.now)
         before = {**row, **overlay_of(row)}
         _record(connection, desk, "model.change", model_id, {name: before[name] for name in given}, given)

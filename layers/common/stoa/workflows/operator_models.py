@@ -1,23 +1,30 @@
 """The registry's models in the hands of the installation's operators."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from stoa.answers import iso
 from stoa.db import Database, Row, Scope
+from stoa.domain.price_book import SOURCE_BASE
+from stoa.domain.rates import Rates
 from stoa.errors import InvalidFields, NotFound
 from stoa.model_view import outer_name
-from stoa.store import audit, registry_models
+from stoa.price_planning import replan
+from stoa.rate_view import rates_view
+from stoa.store import audit, registry_models, tenants
 from stoa.store.audit import Actor
 
 
 def change_registry_model(
     database: Database, tenant_id: UUID, actor: Actor, model_id: str, given: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Change a model that all tenants share: whether it is offered, in trouble, deprecated. Null clears, absent keeps.
+    """Change a model that all tenants share: whether it is offered, in trouble, deprecated, what the provider asks.
 
-    The change is in the audit log of the operator's own tenant. Raises NotFound, also for a tenant's own model.
+    Null clears, absent keeps. New rates go into every tenant's price book, one after the other; where that breaks off,
+    the same call again completes it. The change is in the audit log of the operator's own tenant. Raises NotFound, also
+    for a tenant's own model.
     """
     with database.transaction(Scope(tenant_id=tenant_id, operator=True)) as connection:
         before = registry_models.lock(connection, model_id)
@@ -37,6 +44,10 @@ def change_registry_model(
             before={outer_name(name): before[name] for name in given},
             after={outer_name(name): value for name, value in given.items()},
         )
+        known = tenants.ids(connection) if "base_rates" in given else []
+    for tenant in known:
+        with database.transaction(Scope(tenant_id=tenant["id"])) as connection:
+            replan(connection, tenant["id"], [model_id], source=SOURCE_BASE, actor_id=None, now=datetime.now(UTC))
     return _described(after)
 
 
@@ -49,4 +60,5 @@ def _described(row: Row) -> dict[str, Any]:
         "isAvailable": row["is_available"],
         "deprecatedAt": row["deprecated_at"] and iso(row["deprecated_at"]),
         "successorId": row["successor_id"],
+        "baseRates": rates_view(Rates.from_json(row["base_rates"])),
     }

@@ -8,9 +8,11 @@ from uuid import UUID
 from stoa.answers import iso
 from stoa.db import Database, Row, Scope
 from stoa.domain.price_book import PriceRow
+from stoa.domain.rates import Rates
 from stoa.domain.timeline import Step, Timeline
 from stoa.pages import Page
 from stoa.price_planning import PlannedChange
+from stoa.rate_view import rates_view
 from stoa.store import pricing
 from stoa.store.pricing import ModelPricing
 from stoa.workflows.pricing.overrides import described_override, has_override
@@ -35,6 +37,7 @@ def row_view(row: PriceRow) -> dict[str, Any]:
         "effectiveFrom": iso(row.effective_from),
         "inputPrice": row.input_price,
         "outputPrice": row.output_price,
+        "rates": rates_view(row.rates),
         "minimumCharge": row.minimum_charge,
         "markup": row.markup,
         "source": row.source,
@@ -63,9 +66,11 @@ def _model(model: ModelPricing, now: datetime) -> dict[str, Any]:
         "category": model.described["category"],
         "baseInputPrice": model.base.input_price,
         "baseOutputPrice": model.base.output_price,
+        "baseRates": rates_view(model.base.rates),
         "effectiveMarkup": row and row.markup,
         "userInputPrice": row and row.input_price,
         "userOutputPrice": row and row.output_price,
+        "rates": row and rates_view(row.rates),
         "minimumCharge": row and row.minimum_charge,
         "hasOverride": has_override(model, now),
         "overrides": described_override(model.overrides, now),
@@ -91,10 +96,12 @@ def _change(row: Row) -> dict[str, Any]:
         "previousOutputPrice": row["previous_output_price"],
         "previousMarkup": row["previous_markup"],
         "previousMinimumCharge": row["previous_minimum_charge"],
+        "previousRates": rates_view(Rates.from_json(row["previous_rates"])),
         "newInputPrice": row["new_input_price"],
         "newOutputPrice": row["new_output_price"],
         "newMarkup": row["new_markup"],
         "newMinimumCharge": row["new_minimum_charge"],
+        "newRates": rates_view(Rates.from_json(row["new_rates"])),
         "effectiveFrom": iso(row["effective_from"]),
         "changedByEmail": row["changed_by_email"],
     }
