@@ -61,6 +61,8 @@ def compose(question: Question, fault: Fault | None) -> Answer:
             f"only named. Your message has {len(words)} words. You wrote:"
         ).split()
         spoken += words[:LONGEST_ECHO] + (["…"] if len(words) > LONGEST_ECHO else [])
+        if any('<passage number="1"' in text for text in question.texts[:-1]):
+            spoken += ["The", "first", "passage", "of", "the", "persona's", "knowledge", "is", "cited", "here", "[1]."]
     stop = "stop"
     if question.max_tokens is not None and len(spoken) > question.max_tokens:
         spoken, stop = spoken[: question.max_tokens], "length"

@@ -139,7 +139,7 @@ class FocusMode(AnswerSchema):
     id: str = Field(examples=["code"])
     name: str = Field(examples=["Code"])
     icon: str = Field(examples=["code"])
-    default_model_id: str | None = Field(description="A model id, or null for none.")
+    default_model_id: str | None = Field(description="A model id, `auto`, or null for none.")
     temperature: float | None
     is_system: bool = Field(description="False for the tenant's own.")
 

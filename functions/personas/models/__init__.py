@@ -1,6 +1,15 @@
 """Requests and answers of the personas function."""
 
 from .knowledge import KnowledgeAnswer, KnownDocumentAnswer, NewDocument
+from .modes import (
+    DomainModesAnswer,
+    DomainModesUpdate,
+    FocusModeChange,
+    FocusModeDeletedAnswer,
+    NewFocusMode,
+    TenantFocusModeAnswer,
+    TenantFocusModeListAnswer,
+)
 from .personas import (
     NewPersona,
     PersonaAnswer,
@@ -14,9 +23,14 @@ from .personas import (
 )
 
 __all__ = [
+    "DomainModesAnswer",
+    "DomainModesUpdate",
+    "FocusModeChange",
+    "FocusModeDeletedAnswer",
     "KnowledgeAnswer",
     "KnownDocumentAnswer",
     "NewDocument",
+    "NewFocusMode",
     "NewPersona",
     "PersonaAnswer",
     "PersonaChange",
@@ -26,4 +40,6 @@ __all__ = [
     "PersonaParameters",
     "PersonaUsageAnswer",
     "PersonaUsageParameters",
+    "TenantFocusModeAnswer",
+    "TenantFocusModeListAnswer",
 ]

@@ -59,7 +59,12 @@ def rules_snapshot(
     passage_tokens = passages_tokens(prompt.passages)
     context_tokens = system_tokens + passage_tokens + history_tokens
     return Snapshot(
-        request=replace(asked, context_tokens=context_tokens, system_tokens=system_tokens),
+        request=replace(
+            asked,
+            context_tokens=context_tokens,
+            system_tokens=system_tokens,
+            max_output_tokens=asked.max_output_tokens or prompt.max_output_tokens,
+        ),
         preferences=view.preferences,
         offers=view.offers,
         modes=ModeDefaults(

@@ -240,7 +240,7 @@ class TestCitations:
     def test_a_provider_that_searches_cites_its_own_sources(self, ada: Client) -> None:
         def script(call: Any, cancel: Any) -> Any:
             yield Text("It floats [1].")
-            yield Finish("stop", 1, 1, 0, (Citation("https://example.test/bread", "Bread"),))
+            yield Finish("stop", citations=(Citation("https://example.test/bread", "Bread"),))
 
         desk, persona_id, _ = self.desk(ada, "")
         desk.providers.default = script

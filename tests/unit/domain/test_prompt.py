@@ -18,7 +18,7 @@ PERSONA = {
 PLAIN = {**PERSONA, "traits": [], "domains": []}
 ADA = {"display_name": "Ada", "about_me": "I write engines.", "today": "2026-11-21"}
 MEDICAL = {"system_prompt": "Be careful.", "temperature": Decimal("0.20")}
-WRITER = {"system_prompt": "Write well.", "temperature": None}
+WRITER = {"system_prompt": "Write well.", "temperature": None, "max_output_tokens": 800}
 
 
 def test_nothing_chosen_means_no_prompt_and_the_models_own_temperature() -> None:
@@ -75,6 +75,11 @@ def test_a_persona_is_told_the_day_and_whom_it_talks_to(member: dict[str, Any], 
     expected = "\n".join(filter(None, ["You are Marcus.\n\nToday is Saturday, 21 November 2026.", told]))
     assert build_prompt(PLAIN, None, None, member=member).system == expected
     assert build_prompt(PLAIN, None, None, member={**member, "today": date(2026, 11, 21)}).system == expected
+
+
+def test_the_work_says_how_long_an_answer_may_be() -> None:
+    assert build_prompt(PERSONA, MEDICAL, WRITER).max_output_tokens == 800
+    assert build_prompt(PERSONA, MEDICAL, None).max_output_tokens is None
 
 
 def test_without_a_persona_nobody_is_introduced() -> None:

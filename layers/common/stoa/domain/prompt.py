@@ -22,6 +22,7 @@ class Prompt:
     system: str
     temperature: float | None
     passages: tuple[PromptPassage, ...] = ()
+    max_output_tokens: int | None = None  # the focus mode's, where the message names none
 
 
 def build_prompt(
@@ -41,7 +42,9 @@ def build_prompt(
     temperatures = [mode["temperature"] for mode in (domain_mode, focus_mode) if mode]
     chosen = next((value for value in temperatures if value is not None), None)
     system = "\n\n".join(part for part in parts if part)
-    return Prompt(system, None if chosen is None else float(Decimal(chosen)), tuple(passages))
+    temperature = None if chosen is None else float(Decimal(chosen))
+    longest = focus_mode["max_output_tokens"] if focus_mode else None
+    return Prompt(system, temperature, tuple(passages), longest)
 
 
 def _persona_prompt(persona: Columns) -> str:

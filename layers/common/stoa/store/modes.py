@@ -9,11 +9,13 @@ _FOCUS_MODES = """
 SELECT m.id, m.name, m.icon, m.default_model_id, m.temperature, m.is_system
 FROM (
     SELECT DISTINCT ON (f.id)
-        f.id, f.name, f.icon, f.default_model_id, f.temperature, f.display_order, f.tenant_id IS NULL AS is_system
+        f.id, f.name, f.icon, f.default_model_id, f.temperature, f.display_order, f.enabled,
+        f.tenant_id IS NULL AS is_system
     FROM focus_modes f
     WHERE f.tenant_id IS NULL OR f.tenant_id = :tenant_id
     ORDER BY f.id, f.tenant_id NULLS LAST
 ) AS m
+WHERE m.enabled
 ORDER BY m.display_order, m.name, m.id
 """
 
@@ -27,7 +29,7 @@ ORDER BY d.display_order, d.id
 
 
 def focus_modes(connection: Connection, tenant_id: UUID) -> list[Row]:
-    """The system's focus modes and the tenant's own, in order."""
+    """The system's focus modes and the tenant's own that are switched on, in order."""
     return connection.run(_FOCUS_MODES, tenant_id=tenant_id)
 
 

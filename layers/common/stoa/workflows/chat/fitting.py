@@ -21,7 +21,8 @@ class Fitted:
 
 def fitted(candidate: Candidate, prepared: Prepared, message: ChatMessage) -> Fitted | Refusal:
     """The message for the candidate's window, or the refusal when even without passages and history it is too long."""
-    prompt, requested = prepared.prompt, message.max_output_tokens
+    prompt = prepared.prompt
+    requested = message.max_output_tokens or prompt.max_output_tokens
     room = input_limit(candidate.offer, requested) - turn_tokens(prompt.system) - turn_tokens(message.content)
     passages = fitting(prompt.passages, room)
     system = with_passages(prompt.system, passages)
