@@ -61,12 +61,26 @@ class OwnEndpoints:
         return _json({"access_token": token, "token_type": "Bearer", "expires_in": LIFETIME_SECONDS})
 
     def run(self, request: Request) -> Answer:
-        """Fire a scheduled function once and answer what it returned. Raises NotFound, and what the function raises."""
+        """Fire a scheduled function once, with the body's fields in its event, and answer what it returned.
+
+        Raises NotFound, MalformedRequest, and what the function raises.
+        """
         name = request.path.rpartition("/")[2]
         if name not in self._schedules:
             raise NotFound(f"scheduled function; there are: {', '.join(sorted(self._schedules)) or 'none'}")
-        event = scheduled_event(self._schedules[name], datetime.now(UTC))
+        event = {**scheduled_event(self._schedules[name], datetime.now(UTC)), **_by_hand(request.body)}
         return _json({"function": name, "returned": self._functions.call(name, event, str(uuid4()))})
+
+
+def _by_hand(body: bytes) -> Mapping[str, Any]:
+    """What whoever fires a function adds to its event, such as `{"atOnce": true}`. Raises MalformedRequest."""
+    try:
+        added = json.loads(body or b"{}")
+    except ValueError as error:
+        raise MalformedRequest("Send nothing, or a JSON object to add to the event.") from error
+    if not isinstance(added, dict):
+        raise MalformedRequest("Send nothing, or a JSON object to add to the event.")
+    return added
 
 
 def _token_request(body: bytes) -> Mapping[str, Any]:

@@ -210,7 +210,10 @@ def _edit(model_id: str, given: Mapping[str, Any], request: Request) -> Override
 
 
 def _config_fields(given: dict[str, Any]) -> dict[str, Any]:
-    return {CONFIG_NAMES.get(name, name): value for name, value in given.items() if name != "last_auto_update"}
+    fields = {CONFIG_NAMES.get(name, name): value for name, value in given.items() if name != "last_auto_update"}
+    if "sync_policy" in fields:
+        fields["sync_policy"] = fields["sync_policy"].rules()
+    return fields
 
 
 def _sheet_text(request: Request) -> str:

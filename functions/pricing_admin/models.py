@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, RootModel, StringConstraints, WithJsonSchema, model_validator
+from pydantic.alias_generators import to_camel
 
 from stoa.rate_schemas import ShownRates
 from stoa.schemas import AnswerSchema, Schema, exact
@@ -48,6 +49,7 @@ Charge = Annotated[
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1000}),
 ]
 Version = Annotated[int, Field(ge=0, le=999_999_999)]
+Address = Annotated[str, StringConstraints(pattern=r"^[^@\s<>,;]{1,64}@[^@\s<>,;]{1,250}$")]
 
 
 def _moment(value: Any) -> Any:
@@ -70,6 +72,40 @@ class Parts(Schema):
     model_config = ConfigDict(json_schema_extra=_without_defaults)
 
 
+PriceRule = Literal["apply", "agreed", "within_threshold", "review", "ignore"]
+PlainRule = Literal["apply", "review", "ignore"]
+
+
+class SyncPolicyUpdate(Parts):
+    """What becomes by itself of each kind of change that the feeds tell of. Null: the default; not sent: kept.
+
+    `apply` at once; `agreed`: where two sources say the same; `within_threshold`: that, and it moves by no more than
+    `notifyThresholdPercent`; `review`: waits for an admin; `ignore`: is not even proposed.
+    """
+
+    new_model: Literal["agreed", "review", "ignore"] | None = Field(None, examples=["review"])
+    price_rise: PriceRule | None = Field(None, examples=["within_threshold"])
+    price_fall: PriceRule | None = Field(None, examples=["agreed"])
+    context_larger: PlainRule | None = Field(None, examples=["apply"])
+    context_smaller: PlainRule | None = Field(None, examples=["review"])
+    retirement: PlainRule | None = Field(None, examples=["review"])
+
+    def rules(self) -> dict[str, Any]:
+        """The rules that were sent, by the names that the policy has."""
+        return {to_camel(name): rule for name, rule in self.given().items()}
+
+
+class SyncPolicy(AnswerSchema):
+    """The rule that holds for each kind of change."""
+
+    new_model: str
+    price_rise: str
+    price_fall: str
+    context_larger: str
+    context_smaller: str
+    retirement: str
+
+
 class PricingConfigUpdate(Parts):
     """The configuration in part or whole: what is not sent is kept."""
 
@@ -85,6 +121,12 @@ class PricingConfigUpdate(Parts):
     notify_on_price_change: bool = True
     notify_threshold_percent: Threshold = Field(
         Decimal(0), description="Percent: a provider's price that moves by more is told.", examples=[10]
+    )
+    sync_policy: SyncPolicyUpdate = Field(default_factory=lambda: SyncPolicyUpdate.model_validate({}))
+    notice_emails: Annotated[list[Address], Field(max_length=20)] = Field(
+        default_factory=list,
+        description="Who is written to when a provider's price moves.",
+        examples=[["ops@shop.test"]],
     )
     version: Version = Field(
         0, description="The version this edit was made from (or `If-Match`). A stale one is refused with 409."
@@ -103,6 +145,8 @@ class PricingConfig(AnswerSchema):
     last_auto_update: datetime | None
     notify_on_price_change: bool
     notify_threshold_percent: float = Field(examples=[10])
+    sync_policy: SyncPolicy
+    notice_emails: list[str]
     version: int = Field(description="Also the `ETag`. 0: nothing was ever saved, these are the defaults.")
 
 

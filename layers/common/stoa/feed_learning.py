@@ -7,13 +7,13 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from stoa.db import Connection, Database, Scope
+from stoa.db import Connection, Database, Row, Scope
 from stoa.domain.feed import FeedProblem, FeedResult
 from stoa.domain.feed_matching import match
 from stoa.domain.provider_facts import Facts, Key, Reading, merged
 from stoa.domain.registry_diff import Change, new_models
 from stoa.ids import new_id
-from stoa.store import feed_facts, registry_models
+from stoa.store import feed_facts, registry, registry_models
 
 MOST_PROBLEMS = 2000  # kept of one reading; a feed that is worse than this is one problem
 
@@ -28,10 +28,18 @@ class Learnt(NamedTuple):
     changed: int
 
 
-def last_counts(database: Database) -> dict[str, int]:
-    """How many models each source had when it was last read in full."""
+class Known(NamedTuple):
+    """What there is before a reading: the providers whose models are wanted, and how many models each source had."""
+
+    providers: Sequence[Row]
+    counts: Mapping[str, int]
+
+
+def known(database: Database) -> Known:
+    """What whoever reads the sources has to know."""
     with database.autocommit(Scope(operator=True)) as connection:
-        return _counts(feed_facts.last_run(connection))
+        (providers,) = connection.run_all([registry.providers_statement()])
+        return Known(providers, _counts(feed_facts.last_run(connection)))
 
 
 def learn(database: Database, reading: Reading, now: datetime) -> Learnt:
@@ -49,8 +57,8 @@ def learn(database: Database, reading: Reading, now: datetime) -> Learnt:
             feed_facts.save(connection, changed, now)
         _keep_run(connection, reading, problems, added, len(changed) - added, now)
     matched = {model_id: facts[model.key] for model_id, model in matches.found.items() if model.key in facts}
-    known: set[Key] = {(name.provider_id, name.provider_model) for name in names}
-    new = new_models(facts.values(), known | {fact.key for fact in matched.values()})
+    ours: set[Key] = {(name.provider_id, name.provider_model) for name in names}
+    new = new_models(facts.values(), ours | {fact.key for fact in matched.values()})
     return Learnt(matched, new, len(problems), added, len(changed) - added)
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from functions.catalog import handler as catalog
 from functions.pricing_admin import handler as pricing_admin
+from functions.registry_admin import handler as registry_admin
 from stoa.db import Database, Scope
 from tests.integration.chat.support import Desk, ScriptedProviders, make_member
 from tests.integration.member.support import Reply, api_event, check_shape
@@ -61,7 +62,7 @@ class Shop:
         event = api_event(method, path, text, query, self._claims())
         event["headers"].update(headers or {})
         event["isBase64Encoded"] = is_base64
-        for module in (pricing_admin, catalog):
+        for module in (pricing_admin, registry_admin, catalog):
             for route in module.api.routes:
                 if route.method == method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route.path), path):
                     answered = module.api(event, None)

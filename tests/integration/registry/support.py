@@ -10,7 +10,10 @@ from stoa.domain.feed import FeedModel, FeedProblem, FeedResult, ListedModel, Li
 from stoa.domain.provider_facts import Reading
 from stoa.domain.rates import NO_RATES, Rates
 from stoa.workflows.provider_sync import SyncReport, sync
+from tests.integration.member.support import Reply
 from tests.integration.pricing.support import Shop
+
+CHANGES = "/api/admin/registry/changes"
 
 # Our models as the registry has them: provider, its name, context window, prices.
 OURS = {
@@ -76,7 +79,7 @@ class Feeds:
         models = tuple(ListedModel(provider_id, name, None) for name in names)
         self.listings = (Listing(provider_id, models, (), complete),)
 
-    def read(self, last_counts: Mapping[str, int]) -> Reading:
+    def read(self, providers: object, last_counts: Mapping[str, int]) -> Reading:
         self.reads.append(last_counts)
         first = FeedResult("first", tuple(self.first.values()), self.problems, self.first_complete)
         second = FeedResult("second", tuple(self.second.values()), (), self.second_complete)
@@ -104,3 +107,23 @@ class Registry(Shop):
         """The provider's prices as the tenant has them."""
         model = self.model(model_id)
         return model["baseInputPrice"], model["baseOutputPrice"]
+
+    def listed(self, **query: Any) -> list[dict[str, Any]]:
+        """The changes as the admin sees them, newest first."""
+        reply = self.send("GET", CHANGES, **query)
+        assert reply.status == 200, reply.body
+        return list(reply.body["data"])
+
+    def open_change(self, kind: str) -> dict[str, Any]:
+        """The one open change of a kind."""
+        (change,) = self.listed(status="open", kind=kind)
+        return change
+
+    def approve(self, change: dict[str, Any], **decided: Any) -> Reply:
+        return self.send("POST", f"{CHANGES}/{change['id']}/approve", decided)
+
+    def reject(self, change: dict[str, Any], **decided: Any) -> Reply:
+        return self.send("POST", f"{CHANGES}/{change['id']}/reject", decided)
+
+    def mails(self) -> list[dict[str, Any]]:
+        return self.query("SELECT * FROM mail_outbox WHERE tenant_id = :tenant_id ORDER BY id")

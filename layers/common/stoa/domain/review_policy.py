@@ -35,6 +35,12 @@ ALLOWED: Mapping[str, tuple[Rule, ...]] = {
 DEEPEST_FALL = Decimal(-90)
 
 
+def with_rules(policy: Mapping[str, Rule], given: Mapping[str, Rule | None]) -> dict[str, Rule]:
+    """The policy with the rules given; None goes back to the default, and what is not named stays."""
+    merged = {**policy, **given}
+    return {matter: rule for matter, rule in merged.items() if rule is not None}
+
+
 class Decision(NamedTuple):
     """What becomes of a change, and why in words."""
 

@@ -69,7 +69,7 @@ SELECT present.version, CASE WHEN present.version IS DISTINCT FROM :known_versio
     FROM models m
     JOIN providers p ON p.id = m.provider_id
     LEFT JOIN tenant_models o ON o.tenant_id = :tenant_id AND o.model_id = m.id
-    WHERE m.tenant_id IS NULL OR m.tenant_id = :tenant_id
+    WHERE (m.tenant_id IS NULL OR m.tenant_id = :tenant_id) AND (NOT m.added_by_sync OR o.model_id IS NOT NULL)
 ) END AS models
 FROM present
 """

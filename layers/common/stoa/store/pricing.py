@@ -12,7 +12,7 @@ from stoa.domain.price_planner import StoredRow
 from stoa.domain.rates import Rates
 from stoa.domain.timeline import Step, Timeline
 
-# Of each timeline: what holds at :now, and what begins later.
+# Of each timeline: what holds at :now, and what begins later. What only other tenants took of a feed is left out.
 _MODELS = """
 SELECT
     m.id AS model_id, m.provider_id = 'self_hosted' AS is_self_hosted,
@@ -57,7 +57,9 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS a ON true
 WHERE (m.tenant_id IS NULL OR m.tenant_id = :tenant_id)
-    AND (:model_ids ::text[] IS NULL OR m.id = ANY (:model_ids))
+    AND (m.id = ANY (:model_ids ::text[]) OR (:model_ids IS NULL AND (NOT m.added_by_sync OR EXISTS (
+        SELECT FROM tenant_models o WHERE o.tenant_id = :tenant_id AND o.model_id = m.id
+    ))))
 ORDER BY m.is_novel, m.display_order, m.display_name, m.id
 """
 

@@ -22,7 +22,7 @@ SELECT json_agg(json_build_array(
     coalesce(o.deprecated_at, m.deprecated_at), coalesce(o.successor_id, m.successor_id),
     coalesce(o.enabled, m.enabled),
     m.max_output_tokens > 0 AND 'chat' = ANY (m.capabilities),
-    NOT m.added_by_sync OR coalesce(o.enabled, m.enabled)
+    NOT m.added_by_sync OR o.model_id IS NOT NULL
 ) ORDER BY m.id) AS models
 FROM models m
 LEFT JOIN tenant_models o ON o.tenant_id = :tenant_id ::uuid AND o.model_id = m.id

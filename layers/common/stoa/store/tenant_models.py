@@ -42,7 +42,8 @@ LEFT JOIN LATERAL (
     ORDER BY t.id DESC
     LIMIT 1
 ) AS a ON true
-WHERE (m.tenant_id IS NULL OR m.tenant_id = :tenant_id ::uuid) AND (:model_id ::text IS NULL OR m.id = :model_id)
+WHERE (m.tenant_id IS NULL OR m.tenant_id = :tenant_id ::uuid)
+    AND (m.id = :model_id ::text OR (:model_id IS NULL AND (NOT m.added_by_sync OR o.model_id IS NOT NULL)))
 ORDER BY
     m.is_novel, coalesce(o.display_order, m.display_order), coalesce(o.display_name, m.display_name), m.id
 """

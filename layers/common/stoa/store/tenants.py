@@ -23,7 +23,7 @@ _UNPRICED = """
 SELECT m.id, m.provider_id, m.base_input_price, m.base_output_price, m.base_rates
 FROM models m
 WHERE (m.tenant_id IS NULL OR m.tenant_id = :tenant_id)
-    AND m.base_input_price IS NOT NULL AND m.base_output_price IS NOT NULL
+    AND NOT m.added_by_sync AND m.base_input_price IS NOT NULL AND m.base_output_price IS NOT NULL
     AND NOT EXISTS (SELECT FROM price_book b WHERE b.tenant_id = :tenant_id AND b.model_id = m.id)
 """
 

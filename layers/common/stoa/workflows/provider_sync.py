@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from stoa.db import Connection, Database, RuleRefused, Scope, StatementFailed
+from stoa.db import Connection, Database, Row, RuleRefused, Scope, StatementFailed
 from stoa.domain.price_book import SOURCE_SYNC
 from stoa.domain.provider_facts import Reading
 from stoa.domain.registry_diff import PRICE, Change, diff
@@ -20,7 +20,7 @@ from stoa.domain.registry_notice import notice
 from stoa.domain.registry_review import Entry, review
 from stoa.domain.sync_times import is_due
 from stoa.errors import StoaError
-from stoa.feed_learning import Learnt, last_counts, learn
+from stoa.feed_learning import Learnt, known, learn
 from stoa.ids import new_id
 from stoa.observe import emit, logger
 from stoa.price_planning import replan
@@ -28,8 +28,8 @@ from stoa.registry_accepting import Accepted, accept
 from stoa.store import mail_outbox, pricing_configs, registry_changes, tenants
 from stoa.store.pricing_configs import PricingSettings
 
-# Reads all sources; it is given how many models each had the last time.
-Read = Callable[[Mapping[str, int]], Reading]
+# Reads all sources, for the providers of these rows; it is given how many models each source had the last time.
+Read = Callable[[Sequence[Row], Mapping[str, int]], Reading]
 
 
 @dataclass(slots=True)
@@ -40,6 +40,7 @@ class SyncReport:
     tenants_synced: int = 0
     tenants_failed: int = 0
     feeds_incomplete: int = 0
+    feed_unreadable: int = 0  # 1: the source of prices, so that no tenant was looked at
     problems: int = 0
     models_added: int = 0
     models_changed: int = 0
@@ -55,43 +56,46 @@ class _Outcome(NamedTuple):
     replanned: int
 
 
-def sync(database: Database, read: Read, now: datetime) -> SyncReport:
-    """Bring the tenants up to date that want it now. One that fails is counted and holds up no other.
+def sync(database: Database, read: Read, now: datetime, *, at_once: bool = False) -> SyncReport:
+    """Bring the tenants up to date that want it now, or `at_once` all that want it at all. One that fails is counted
+    and holds up no other.
 
     Raises Unavailable when the list of tenants cannot be read.
     """
     report = SyncReport()
-    due = _due_tenants(database, now, report)
+    due = _due_tenants(database, now, at_once, report)
     if not due:
         return report
-    reading = read(last_counts(database))
+    reading = read(*known(database))
     learnt = learn(database, reading, now)
     report.feeds_incomplete = sum(not part.complete for part in reading.parts)
     report.problems, report.models_added, report.models_changed = learnt.problems, learnt.added, learnt.changed
     if not reading.first.complete:
+        report.feed_unreadable = 1
         return report  # nothing follows from a feed that could not be read; the next hour tries again
     for tenant_id, settings in due:
-        _sync_safely(database, tenant_id, settings, learnt, now, report)
+        _sync_safely(database, tenant_id, settings, learnt, now, at_once, report)
     return report
 
 
-def _due_tenants(database: Database, now: datetime, report: SyncReport) -> list[tuple[UUID, PricingSettings]]:
+def _due_tenants(
+    database: Database, now: datetime, at_once: bool, report: SyncReport
+) -> list[tuple[UUID, PricingSettings]]:
     with database.autocommit(Scope(operator=True)) as connection:
-        known = [row["id"] for row in tenants.ids(connection)]
-    report.tenants = len(known)
+        everyone = [row["id"] for row in tenants.ids(connection)]
+    report.tenants = len(everyone)
     due = []
-    for tenant_id in known:
+    for tenant_id in everyone:
         with database.autocommit(Scope(tenant_id=tenant_id)) as connection:
             settings = pricing_configs.get(connection, tenant_id)
-        if _wants(settings, now):
+        if _wants(settings, now, at_once):
             due.append((tenant_id, settings))
     return due
 
 
-def _wants(settings: PricingSettings, now: datetime) -> bool:
-    return settings.auto_update_from_providers and is_due(
-        settings.auto_update_frequency, settings.last_auto_update, now
-    )
+def _wants(settings: PricingSettings, now: datetime, at_once: bool) -> bool:
+    due = at_once or is_due(settings.auto_update_frequency, settings.last_auto_update, now)
+    return settings.auto_update_from_providers and due
 
 
 def _sync_safely(
@@ -100,10 +104,11 @@ def _sync_safely(
     settings: PricingSettings,
     learnt: Learnt,
     now: datetime,
+    at_once: bool,
     report: SyncReport,
 ) -> None:
     try:
-        outcome = _sync_tenant(database, tenant_id, settings, learnt, now)
+        outcome = _sync_tenant(database, tenant_id, settings, learnt, now, at_once)
     except (StoaError, StatementFailed, RuleRefused) as error:
         report.tenants_failed += 1
         logger().error("a tenant was not synced", extra={"tenant": str(tenant_id), "reason": type(error).__name__})
@@ -119,14 +124,14 @@ def _sync_safely(
 
 
 def _sync_tenant(
-    database: Database, tenant_id: UUID, read: PricingSettings, learnt: Learnt, now: datetime
+    database: Database, tenant_id: UUID, read: PricingSettings, learnt: Learnt, now: datetime, at_once: bool
 ) -> _Outcome | None:
     """All that one tenant is due, in one transaction; None where another run has just done it."""
     # The operator's scope only where a new model may come into the registry by itself.
     adds_models = read.sync_policy.get("newModel") == "agreed"
     with database.transaction(Scope(tenant_id=tenant_id, operator=adds_models)) as connection:
         settings = pricing_configs.lock(connection, tenant_id)
-        if not _wants(settings, now) or settings.sync_policy != read.sync_policy:
+        if not _wants(settings, now, at_once) or settings.sync_policy != read.sync_policy:
             return None  # in the latter case an admin has just saved; the next hour does it
         held, filed = registry_changes.held(connection, tenant_id)
         found = review(
@@ -136,8 +141,9 @@ def _sync_tenant(
             settings.notify_threshold_percent,
             set(learnt.matched),
         )
-        _file(connection, tenant_id, found.entries, found.withdrawn, now)
-        replanned = replan(connection, tenant_id, None, source=SOURCE_SYNC, actor_id=None, now=now)
+        accepted = _file(connection, tenant_id, found.entries, found.withdrawn, now)
+        taken = {model.model_id for model in held if model.is_taken}.union(accepted)
+        replanned = replan(connection, tenant_id, sorted(taken), source=SOURCE_SYNC, actor_id=None, now=now)
         if settings.notify_on_price_change:
             _write_to_admins(connection, tenant_id, settings, found.entries, now)
         pricing_configs.synced(connection, tenant_id, now)
@@ -146,7 +152,8 @@ def _sync_tenant(
 
 def _file(
     connection: Connection, tenant_id: UUID, entries: Sequence[Entry], withdrawn: Sequence[UUID], now: datetime
-) -> None:
+) -> list[str]:
+    """Write what became of each change; the models of which one was accepted."""
     applied = [entry for entry in entries if entry.applies]
     ids = accept(connection, tenant_id, [_accepted(entry.change) for entry in applied], None, now) if applied else []
     models = {id(entry): model_id for entry, model_id in zip(applied, ids, strict=True)}
@@ -156,6 +163,7 @@ def _file(
             registry_changes.end(connection, tenant_id, over, status, now)
     if entries:
         registry_changes.file(connection, tenant_id, [_row(entry, models.get(id(entry))) for entry in entries], now)
+    return ids
 
 
 def _accepted(change: Change) -> Accepted:

@@ -12,8 +12,10 @@ from stoa.answers import iso
 from stoa.db import Connection, Database, Scope
 from stoa.domain.markup import check_markup, markup_from_percent
 from stoa.domain.price_book import SOURCE_BULK, SOURCE_CONFIG
+from stoa.domain.review_policy import with_rules
 from stoa.errors import InvalidFields
 from stoa.price_planning import PlannedChange, replan
+from stoa.registry_view import policy_view
 from stoa.store import audit, pricing_configs
 from stoa.store.audit import Actor
 from stoa.store.pricing_configs import PricingSettings
@@ -69,7 +71,10 @@ def change_config(
     _check_threshold(given.get("notify_threshold_percent"))
     before = pricing_configs.lock(connection, tenant_id)
     check_version(before.version, expected, "the pricing configuration")
-    after = replace(before, **{name: value for name, value in given.items() if name not in _READ_ONLY})
+    changed = {name: value for name, value in given.items() if name not in _READ_ONLY}
+    if "sync_policy" in changed:
+        changed["sync_policy"] = with_rules(before.sync_policy, changed["sync_policy"])
+    after = replace(before, **changed)
     if after == before and before.version > 0:
         return []
     _save(connection, tenant_id, actor, "pricing_config.update", before, after, now)
@@ -120,6 +125,8 @@ def config_view(settings: PricingSettings) -> dict[str, Any]:
         "lastAutoUpdate": settings.last_auto_update and iso(settings.last_auto_update),
         "notifyOnPriceChange": settings.notify_on_price_change,
         "notifyThresholdPercent": settings.notify_threshold_percent,
+        "syncPolicy": policy_view(settings.sync_policy),
+        "noticeEmails": list(settings.notice_emails),
         "version": settings.version,
     }
 

@@ -1,0 +1,114 @@
+"""What the feeds say otherwise than a tenant has it: for its admins to approve or reject, for operators to watch."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from stoa.admin_desk import Desk
+from stoa.api import Api, Request, make_cursor
+from stoa.errors import Forbidden, InvalidFields
+from stoa.pages import Page, read_place
+from stoa.workflows import registry_review
+
+api = Api(__name__)
+handler = api
+
+STATUSES = ("open", "applied", "approved", "rejected", "superseded", "withdrawn")
+KINDS = ("new_model", "price", "context", "retirement")
+
+
+@api.route(
+    "GET",
+    "/api/admin/registry/changes",
+    summary="What the feeds say otherwise",
+    answer="RegistryChangesAnswer",
+    parameters="RegistryChangesParameters",
+    paged=True,
+    tags=("admin",),
+)
+def get_changes(request: Request) -> dict[str, Any]:
+    """New models, moves of prices, other context sizes and retirements, newest first: those that wait for a decision
+    (`status=open`), those that the policy applied, and what became of the others."""
+    page = registry_review.list_changes(
+        _desk(request),
+        status=_one_of(request, "status", STATUSES),
+        kind=_one_of(request, "kind", KINDS),
+        before=_before(request),
+        limit=request.limit(),
+    )
+    return _paged(page)
+
+
+@api.route(
+    "POST",
+    "/api/admin/registry/changes/{changeId}/approve",
+    summary="Accept what the feeds say",
+    body="ChangeApproval",
+    answer="RegistryChangeAnswer",
+    errors=(409,),
+    tags=("admin",),
+)
+def approve_change(request: Request) -> dict[str, Any]:
+    """A price that rises by it does so after the grace period, one that falls at once; a model whose price you override
+    keeps it. A new model is offered from now on: send its prices where no source knows them, and its tier. A change
+    never changes while you look at it: a newer value is another change, and this one then answers 409."""
+    desk, change_id = _desk(request), request.identifier("changeId", "change")
+    return {"data": registry_review.approve_change(desk, change_id, request.body().given())}
+
+
+@api.route(
+    "POST",
+    "/api/admin/registry/changes/{changeId}/reject",
+    summary="Leave things as they are",
+    body="ChangeRejection",
+    answer="RegistryChangeAnswer",
+    errors=(409,),
+    tags=("admin",),
+)
+def reject_change(request: Request) -> dict[str, Any]:
+    """The same is not proposed again until the feeds say something else."""
+    desk, change_id = _desk(request), request.identifier("changeId", "change")
+    return {"data": registry_review.reject_change(desk, change_id, request.body().reason)}
+
+
+@api.route(
+    "GET",
+    "/api/operator/sync/runs",
+    summary="How reading the feeds went",
+    answer="FeedRunsAnswer",
+    paged=True,
+    tags=("operator",),
+)
+def get_runs(request: Request) -> dict[str, Any]:
+    """For operators: each reading that changed something or met other problems than the one before, with what was wrong
+    entry by entry."""
+    if not request.principal().is_operator:
+        raise Forbidden("Only operators of the installation may do this.", code="OPERATOR_ONLY")
+    request.member()
+    return _paged(registry_review.list_runs(request.database, before=_before(request), limit=request.limit()))
+
+
+def _desk(request: Request) -> Desk:
+    admin = request.admin()
+    return Desk(request.database, admin.tenant_id, request.actor(admin), _now())
+
+
+def _before(request: Request) -> UUID | None:
+    (before,) = read_place(request.cursor(), UUID) or (None,)
+    return before
+
+
+def _one_of(request: Request, name: str, values: tuple[str, ...]) -> str | None:
+    text = request.query.get(name)
+    if text is not None and text not in values:
+        raise InvalidFields([{"path": name, "reason": f"one of {', '.join(values)}"}])
+    return text
+
+
+def _paged(page: Page) -> Mapping[str, Any]:
+    return {"data": page.rows, "meta": {"nextCursor": None if page.cursor is None else make_cursor(*page.cursor)}}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
