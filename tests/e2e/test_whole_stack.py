@@ -7,75 +7,17 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from threading import Barrier
 from typing import Any
 
 import pytest
 
-from dev import postgres
-from dev.children import free_port
-from dev.practice import PracticeProviders, practice_environment
-from stoa.db import Database, Row, Scope
-from stoa.dsn import parse_url
-from tests.running_stack import Running
+from dev.practice import PracticeProviders
+from tests.e2e.clients import Client, Stack, events
 
 KEY = "sk-a-secret-that-no-log-may-show"
 WORDS = "a secret sentence of the member"
-
-
-class Client:
-    """Talks to the stack as one person."""
-
-    def __init__(self, port: int, email: str = "ada@demo.test", tenant: str = "demo") -> None:
-        self.port = port
-        status, answer = self.call("POST", "/dev/token", {"email": email, "tenant": tenant}, token="")
-        assert status == 200, answer
-        self.token = answer["access_token"]
-
-    def open(
-        self, method: str, path: str, body: Any = None, token: str | None = None, **headers: str
-    ) -> tuple[HTTPConnection, HTTPResponse]:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
-        raw = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
-        bearer = self.token if token is None else token
-        sent = {**({"Authorization": f"Bearer {bearer}"} if bearer else {}), **headers}
-        connection.request(method, path, raw, sent)
-        return connection, connection.getresponse()
-
-    def call(self, method: str, path: str, body: Any = None, **options: Any) -> tuple[int, Any]:
-        connection, answer = self.open(method, path, body, **options)
-        text = answer.read()
-        connection.close()
-        return answer.status, json.loads(text)
-
-    def chat(self, content: str = "Hello", **fields: Any) -> tuple[int, Any]:
-        return self.call("POST", "/api/chat", {"content": content, "modelId": None, **fields})
-
-    def stream(self, content: str = "Hello", **fields: Any) -> tuple[HTTPConnection, HTTPResponse]:
-        body = {"content": content, "modelId": None, **fields}
-        return self.open("POST", "/api/chat", body, Accept="text/event-stream")
-
-
-class Stack:
-    """A running stack, its practice providers, and a look into its database."""
-
-    def __init__(self, folder: Path, practice: PracticeProviders) -> None:
-        self._folder, self.practice, self.port = folder, practice, free_port()
-        self.start()
-
-    def start(self) -> None:
-        self.running = Running(self._folder, self.port, practice_environment(self.practice.port, {}) | _KEYS)
-        self.running.wait_for_line("Providers without a key")
-
-    def query(self, sql: str, **parameters: Any) -> list[Row]:
-        server = postgres.start(self._folder / "postgres")  # joins the one that runs
-        owner = Database(parse_url(server.url))
-        with owner.autocommit(Scope()) as connection:
-            rows = connection.run(sql, **parameters)
-        owner.close()
-        return rows
 
 
 _KEYS = {f"STOA_PROVIDER_{name}_API_KEY": KEY for name in ("OPENAI", "ANTHROPIC")}
@@ -84,7 +26,7 @@ _KEYS = {f"STOA_PROVIDER_{name}_API_KEY": KEY for name in ("OPENAI", "ANTHROPIC"
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     with PracticeProviders() as practice, tempfile.TemporaryDirectory(prefix="stoa-e2e-") as folder:
-        started = Stack(Path(folder) / ".stoa", practice)
+        started = Stack(Path(folder) / ".stoa", practice, **_KEYS)
         yield started
         started.running.stop(signal.SIGTERM)
 
@@ -93,22 +35,14 @@ def stack() -> Iterator[Stack]:
 def _no_faults(stack: Stack) -> Iterator[None]:
     yield
     stack.practice.clear()
+    stack.query("DELETE FROM call_outcomes")
+    stack.query("DELETE FROM circuits")
 
 
 @pytest.fixture
 def someone(stack: Stack, request: pytest.FixtureRequest) -> Client:
     """A member who has never been seen before."""
     return Client(stack.port, f"{abs(hash(request.node.nodeid))}@demo.test")
-
-
-def events(answer: HTTPResponse) -> Iterator[tuple[str, Any]]:
-    """Events as they come off the socket."""
-    name = ""
-    while line := answer.readline():
-        if line.startswith(b"event: "):
-            name = line[7:].strip().decode()
-        elif line.startswith(b"data: "):
-            yield name, json.loads(line[6:])
 
 
 def test_the_first_piece_arrives_while_the_provider_is_still_producing(stack: Stack, someone: Client) -> None:
@@ -170,7 +104,7 @@ def test_a_fallback_answers_for_a_provider_that_is_down_and_says_so(stack: Stack
 
 @pytest.mark.parametrize("fault", ["error_500", "error_429", "malformed", "html", "refuse", "cut"])
 def test_when_every_provider_fails_no_trial_is_lost(stack: Stack, someone: Client, fault: str) -> None:
-    stack.practice.fault(fault, afterChunks=0)
+    stack.practice.fault(fault, afterChunks=0, retryAfter=0)  # a key that met its limit need not rest
     status, answer = someone.chat(modelId="gpt-4o")
     assert (status, answer["error"]["code"]) == (502, "PROVIDER_FAILED")
     assert someone.call("GET", "/api/models/gpt-4o/trial-status")[1]["data"]["trialMessagesRemaining"] == 2

@@ -1,0 +1,78 @@
+"""A stack of its own for a module's tests, and people who talk to it over HTTP."""
+
+import json
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from typing import Any
+
+from dev import postgres
+from dev.children import free_port
+from dev.practice import PracticeProviders, practice_environment
+from stoa.db import Database, Row, Scope
+from stoa.dsn import parse_url
+from tests.running_stack import Running
+
+
+class Client:
+    """Talks to the stack as one person."""
+
+    def __init__(self, port: int, email: str = "ada@demo.test", tenant: str = "demo") -> None:
+        self.port = port
+        status, answer = self.call("POST", "/dev/token", {"email": email, "tenant": tenant}, token="")
+        assert status == 200, answer
+        self.token = answer["access_token"]
+
+    def open(
+        self, method: str, path: str, body: Any = None, token: str | None = None, **headers: str
+    ) -> tuple[HTTPConnection, HTTPResponse]:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        raw = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
+        bearer = self.token if token is None else token
+        sent = {**({"Authorization": f"Bearer {bearer}"} if bearer else {}), **headers}
+        connection.request(method, path, raw, sent)
+        return connection, connection.getresponse()
+
+    def call(self, method: str, path: str, body: Any = None, **options: Any) -> tuple[int, Any]:
+        connection, answer = self.open(method, path, body, **options)
+        text = answer.read()
+        connection.close()
+        return answer.status, json.loads(text)
+
+    def chat(self, content: str = "Hello", **fields: Any) -> tuple[int, Any]:
+        return self.call("POST", "/api/chat", {"content": content, "modelId": None, **fields})
+
+    def stream(self, content: str = "Hello", **fields: Any) -> tuple[HTTPConnection, HTTPResponse]:
+        body = {"content": content, "modelId": None, **fields}
+        return self.open("POST", "/api/chat", body, Accept="text/event-stream")
+
+
+class Stack:
+    """A running stack, its practice providers, and a look into its database."""
+
+    def __init__(self, folder: Path, practice: PracticeProviders, **environment: str) -> None:
+        self._folder, self.practice, self.port = folder, practice, free_port()
+        self._environment = practice_environment(practice.port, {}) | environment
+        self.start()
+
+    def start(self) -> None:
+        self.running = Running(self._folder, self.port, self._environment)
+        self.running.wait_for_line("Providers without a key")
+
+    def query(self, sql: str, **parameters: Any) -> list[Row]:
+        server = postgres.start(self._folder / "postgres")  # joins the one that runs
+        owner = Database(parse_url(server.url))
+        with owner.autocommit(Scope()) as connection:
+            rows = connection.run(sql, **parameters)
+        owner.close()
+        return rows
+
+
+def events(answer: HTTPResponse) -> Iterator[tuple[str, Any]]:
+    """Events as they come off the socket."""
+    name = ""
+    while line := answer.readline():
+        if line.startswith(b"event: "):
+            name = line[7:].strip().decode()
+        elif line.startswith(b"data: "):
+            yield name, json.loads(line[6:])
