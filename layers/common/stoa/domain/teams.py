@@ -1,0 +1,102 @@
+"""Who may do what in a team, who fits in, and how long an invitation holds."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from stoa.errors import Conflict, Forbidden, StoaError
+
+OWNER, ADMIN, MEMBER = "owner", "admin", "member"
+INCOMPLETE, ACTIVE, SUSPENDED, CLOSED = "incomplete", "active", "suspended", "closed"
+INVITED, REMOVED, DECLINED = "invited", "removed", "declined"  # of members, beside active
+
+INVITATION_HOLDS = timedelta(days=14)
+OWNED_TEAMS = 10  # that one member may have at a time
+
+# What a team pays for. Its own people decide it until the team is switched on; then it is part of the plan.
+PLAN_FIELDS = frozenset({"type", "max_members", "total_tokens_monthly", "models"})
+
+# Invitations are mails to whomever a member names. A team that nobody has paid for sends few of them.
+INVITATIONS_A_DAY = 20
+INVITATIONS_TO_ONE_A_DAY = 3
+
+
+def check_owner(role: str) -> None:
+    """Raises Forbidden unless the role is the owner's."""
+    if role != OWNER:
+        raise Forbidden("Only the team's owner may do this.", code="TEAM_OWNER_ONLY")
+
+
+def check_manager(role: str) -> None:
+    """Raises Forbidden unless the role is the owner's or an admin's."""
+    if role not in (OWNER, ADMIN):
+        raise Forbidden("Only the team's owner and admins may do this.", code="TEAM_MANAGERS_ONLY")
+
+
+def check_may_manage(role: str, other_role: str) -> None:
+    """Raises Forbidden unless who has `role` may invite, remove or allot to who has `other_role`.
+
+    The owner manages everyone, an admin members alone.
+    """
+    check_manager(role)
+    if role == ADMIN and other_role != MEMBER:
+        raise Forbidden("Admins of a team manage its members; admins are the owner's matter.", code="TEAM_OWNER_ONLY")
+
+
+def check_may_remove(role: str, other_role: str, *, is_self: bool) -> None:
+    """Raises Conflict for the owner, who hands over first, and Forbidden for others than oneself as above."""
+    if other_role == OWNER:
+        raise Conflict("OWNER_STAYS", "The owner cannot leave a team. Hand it over to another member first.")
+    if not is_self:
+        check_may_manage(role, other_role)
+
+
+def check_room(seats_taken: int, max_members: int) -> None:
+    """Raises Conflict when active members and open invitations fill the team."""
+    if seats_taken >= max_members:
+        raise Conflict(
+            "TEAM_FULL",
+            f"All {max_members} places of the team are taken, open invitations included. Remove somebody first.",
+            details={"maxMembers": max_members, "members": seats_taken},
+        )
+
+
+def check_invitations(*, today: int, to_one_today: int, status: str, max_members: int) -> None:
+    """Raises 429 when a team has sent so many invitations within a day that more of them would be a nuisance."""
+    allowed = INVITATIONS_A_DAY if status == INCOMPLETE else INVITATIONS_A_DAY + 2 * max_members
+    if today >= allowed or to_one_today >= INVITATIONS_TO_ONE_A_DAY:
+        raise StoaError(
+            "TOO_MANY_INVITATIONS",
+            "The team has sent as many invitations as it may within a day. Send this one tomorrow.",
+            status=429,
+            headers={"Retry-After": "86400"},
+        )
+
+
+def check_in_time(expires_at: datetime, now: datetime) -> None:
+    """Raises 410 for an invitation whose time is over."""
+    if expires_at <= now:
+        raise StoaError(
+            "INVITATION_EXPIRED", "This invitation has expired. Ask the team to invite you again.", status=410
+        )
+
+
+def check_plan_is_open(team: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Raises Conflict when a team that is switched on would change what it pays for."""
+    changed = sorted(name for name in PLAN_FIELDS & given.keys() if given[name] != team[name])
+    if changed and team["status"] != INCOMPLETE:
+        raise Conflict(
+            "PLAN_FIXED",
+            "Type, size, tokens and models belong to the team's plan. Ask an admin of your tenant to change them.",
+            details={"fields": changed},
+        )
+
+
+def check_size(max_members: int, seats_taken: int) -> None:
+    """Raises Conflict when a team would be smaller than the members and open invitations that it has."""
+    if max_members < seats_taken:
+        raise Conflict(
+            "MEMBERS_EXCEED_SIZE",
+            f"The team has {seats_taken} members, open invitations included. Remove some before you make it smaller.",
+            details={"members": seats_taken},
+        )
