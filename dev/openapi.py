@@ -44,6 +44,7 @@ TAGS = {
     "modes": "Kinds of work and fields of knowledge.",
     "schedules": "Prompts that run by themselves, and what came of them.",
     "teams": "Members who share a plan: its models, its tokens, what it costs.",
+    "teams": "Members who share a plan: models that they may all use, and tokens for them.",
     "usage": "What a member used and was charged.",
     "purchases": "Unlocking premium models by one payment through Stripe.",
     "pricing": "How a tenant makes its prices: markups, overrides, prices to come, history. For its admins.",
@@ -55,10 +56,14 @@ TAGS = {
 ERRORS = {
     400: ("Malformed", "The request cannot be read: bad JSON, or a cursor of another list."),
     401: ("Unauthenticated", "No valid bearer token came with the request."),
-    402: ("Payment", "The model is locked, or the message costs more than the member's ceiling; `details` says which."),
+    402: (
+        "Payment",
+        "The model is locked, the team's tokens are used up, or the message is too dear; `details` says which.",
+    ),
     403: ("Forbidden", "The identity belongs to no tenant, is blocked, or lacks the role."),
     404: ("NotFound", "There is no such thing, or it is somebody else's."),
     409: ("Conflict", "The request contradicts the present state."),
+    410: ("Expired", "What was offered held until a time that is over."),
     413: ("TooLarge", "The body or the message is larger than Stoa or the model accepts."),
     422: ("InvalidFields", "Fields are not acceptable; `details` lists path and reason of each."),
     429: ("LimitReached", "The daily limit is reached; `Retry-After` and `details.resetAt` say until when."),

@@ -24,10 +24,11 @@ from functions.preferences import handler as preferences
 from functions.pricing_admin import handler as pricing_admin
 from functions.registry_admin import handler as registry_admin
 from functions.schedules import handler as schedules
+from functions.teams import handler as teams
 from stoa.api import Api
 from tests.integration.member.support import api_event
 
-HANDLERS = (catalog, preferences, personas, model_admin, pricing_admin, registry_admin, schedules)
+HANDLERS = (catalog, preferences, personas, model_admin, pricing_admin, registry_admin, schedules, teams)
 # Chat has an API of its own, what sells needs Stripe and is tested against the practice Stripe, a sheet is no JSON.
 ELSEWHERE = r"^/api/(chat|purchases|webhooks|bundles|admin/bundles|admin/pricing/overrides\.csv)"
 

@@ -7,7 +7,7 @@ from typing import Any
 from stoa.errors import Conflict, Forbidden, StoaError
 
 OWNER, ADMIN, MEMBER = "owner", "admin", "member"
-INCOMPLETE, ACTIVE, SUSPENDED, CLOSED = "incomplete", "active", "suspended", "closed"
+INCOMPLETE, ACTIVE, SUSPENDED, CANCELED, CLOSED = "incomplete", "active", "suspended", "canceled", "closed"
 INVITED, REMOVED, DECLINED = "invited", "removed", "declined"  # of members, beside active
 
 INVITATION_HOLDS = timedelta(days=14)
@@ -82,14 +82,33 @@ def check_in_time(expires_at: datetime, now: datetime) -> None:
 
 
 def check_plan_is_open(team: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Raises Conflict when a team that is switched on would change what it pays for."""
-    changed = sorted(name for name in PLAN_FIELDS & given.keys() if given[name] != team[name])
-    if changed and team["status"] != INCOMPLETE:
-        raise Conflict(
-            "PLAN_FIXED",
-            "Type, size, tokens and models belong to the team's plan. Ask an admin of your tenant to change them.",
-            details={"fields": changed},
-        )
+    """Raises Conflict when a team that is switched on would change what it pays for.
+
+    Within what was bought with its plan (`plan_terms`) its people choose as they like.
+    """
+    changed = {name for name in PLAN_FIELDS & given.keys() if given[name] != team[name]}
+    if team["status"] not in (INCOMPLETE, CANCELED):
+        closed = sorted(name for name in changed if not _is_within(team["plan_terms"], name, given[name]))
+        if closed:
+            raise Conflict(
+                "PLAN_FIXED",
+                "This belongs to the team's plan or is more than it has. Ask an admin of your tenant to change it.",
+                details={"fields": [to_camel(name) for name in closed], "plan": team["plan_terms"] or None},
+            )
+
+
+def _is_within(terms: Mapping[str, Any], name: str, value: Any) -> bool:
+    if name == "type" or not terms:
+        return False
+    if name == "models":
+        return set(value) <= set(terms["models"])
+    return bool(value <= terms[to_camel(name)])
+
+
+def to_camel(name: str) -> str:
+    """A column's name as the API has it."""
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
 
 
 def check_size(max_members: int, seats_taken: int) -> None:

@@ -27,7 +27,8 @@ SUBQUERY = """
     LEFT JOIN team_member_periods s
         ON s.tenant_id = :tenant_id AND s.team_id = g.id AND s.starts_on = p.starts_on AND s.user_id = m.user_id
     WHERE m.tenant_id = :tenant_id AND m.user_id = :user_id AND m.status = 'active'
-        AND g.status IN ('active', 'past_due') AND (g.access_until IS NULL OR g.access_until > :now)
+        AND g.status IN ('active', 'past_due') AND g.anchor_day IS NOT NULL
+        AND (g.access_until IS NULL OR g.access_until > :now)
 """
 
 

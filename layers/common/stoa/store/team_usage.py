@@ -46,10 +46,12 @@ RETURNING team_id
 """
 
 _ANCHORS = """
-SELECT g.id, g.anchor_day, (:now ::timestamptz AT TIME ZONE t.time_zone)::date AS local_day
+SELECT g.id, g.anchor_day, (:now ::timestamptz AT TIME ZONE t.time_zone)::date AS local_day, (
+    SELECT max(p.starts_on) FROM team_periods p WHERE p.tenant_id = :tenant_id AND p.team_id = g.id
+) AS begun_on
 FROM teams g
 JOIN tenants t ON t.id = g.tenant_id
-WHERE g.tenant_id = :tenant_id ::uuid AND g.status = 'active'
+WHERE g.tenant_id = :tenant_id ::uuid AND g.status IN ('active', 'past_due') AND g.anchor_day IS NOT NULL
 ORDER BY g.id
 """
 
@@ -97,7 +99,7 @@ def sums(
 
 
 def active_teams(connection: Connection, tenant_id: UUID, now: datetime) -> list[Row]:
-    """The tenant's active teams with their anchor day, and the tenant's today."""
+    """The tenant's active teams with their anchor day, the period that began last, and the tenant's today."""
     return connection.run(_ANCHORS, tenant_id=tenant_id, now=now)
 
 

@@ -17,7 +17,7 @@ WHERE c.tenant_id = :tenant_id AND c.team_id = g.id
 # `begun_on` and what was used since: of the last period that has begun, which may be over.
 _COLUMNS = f"""
     g.id, g.name, g.type, g.status, g.max_members, g.total_tokens_monthly, g.shared_pool, g.models, g.billing_email,
-    g.anchor_day, g.stripe_subscription_id, g.version, g.activated_at, g.closed_at, g.created_at,
+    g.anchor_day, g.plan_terms, g.version, g.activated_at, g.closed_at, g.created_at,
     t.time_zone, (:now AT TIME ZONE t.time_zone)::date AS local_day,
     ({_SEATS}) AS seats_taken,
     p.starts_on AS begun_on, p.tokens_used
@@ -87,7 +87,8 @@ UPDATE teams g SET
 WHERE g.tenant_id = :tenant_id AND g.id = :team_id
 """
 
-# The first activation sets the day on which periods begin.
+# The first activation sets the day on which periods begin. A team that was paid for until some day and is switched on
+# again after a suspension has its access until that day; otherwise an admin switches it on without an end.
 _SET_STATUS = """
 UPDATE teams g SET
     status = :status ::text,
@@ -95,6 +96,7 @@ UPDATE teams g SET
         ELSE g.anchor_day END,
     activated_at = CASE WHEN :status = 'active' THEN coalesce(g.activated_at, :now ::timestamptz)
         ELSE g.activated_at END,
+    access_until = CASE WHEN :status = 'active' AND g.status <> 'suspended' THEN NULL ELSE g.access_until END,
     closed_at = CASE WHEN :status = 'closed' THEN :now ELSE g.closed_at END,
     version = g.version + 1, updated_at = :now
 WHERE g.tenant_id = :tenant_id ::uuid AND g.id = :team_id ::uuid

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from stoa.db import Connection, Database, RuleRefused, Scope, StatementFailed
+from stoa.domain.periods import period_of
 from stoa.errors import StoaError
 from stoa.observe import logger
-from stoa.store import day_close, ledger, persona_usage, tenants, webhook_inbox
+from stoa.store import day_close, ledger, persona_usage, team_usage, tenants, webhook_inbox
 
 KEYS_KEPT = timedelta(hours=48)
 EVENTS_KEPT = timedelta(days=30)  # Stripe repeats an event for three days at most
@@ -29,6 +30,7 @@ class DayReport:
     counters_removed: int = 0
     keys_removed: int = 0
     events_removed: int = 0
+    periods_opened: int = 0  # of teams
     tenants_failed: int = 0
 
 
@@ -62,7 +64,7 @@ def _close_tenant(database: Database, tenant_id: UUID, now: datetime, report: Da
         )
         before = now - KEYS_KEPT
         report.keys_removed += _until_none(lambda: day_close.forget_keys(connection, tenant_id, before))
-        # Token pools of teams begin their new period here (issue D).
+        report.periods_opened += _open_periods(connection, tenant_id, now)
 
 
 def _close_due_days(connection: Connection, tenant_id: UUID, now: datetime, report: DayReport) -> None:
@@ -71,6 +73,16 @@ def _close_due_days(connection: Connection, tenant_id: UUID, now: datetime, repo
             report.days_waiting += 1
             return  # days are closed in order, so that none is ever left out
         report.days_closed += 1
+
+
+def _open_periods(connection: Connection, tenant_id: UUID, now: datetime) -> int:
+    """Begin the token periods of teams that are due, for whoever looks: a team's first message would do it, too."""
+    opened = 0
+    for team in team_usage.active_teams(connection, tenant_id, now):
+        period = period_of(team["local_day"], team["anchor_day"])
+        if team["begun_on"] != period.starts_on:
+            opened += team_usage.open_period(connection, tenant_id, team["id"], *period)
+    return opened
 
 
 def _until_none(do_some: Callable[[], int]) -> int:

@@ -88,14 +88,13 @@ def change_team(desk: TeamDesk, team_id: UUID, given: Mapping[str, Any], *, vers
 
 
 def close_team(desk: TeamDesk, team_id: UUID) -> dict[str, Any]:
-    """End a team for everyone in it; what it used stays on the ledger. Raises NotFound, Forbidden or Conflict."""
+    """End a team for everyone in it; what it used stays on the ledger. Raises NotFound or Forbidden.
+
+    A subscription that runs is ended at Stripe by the reconciliation (workflows/reconcile_teams.py).
+    """
     with desk.database.transaction(desk.scope) as connection:
         team = own_team(connection, desk, team_id, lock=True)
         rules.check_owner(team["own_role"])
-        if team["stripe_subscription_id"] is not None and team["status"] != "canceled":
-            raise Conflict(
-                "SUBSCRIPTION_RUNNING", "The team's subscription is running. Cancel it before you close the team."
-            )
         store.set_status(connection, desk.tenant_id, team, rules.CLOSED, desk.now)
     emit("team_closed", teamId=str(team_id))
     return {**described_own_team(team), "status": rules.CLOSED}
