@@ -44,7 +44,6 @@ TAGS = {
     "modes": "Kinds of work and fields of knowledge.",
     "schedules": "Prompts that run by themselves, and what came of them.",
     "teams": "Members who share a plan: its models, its tokens, what it costs.",
-    "teams": "Members who share a plan: models that they may all use, and tokens for them.",
     "usage": "What a member used and was charged.",
     "purchases": "Unlocking premium models by one payment through Stripe.",
     "pricing": "How a tenant makes its prices: markups, overrides, prices to come, history. For its admins.",

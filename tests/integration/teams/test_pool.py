@@ -72,10 +72,18 @@ def test_a_model_that_the_plan_does_not_cover_is_a_trial(team: Team, ada: Desk) 
     assert metadata(ada.send(model_id=MODEL))["access"] == "trial"
 
 
-@pytest.mark.parametrize("status", ["incomplete", "past_due", "suspended", "canceled", "closed"])
+@pytest.mark.parametrize("status", ["incomplete", "suspended", "canceled", "closed"])
 def test_only_an_active_team_gives_access(team: Team, ada: Desk, status: str) -> None:
     team.set(status=status)
 
+    assert metadata(ada.send(model_id=MODEL))["access"] == "trial"
+
+
+def test_a_team_whose_payment_is_late_gives_access_until_its_day(team: Team, ada: Desk) -> None:
+    team.set(status="past_due", access_until=DAY + timedelta(seconds=1))
+    assert metadata(ada.send(model_id=MODEL))["access"] == "team"
+
+    team.set(access_until=DAY)
     assert metadata(ada.send(model_id=MODEL))["access"] == "trial"
 
 
