@@ -16,7 +16,7 @@ from typing import Any
 from dev.practice.faults import fault_from
 from dev.practice.feed import GENAI_PATH, SECOND_PATH, UnknownOrder
 from dev.practice.http_server import Connection
-from dev.practice.rows import ROWS, base_path
+from dev.practice.rows import ROWS, base_path, places
 from dev.practice.service import Service
 
 DEFAULT_DELAY = 0.015  # seconds before every word: fast enough not to bore, slow enough to see it stream
@@ -183,8 +183,8 @@ def practice_environment(port: int, environment: Mapping[str, str]) -> dict[str,
         if not environment.get(f"{prefix}API_KEY") and not environment.get(f"{prefix}BASE_URL"):
             settings[f"{prefix}API_KEY"] = "practice"
             settings[f"{prefix}BASE_URL"] = provider_url(port, provider_id)
-            if provider_id == "vertex_ai":
-                settings[f"{prefix}PROJECT"] = "practice"
+            for place in places(provider_id):
+                settings[prefix + place.upper()] = "practice"
     for variable, source in (("STOA_FEED_URL", "first"), ("STOA_SECOND_FEED_URL", "second")):
         if environment.get(variable) == "practice":
             settings[variable] = feed_url(port, source)

@@ -20,6 +20,7 @@ from dev.practice.wire import StreamWriter, Wire
 
 Answering = Callable[[Exchange, Wire, Question, Fault | None, TakenCall], Awaitable[None]]
 PAGE = b"<!doctype html><html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>"
+LISTS = ("/models", "/account", "/key", "/serving-endpoints")  # what a key is tried on
 STREAM_FAULTS_END = {"cut", "end_early", "error_event", "malformed"}
 
 
@@ -50,7 +51,7 @@ class Service:
                 await self.call(exchange, wire, first, self._answer)
             elif "/predictions" in rest:
                 await self._predictions.handle(exchange, first, rest)
-            elif request.method == "GET" and rest.endswith(("/models", "/account")):
+            elif request.method == "GET" and rest.endswith(LISTS):
                 self._models(exchange, first, rest)
             else:
                 exchange.respond(404, {"error": {"message": f"{first} has nothing at {rest}."}})
@@ -212,7 +213,7 @@ class Service:
         if taken.status != 200:
             exchange.respond(taken.status, self._openai.error(taken.status, "Practice fault."))
             return
-        if path.endswith("/account"):
+        if not path.endswith("/models"):
             exchange.respond(200, {"type": "user", "username": "practice"})
             return
         names = self.feed.names(provider) or ["practice-small", "practice-large"]

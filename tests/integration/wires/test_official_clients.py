@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError, EventStreamError
 
 from dev.practice import PracticeProviders
 from stoa.clients.wires import Cancel, Endpoint, Finish, ProviderError, Text, stream
-from tests.integration.wires.conftest import KEY, MESSAGE, call
+from tests.integration.wires.conftest import KEY, MESSAGE, ROWS, call
 
 LIMIT = 500
 SYSTEM = "answer kindly"  # what conftest's call() says
@@ -46,10 +46,13 @@ def whole(read: Read) -> Read:
 
 @pytest.fixture
 def openai_client(practice: PracticeProviders) -> Iterator[Callable[[str], openai.OpenAI]]:
+    """OpenAI's client for a provider, with the part of its chat path that is not OpenAI's in the address."""
     made: list[openai.OpenAI] = []
 
     def client(provider: str) -> openai.OpenAI:
-        made.append(openai.OpenAI(base_url=practice.url(provider), api_key=KEY, max_retries=0, timeout=20))
+        before = ROWS[provider]["chat_path"].removesuffix("/chat/completions")
+        address = practice.url(provider) + before.format_map({"project": "p", "region": "r"})
+        made.append(openai.OpenAI(base_url=address, api_key=KEY, max_retries=0, timeout=20))
         return made[-1]
 
     yield client
@@ -58,8 +61,9 @@ def openai_client(practice: PracticeProviders) -> Iterator[Callable[[str], opena
 
 
 @pytest.fixture
-def anthropic_client(practice: PracticeProviders) -> Iterator[anthropic.Anthropic]:
-    with anthropic.Anthropic(base_url=practice.url("anthropic"), api_key=KEY, max_retries=0, timeout=20) as client:
+def anthropic_client(practice: PracticeProviders, request: pytest.FixtureRequest) -> Iterator[anthropic.Anthropic]:
+    provider = getattr(request, "param", "anthropic")
+    with anthropic.Anthropic(base_url=practice.url(provider), api_key=KEY, max_retries=0, timeout=20) as client:
         yield client
 
 
@@ -78,10 +82,15 @@ def openai_messages(content: str) -> Any:
 STOP = {"stop": "stop", "length": "length", "end_turn": "stop", "max_tokens": "length"}
 
 
-@pytest.mark.parametrize("provider", ["openai", "mistral", "together", "groq", "deepseek", "self_hosted"])
+# Azure's client puts the deployment into its address, so it has its own (openai.AzureOpenAI).
+COMPATIBLE = [name for name, row in ROWS.items() if row["wire"] == "openai" and name != "azure_openai"]
+
+
+@pytest.mark.parametrize("provider", COMPATIBLE)
 @pytest.mark.parametrize("content", [MESSAGE, "grüße 👋 \u2028 und mehr"])
 def test_openai_s_client_reads_the_same_stream(openai_client, endpoint, provider: str, content: str) -> None:
-    options: Any = {"stream_options": {"include_usage": True}} if provider in ("openai", "self_hosted") else {}
+    asked = ROWS[provider]["options"].split("|")
+    options: Any = {"stream_options": {"include_usage": True}} if "usage=stream_options" in asked else {}
     pieces, stop, counts = [], "", None
     for chunk in openai_client(provider).chat.completions.create(
         model="m", messages=openai_messages(content), stream=True, max_tokens=LIMIT, **options
@@ -94,7 +103,7 @@ def test_openai_s_client_reads_the_same_stream(openai_client, endpoint, provider
     assert (tuple(pieces), STOP[stop]) == (mine.pieces, mine.stop)
     if counts is not None:
         assert (counts.prompt_tokens, counts.completion_tokens) == (mine.input_tokens, mine.output_tokens)
-    assert (counts is None) == (provider in ("groq", "deepseek"))  # Groq has a place of its own, DeepSeek was not asked
+    assert (counts is None) == (provider == "groq")  # which has a place of its own
 
 
 def test_openai_s_client_reads_the_same_whole_answer(openai_client, endpoint) -> None:
@@ -156,13 +165,19 @@ def anthropic_question(content: str) -> Any:
     }
 
 
+SPEAKING_MESSAGES = [name for name, row in ROWS.items() if row["wire"] == "anthropic"]
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the model's name
-def test_anthropic_s_client_reads_the_same_stream(anthropic_client, endpoint) -> None:
+@pytest.mark.parametrize(
+    ("anthropic_client", "provider"), [(name, name) for name in SPEAKING_MESSAGES], indirect=["anthropic_client"]
+)
+def test_anthropic_s_client_reads_the_same_stream(anthropic_client, endpoint, provider: str) -> None:
     with anthropic_client.messages.stream(**anthropic_question(MESSAGE)) as answer:
         pieces = tuple(answer.text_stream)
         final = answer.get_final_message()
     read = Read(pieces, STOP[final.stop_reason or ""], final.usage.input_tokens, final.usage.output_tokens)
-    assert read == ours(endpoint("anthropic"), "claude-3-5-haiku-20241022")
+    assert read == ours(endpoint(provider), "claude-3-5-haiku-20241022")
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

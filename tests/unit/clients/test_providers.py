@@ -1,9 +1,10 @@
-"""The 17 providers as rows, and what an installation's settings make of them."""
+"""The providers as rows, and what an installation's settings make of them."""
 
 from typing import Any
 
 import pytest
 
+from stoa.clients.key_check import check_path
 from stoa.clients.providers import (
     endpoint_for,
     keys_in,
@@ -42,6 +43,30 @@ PROVIDERS = [
     ("vertex_ai", "https://{region}-aiplatform.googleapis.com", "service_account", "openai",
      "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/endpoints/openapi"
      "/chat/completions"),
+    ("openrouter", "https://openrouter.ai/api/v1", "api_key", "openai", "https://openrouter.ai/api/v1/chat/completions"),
+    ("cerebras", "https://api.cerebras.ai/v1", "api_key", "openai", "https://api.cerebras.ai/v1/chat/completions"),
+    ("sambanova", "https://api.sambanova.ai/v1", "api_key", "openai", "https://api.sambanova.ai/v1/chat/completions"),
+    ("nvidia", "https://integrate.api.nvidia.com/v1", "api_key", "openai",
+     "https://integrate.api.nvidia.com/v1/chat/completions"),
+    ("deepinfra", "https://api.deepinfra.com/v1/openai", "api_key", "openai",
+     "https://api.deepinfra.com/v1/openai/chat/completions"),
+    ("novita", "https://api.novita.ai/openai/v1", "api_key", "openai",
+     "https://api.novita.ai/openai/v1/chat/completions"),
+    ("moonshotai", "https://api.moonshot.ai/v1", "api_key", "openai", "https://api.moonshot.ai/v1/chat/completions"),
+    ("alibaba", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "api_key", "openai",
+     "https://dashscope-intl.aliyuncs.com/compatible-mode/v1/chat/completions"),
+    ("zai", "https://api.z.ai/api/paas/v4", "api_key", "openai", "https://api.z.ai/api/paas/v4/chat/completions"),
+    ("minimax", "https://api.minimax.io/anthropic", "api_key", "anthropic",
+     "https://api.minimax.io/anthropic/v1/messages"),
+    ("cloudflare", "https://api.cloudflare.com/client/v4/accounts/{account_id}/ai/v1", "api_key", "openai",
+     "https://api.cloudflare.com/client/v4/accounts/a/ai/v1/chat/completions"),
+    ("databricks", "https://{workspace}.cloud.databricks.com", "api_key", "openai",
+     "https://w.cloud.databricks.com/serving-endpoints/chat/completions"),
+    ("nebius", "https://api.tokenfactory.nebius.com/v1", "api_key", "openai",
+     "https://api.tokenfactory.nebius.com/v1/chat/completions"),
+    ("baseten", "https://inference.baseten.co/v1", "api_key", "openai",
+     "https://inference.baseten.co/v1/chat/completions"),
+    ("scaleway", "https://api.scaleway.ai/v1", "api_key", "openai", "https://api.scaleway.ai/v1/chat/completions"),
     ("self_hosted", "", "optional_api_key", "openai", "http://localhost:11434/v1/chat/completions"),
 ]  # fmt: skip
 
@@ -59,6 +84,27 @@ def test_each_provider_is_called_at_its_address(
 
 def test_all_providers_are_there() -> None:
     assert [row["id"] for row in provider_rows()] == [provider for provider, *_ in PROVIDERS]
+
+
+KEY_CHECKS = [
+    ("openai", "/models"),
+    ("google", "/v1beta/openai/models"),
+    ("cohere", "/v1/models"),
+    ("azure_openai", "/openai/models?api-version=2024-10-21"),
+    ("anthropic", "/v1/models"),
+    ("replicate", "/account"),
+    ("openrouter", "/key"),  # its list of models is public
+    ("databricks", "/api/2.0/serving-endpoints"),
+    ("perplexity", None),
+    ("deepinfra", None),
+    ("bedrock", None),
+    ("vertex_ai", None),
+]
+
+
+@pytest.mark.parametrize(("provider", "path"), KEY_CHECKS)
+def test_a_key_is_tried_on_what_needs_one(provider: str, path: str | None) -> None:
+    assert check_path(endpoint(provider)) == path
 
 
 def test_rows_may_come_from_the_database_with_options_as_a_mapping() -> None:

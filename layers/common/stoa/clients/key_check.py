@@ -1,4 +1,4 @@
-"""Asking a provider whether it takes a key, by the cheapest call there is: its list of models."""
+"""Asking a provider whether it takes a key, by the cheapest call that needs one: mostly its list of models."""
 
 import time
 
@@ -13,12 +13,13 @@ _CHAT = "/chat/completions"
 _BY_WIRE = {"anthropic": "/v1/models", "replicate": "/account"}
 
 
-def models_path(endpoint: Endpoint) -> str | None:
-    """Where the provider lists its models (Replicate: tells whose key it is), or None where a key cannot try.
+def check_path(endpoint: Endpoint) -> str | None:
+    """What to ask the provider for, or None where nothing can be asked for that only a good key is given.
 
-    The row's option `models_path` says so; without it, it is beside the chat's path.
+    The row's option `key_check` says so (empty: nothing; some lists of models are public). Without it: the list of
+    models, beside the chat's path; at Replicate, whose key it is.
     """
-    told = endpoint.options.get("models_path")
+    told = endpoint.options.get("key_check")
     if told is not None:
         return told or None
     chat_path = endpoint.options.get("chat_path", "")

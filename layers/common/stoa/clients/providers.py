@@ -32,7 +32,7 @@ _LEFT_TO_THE_CALL = "model"
 
 @cache
 def provider_rows() -> tuple[Mapping[str, str], ...]:
-    """The 17 providers as shipped: id, display_name, api_base, auth, wire, chat_path, options, model_name_form."""
+    """The providers as shipped, explained in docs/providers.md. One row each; the columns are those of the file."""
     return _read("providers.csv")
 
 
@@ -133,7 +133,8 @@ def _endpoint(provider: Mapping[str, Any], options: dict[str, str], keys: tuple[
 
         return _PLACEHOLDER.sub(value_of, template)
 
-    options["chat_path"] = fill(options["chat_path"])
+    for path in {"chat_path", "key_check"} & set(options):
+        options[path] = fill(options[path])
     return Endpoint(
         provider_id=provider_id,
         wire=provider["wire"],

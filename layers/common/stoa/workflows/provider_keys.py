@@ -8,7 +8,7 @@ from uuid import UUID
 
 from stoa.admin_desk import Desk, check_version
 from stoa.clients.key_box import LARGEST_KEY_BYTES
-from stoa.clients.key_check import check_key, models_path
+from stoa.clients.key_check import check_key, check_path
 from stoa.clients.providers import own_endpoint, places_in
 from stoa.clients.wires.types import ProviderError
 from stoa.db import Row
@@ -128,7 +128,7 @@ def _verified(provider: Row, given: GivenKey, now: datetime) -> datetime:
     """`now`, when the provider takes the key. A service account's is shown to Google, which is check enough."""
     try:
         endpoint = own_endpoint(provider, given.key, given.settings)
-        path = models_path(endpoint)
+        path = check_path(endpoint)
         if path is not None:
             check_key(endpoint, path)
         elif endpoint.api_key == given.key:

@@ -9,6 +9,7 @@ tokens_field   field of the output limit, `max_tokens` unless given
 usage          `stream_options`: usage must be asked for; anything else: it comes by itself
 free_temperature    models (prefixes, separated by spaces) that take a temperature, where not all do
 fixed_temperature   models (prefixes) that refuse a temperature, where the others take one
+key_check      what a key is tried on (`stoa.clients.key_check`)
 completion_tokens   models (prefixes) that take `max_completion_tokens`, whatever `tokens_field` says
 """
 
