@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from bench import chat, cold_start, growth, peers, report, selection, size, streaming_cpu, writes
+from bench import chat, cold_start, growth, peers, report, selection, size, streaming_cpu, sync, writes
 from bench.measure import Result, not_measured
 from bench.server import Server, server
 from dev import ROOT
@@ -61,6 +61,7 @@ SECTIONS: dict[str, Callable[[Bench], list[Result]]] = {
     "cpu": lambda bench: streaming_cpu.measure(bench.folder),
     "chat": lambda bench: chat.measure(bench.folder, bench.build.python),
     "writes": lambda bench: writes.measure(bench.server),
+    "sync": lambda bench: sync.measure(bench.folder / "sync"),
     "growth": lambda bench: growth.measure(bench.server, CHARTS),
 }
 
@@ -71,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", choices=SECTIONS, metavar="SECTION", help=", ".join(SECTIONS))
     chosen = parser.parse_args(arguments).only
     _quiet()
-    for left_over in ("database", "stack"):
+    for left_over in ("database", "stack", "sync"):
         shutil.rmtree(FOLDER / left_over, ignore_errors=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
     results: list[Result] = []

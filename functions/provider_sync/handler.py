@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from stoa.clients.feeds.sources import price_feeds
+from stoa.clients.feeds.sources import read_sources
 from stoa.db import Row, database
 from stoa.domain.provider_facts import Reading
 from stoa.observe import logger
@@ -24,8 +24,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, int]:
     now = datetime.now(UTC)
 
     def read(providers: Sequence[Row], counts: Mapping[str, int]) -> Reading:
-        first, second = price_feeds([provider["id"] for provider in providers])
-        return Reading(first.read(now, counts.get(first.name)), second.read(now, counts.get(second.name)))
+        return read_sources(providers, now, counts)
 
     report = sync(database(), read, now, at_once=event.get("atOnce") is True)
     done = asdict(report)
