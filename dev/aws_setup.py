@@ -8,6 +8,8 @@ from typing import Any
 MAIL_FROM = "stoa@stoa.test"
 KMS_ALIAS = "alias/stoa-provider-keys"
 RESULTS_BUCKET = "stoa-results"
+RUN_QUEUE = "stoa-scheduled-runs"
+RUN_QUEUE_PATH = f"/123456789012/{RUN_QUEUE}"  # in the stand-in, under its own account
 
 
 def prepare_aws(endpoint_url: str) -> None:
@@ -19,6 +21,10 @@ def prepare_aws(endpoint_url: str) -> None:
     kms = boto3.client("kms", endpoint_url=endpoint_url, region_name="us-east-1")
     if KMS_ALIAS not in {alias["AliasName"] for alias in kms.list_aliases()["Aliases"]}:
         kms.create_alias(AliasName=KMS_ALIAS, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
+    # As long as a worker may take; the template's six-fold time is for batches that Lambda itself holds back.
+    boto3.client("sqs", endpoint_url=endpoint_url).create_queue(
+        QueueName=RUN_QUEUE, Attributes={"VisibilityTimeout": "300"}
+    )
 
 
 def sent_mail(endpoint_url: str) -> list[dict[str, Any]]:

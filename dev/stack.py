@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from dev import ROOT, postgres
-from dev.aws_setup import KMS_ALIAS, MAIL_FROM, RESULTS_BUCKET, prepare_aws, sent_mail
+from dev.aws_setup import KMS_ALIAS, MAIL_FROM, RESULTS_BUCKET, RUN_QUEUE_PATH, prepare_aws, sent_mail
 from dev.children import Child, free_port
 from dev.database import prepare
 from dev.demo import DEMO_TENANT, Tenants, add_people, default_groups
@@ -20,6 +21,7 @@ from dev.gateway.functions import Functions
 from dev.gateway.gateway import Gateway
 from dev.gateway.issuer import AUDIENCE, Issuer
 from dev.gateway.own_endpoints import OwnEndpoints
+from dev.gateway.queues import QueuePoller
 from dev.gateway.server import Server
 from dev.gateway.template import Schedule, read_template
 from dev.gateway.ticking import Ticker
@@ -30,6 +32,7 @@ from stoa.dsn import parse_url
 
 DATABASE_CONNECTIONS = 24  # the gateway serves many requests at once, a Lambda instance one
 AWS_REGION = "us-east-1"
+QUEUE_VARIABLES = {"ScheduledRuns": "STOA_RUN_QUEUE_URL"}  # the template's queues, and who is told of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,10 @@ def running(listener: socket.socket, folder: Path, log: Callable[[str], None] | 
         def fire(schedule: Schedule, now: datetime) -> None:
             functions.call(schedule.function.name, scheduled_event(schedule, now), str(uuid4()))
 
+        for source in template.queues:
+            if queue_url := os.environ.get(QUEUE_VARIABLES[source.queue]):
+                poller = QueuePoller(queue_url, source.batch_size, _caller(functions, source.function.name))
+                parts.callback(poller.stop)
         ticker = Ticker(template.schedules, fire)
         parts.callback(ticker.stop)
         stripe_port = stripe.port if stripe is not None else None
@@ -148,12 +155,17 @@ def _fill_environment(issuer_url: str, runtime_url: str, practice_port: int, aws
             "STOA_MAIL_FROM": MAIL_FROM,
             "STOA_KMS_ARN": KMS_ALIAS,
             "STOA_RESULTS_BUCKET": RESULTS_BUCKET,
+            QUEUE_VARIABLES["ScheduledRuns"]: f"{aws_url}{RUN_QUEUE_PATH}",
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_DEFAULT_REGION": AWS_REGION,
         }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
+
+
+def _caller(functions: Functions, name: str) -> Callable[[dict[str, Any]], Any]:
+    return lambda event: functions.call(name, event, str(uuid4()))
 
 
 def _verify(token: str) -> dict[str, object]:

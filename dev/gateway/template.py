@@ -11,6 +11,7 @@ import yaml
 FUNCTION = "AWS::Serverless::Function"
 HTTP_EVENT, REST_EVENT = "HttpApi", "Api"
 SCHEDULE_EVENTS = ("Schedule", "ScheduleV2")
+QUEUE_EVENT = "SQS"
 _EVERY = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _MINUTES = {"minute": 1, "hour": 60, "day": 1440}
 
@@ -49,6 +50,15 @@ class Schedule:
     input: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class QueueSource:
+    """A function that Lambda calls with what comes into a queue of the template."""
+
+    function: Function
+    queue: str  # its logical id
+    batch_size: int
+
+
 @dataclass(slots=True)
 class Template:
     """What of template.yaml the gateway serves."""
@@ -56,6 +66,7 @@ class Template:
     functions: dict[str, Function] = field(default_factory=dict)
     routes: list[Route] = field(default_factory=list)
     schedules: list[Schedule] = field(default_factory=list)
+    queues: list[QueueSource] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)  # literal variables that all functions get
 
 
@@ -111,6 +122,9 @@ def _add_event(
         every = _EVERY.fullmatch(expression)
         minutes = int(every[1]) * _MINUTES[every[2]] if every else None
         found.schedules.append(Schedule(function, expression, minutes, properties.get("Input")))
+    elif kind == QUEUE_EVENT:
+        queue = properties["Queue"]["Fn::GetAtt"][0]
+        found.queues.append(QueueSource(function, queue, int(properties.get("BatchSize", 10))))
 
 
 def _lambda_authorizer(

@@ -21,8 +21,13 @@ WILDCARDS_ALLOWED = {
     "OnlyEncrypted": "denies: it takes every action away from whoever does not use TLS",
     "LinkToResults": "objects have a key each; the bucket and the folder are named",
     "TheAccountDecides": "a key's own policy: its resource is always that key, and IAM decides who else may what",
+    "KeepResults": "objects have a key each; the bucket and the folder are named",
     "RulesOfThisStackMaySend": "CloudFormation gives the rule a random end of its name; the queue itself is named",
 }
+
+
+# Their tick ends itself within the minute (and may overlap the next one); the time limit is their workers'.
+WORKERS_THAT_TICK = {"scheduled_prompts": "TICK_SECONDS"}
 
 
 class Loader(yaml.SafeLoader):
@@ -167,7 +172,7 @@ def test_it_ends_before_its_caller_gives_up(function: str) -> None:
             assert event["Properties"]["ResponseTransferMode"] == "RESPONSE_STREAM"
             assert event["Properties"]["TimeoutInMillis"] == timeout * 1000 <= 900_000
         if event["Type"] == "Schedule" and event["Properties"]["Schedule"] == "rate(1 minute)":
-            assert timeout <= 60
+            assert timeout <= 60 or function in WORKERS_THAT_TICK
     assert timeout <= 900
 
 
@@ -178,6 +183,46 @@ def test_a_function_that_nobody_waits_for_has_a_dead_letter_queue(function: str)
     if scheduled or (not events and function != "authorizer"):
         assert "TargetArn" in properties(function)["DeadLetterQueue"]
     assert all("DeadLetterConfig" in event["Properties"] for event in scheduled)
+
+
+@pytest.mark.parametrize("function", WORKERS_THAT_TICK)
+def test_a_worker_that_ticks_ends_its_tick_within_the_minute(function: str) -> None:
+    handler = importlib.import_module(f"functions.{function}.handler")
+
+    assert 0 < getattr(handler, WORKERS_THAT_TICK[function]) < 60
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_what_comes_out_of_a_queue_comes_again_alone_and_not_forever(function: str) -> None:
+    for event in properties(function).get("Events", {}).values():
+        if event["Type"] == "SQS":
+            queue = RESOURCES[event["Properties"]["Queue"]["Fn::GetAtt"].removesuffix(".Arn")]["Properties"]
+            assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+            assert event["Properties"]["ScalingConfig"]["MaximumConcurrency"]
+            assert queue["VisibilityTimeout"] >= 6 * properties(function)["Timeout"]
+            assert queue["RedrivePolicy"]["maxReceiveCount"] <= 5
+            assert "deadLetterTargetArn" in queue["RedrivePolicy"]
+
+
+def test_every_queue_is_encrypted_and_watched() -> None:
+    queues = {name: one for name, one in RESOURCES.items() if one["Type"] == "AWS::SQS::Queue"}
+    watched = [
+        alarm["Properties"]["Dimensions"][0]["Value"]["Fn::GetAtt"].removesuffix(".QueueName")
+        for alarm in RESOURCES.values()
+        if alarm["Type"] == "AWS::CloudWatch::Alarm" and alarm["Properties"].get("Namespace") == "AWS/SQS"
+    ]
+
+    assert sorted(watched) == sorted(queues)
+    assert all(queue["Properties"]["SqsManagedSseEnabled"] is True for queue in queues.values())
+
+
+def test_trap_not_one_rule_per_schedule_and_no_cron_handed_to_eventbridge() -> None:
+    """Members' schedules are rows: one rule ticks for all, and EventBridge never sees an expression of theirs."""
+    events = [event for event in properties("scheduled_prompts")["Events"].values() if event["Type"] == "Schedule"]
+
+    assert [event["Properties"]["Schedule"] for event in events] == ["rate(1 minute)"]
+    actions = [action for one in statements() for action in ([one["Action"]] if "Action" in one else [])]
+    assert not [one for one in actions if re.search("events:|scheduler:", json.dumps(one))]
 
 
 def test_only_chat_has_a_runtime_of_its_own() -> None:

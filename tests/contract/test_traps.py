@@ -27,13 +27,13 @@ TRAPS = {
     "month arithmetic past the 28th": ("month_arithmetic", "28th"),
     "average price printed per 1K": ("per_million", "never_per_thousand"),
     "cron without time zone": ("cron", "without_time_zone"),
+    "5-field cron handed to EventBridge": ("cron", "eventbridge"),
+    "one rule per schedule": ("one_rule_per_schedule",),
+    "failed run that stays due forever": ("failed_run", "due_forever"),
 }
 
 # Traps of parts that are not built yet.
 LATER = {
-    "5-field cron handed to EventBridge": "schedules",
-    "one rule per schedule": "schedules",
-    "failed run that stays due forever": "schedules",
     "growth always shown with a plus": "analytics",
 }
 

@@ -31,6 +31,9 @@ class Job:
 
 def send(jobs: Sequence[Job]) -> list[Job]:
     """Put jobs into the queue; those that it took. What it did not take, and why, is logged: the tick comes again."""
+    if settings().run_queue_url is None:
+        logger().error("runs were not queued: STOA_RUN_QUEUE_URL is not set", extra={"runs": len(jobs)})
+        return []
     batches = [jobs[start : start + BATCH] for start in range(0, len(jobs), BATCH)]
     if len(batches) <= 1:
         return _send_batch(jobs) if jobs else []
@@ -50,7 +53,7 @@ def _send_batch(jobs: Sequence[Job]) -> list[Job]:
 
     entries: list[Any] = [{"Id": str(place), "MessageBody": _body(job)} for place, job in enumerate(jobs)]
     try:
-        answer = _sqs().send_message_batch(QueueUrl=_queue_url(), Entries=entries)
+        answer = _sqs().send_message_batch(QueueUrl=settings().run_queue_url, Entries=entries)
     except (BotoCoreError, ClientError) as error:
         logger().warning("runs were not queued", extra={"runs": len(jobs), "error": type(error).__name__})
         return []
@@ -63,13 +66,6 @@ def _send_batch(jobs: Sequence[Job]) -> list[Job]:
 def _body(job: Job) -> str:
     told = {"tenantId": str(job.tenant_id), "runId": str(job.run_id)}
     return json.dumps(told if job.delivery is None else {**told, "delivery": job.delivery})
-
-
-def _queue_url() -> str:
-    url = settings().run_queue_url
-    if url is None:
-        raise RuntimeError("Set STOA_RUN_QUEUE_URL.")
-    return url
 
 
 @cache

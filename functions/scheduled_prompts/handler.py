@@ -1,0 +1,121 @@
+"""Scheduled prompts: each minute a tick plans runs, and SQS hands them to workers. One function does both."""
+
+import hashlib
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from stoa.answers import known_error
+from stoa.clients import run_queue, storage, webhook_out
+from stoa.clients.wires.types import Cancel
+from stoa.db import database
+from stoa.errors import StoaError
+from stoa.identity import Member
+from stoa.observe import logger
+from stoa.prompt_run import Ask, RunAnswer, RunFailed, RunPrompt, TryAgain
+from stoa.provider_directory import provider_directory
+from stoa.workflows.chat import ChatMessage, Content, Failure, Metadata, Tools, chat
+from stoa.workflows.scheduled_runs import Worker, deliver, run, tick
+
+TICK_SECONDS = 50  # then the next minute's tick goes on
+TOGETHER = run_queue.BATCH  # a batch is run at once: a slow provider holds up its own run alone
+# What is left of the function's time must suffice to settle, to end the run, and to deliver (a webhook has 10 s).
+END_MARGIN_SECONDS = 30.0
+DEFAULT_SECONDS = 300.0
+# Answers that may be others in a moment: nothing is wrong with the prompt.
+_LATER = frozenset({"IDEMPOTENCY_KEY_IN_PROGRESS", "UNAVAILABLE"})
+
+
+def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """The tick's report, or for SQS the messages of a batch that are to come again."""
+    if "Records" not in event:
+        return _tick()
+    worker = Worker(database(), _now, _ask_within(_deadline(context)), webhook_out.post, storage.put, storage.link)
+    with ThreadPoolExecutor(TOGETHER) as together:
+        failed = together.map(lambda record: _work(worker, record), event["Records"])
+        return {"batchItemFailures": [{"itemIdentifier": message} for message in failed if message is not None]}
+
+
+def _tick() -> dict[str, Any]:
+    report = asdict(tick(database(), run_queue.send, _now, _now() + timedelta(seconds=TICK_SECONDS)))
+    if any(value for name, value in report.items() if name != "complete"):
+        logger().info("schedules ticked", extra=report)
+    return report
+
+
+def _work(worker: Worker, record: Mapping[str, Any]) -> str | None:
+    """Do what one message asks; its id when it has to come again."""
+    try:
+        job = run_queue.read(record["body"])
+        if job.delivery is not None:
+            deliver(worker, job.tenant_id, job.run_id, job.delivery)
+        elif run(worker, job.tenant_id, job.run_id):
+            deliver(worker, job.tenant_id, job.run_id, 0)
+    except Exception as error:  # noqa: BLE001 - one message's failure must not take the others of its batch with it
+        known_error(error, f"message {record['messageId']}")  # logs it, without a word of the prompt
+        return str(record["messageId"])
+    return None
+
+
+def _ask_within(deadline: float) -> Ask:
+    """The chat, as a scheduled run asks it: the same limits, access, teams, persona and charge as for a member."""
+
+    def ask(member: Member, prompt: RunPrompt) -> RunAnswer:
+        directory = provider_directory(database())
+        tools = Tools(database(), _now, directory.endpoint, directory.stream, deadline)
+        return answered(tools, member, prompt)
+
+    return ask
+
+
+def answered(tools: Tools, member: Member, prompt: RunPrompt) -> RunAnswer:
+    """The whole answer of a chat. Raises RunFailed or TryAgain."""
+    message = ChatMessage(
+        content=prompt.content,
+        model_id=prompt.model_id,
+        persona_id=prompt.persona_id,
+        domain_mode=prompt.domain_mode,
+        idempotency_key=prompt.key,
+        # The key is this run's alone, so that a prompt which its owner changed meanwhile is no other request.
+        request_hash=hashlib.sha256(prompt.key.encode()).hexdigest(),
+    )
+    pieces: list[str] = []
+    metadata: Mapping[str, Any] = {}
+    try:
+        for event in chat(tools, member, message, Cancel()):
+            match event:
+                case Content(text):
+                    pieces.append(text)
+                case Metadata(data=data):
+                    metadata = data
+                case Failure(error):
+                    raise error
+    except StoaError as error:
+        if error.code in _LATER:
+            raise TryAgain from error
+        raise RunFailed(error.code, error.message) from error
+    if metadata["isPartial"]:  # a replay of an answer that had broken off
+        raise RunFailed("PROVIDER_FAILED", "The answer broke off.")
+    return RunAnswer(
+        text="".join(pieces),
+        model_id=metadata["modelId"],
+        conversation_id=UUID(metadata["conversationId"]),
+        input_tokens=metadata["usage"]["inputTokens"],
+        output_tokens=metadata["usage"]["outputTokens"],
+        charge=Decimal(metadata["charge"]),
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _deadline(context: Any) -> float:
+    remaining = getattr(context, "get_remaining_time_in_millis", None)
+    seconds = remaining() / 1000 if remaining else DEFAULT_SECONDS
+    return time.monotonic() + seconds - END_MARGIN_SECONDS

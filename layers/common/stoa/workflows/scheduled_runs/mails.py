@@ -1,0 +1,45 @@
+"""What an owner is written about their scheduled prompts. Plain text; the key keeps the same from being told twice."""
+
+from zoneinfo import ZoneInfo
+
+from stoa.db import Row
+from stoa.domain.cron_words import instant_words, place_words
+from stoa.workflows.scheduled_runs.values import MOST_FAILURES_IN_ROW
+
+
+def output(row: Row, text: str) -> dict[str, str]:
+    """The output of a run, in full."""
+    return {
+        "subject": row["name"],
+        "text": f"{text}\n\n-- \n{_origin(row)}",
+        "dedupe_key": f"scheduled-run-{row['id']}",
+    }
+
+
+def stored(row: Row, link: str, hours: int) -> dict[str, str]:
+    """Where the output of a run was stored."""
+    return {
+        "subject": row["name"],
+        "text": (
+            f"The result is here, for {hours} hours at most:\n{link}\n\n"
+            f"After that, the run's page gives a new link.\n\n-- \n{_origin(row)}"
+        ),
+        "dedupe_key": f"scheduled-run-{row['id']}",
+    }
+
+
+def deactivated(row: Row) -> dict[str, str]:
+    """The schedule failed too often and was switched off."""
+    return {
+        "subject": f"Switched off: {row['name']}",
+        "text": (
+            f'Your scheduled prompt "{row["name"]}" failed {MOST_FAILURES_IN_ROW} times in a row and was switched off. '
+            "Its runs say why. Put it right, then resume it."
+        ),
+        "dedupe_key": f"schedule-failing-{row['id']}",
+    }
+
+
+def _origin(row: Row) -> str:
+    when = instant_words(row["planned_at"], ZoneInfo(row["time_zone"]))
+    return f'From your scheduled prompt "{row["name"]}", {when} ({place_words(row["time_zone"])}).'
