@@ -21,6 +21,8 @@ SHARED_TABLES = {
     "providers",
     "models",
     "personas",
+    "persona_documents",
+    "persona_passages",
     "focus_modes",
     "domain_modes",
 }

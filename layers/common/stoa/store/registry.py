@@ -40,15 +40,52 @@ ON CONFLICT (id) DO NOTHING
 """
 
 _PERSONAS = """
-INSERT INTO personas AS p (id, name, display_name, system_prompt, traits, domains, is_public)
-SELECT r.id, r.name, r.display_name, r.system_prompt, r.traits, r.domains, true
-FROM jsonb_to_recordset(:rows ::jsonb)
-    AS r (id text, name text, display_name text, system_prompt text, traits text[], domains text[])
+INSERT INTO personas AS p (
+    id, name, display_name, system_prompt, traits, domains, style, language, search_config, is_public
+)
+SELECT
+    r.id, r.name, r.display_name, r.system_prompt, r.traits, r.domains, r.style, r.language, r.search_config, true
+FROM jsonb_to_recordset(:rows ::jsonb) AS r (
+    id text, name text, display_name text, system_prompt text, traits text[], domains text[], style jsonb,
+    language text, search_config text
+)
 ON CONFLICT (id) DO UPDATE SET
     name = excluded.name, display_name = excluded.display_name, system_prompt = excluded.system_prompt,
-    traits = excluded.traits, domains = excluded.domains, updated_at = now()
-WHERE (p.name, p.display_name, p.system_prompt, p.traits, p.domains)
-    IS DISTINCT FROM (excluded.name, excluded.display_name, excluded.system_prompt, excluded.traits, excluded.domains)
+    traits = excluded.traits, domains = excluded.domains, style = excluded.style, language = excluded.language,
+    search_config = excluded.search_config, updated_at = now()
+WHERE (p.name, p.display_name, p.system_prompt, p.traits, p.domains, p.style, p.language, p.search_config)
+    IS DISTINCT FROM (
+        excluded.name, excluded.display_name, excluded.system_prompt, excluded.traits, excluded.domains,
+        excluded.style, excluded.language, excluded.search_config
+    )
+"""
+
+# A document's id is made of its text, so a text that a release changes is another document.
+_FORGET_KNOWLEDGE = """
+DELETE FROM persona_documents d
+WHERE d.tenant_id IS NULL AND d.id <> ALL (ARRAY(
+    SELECT r.id FROM jsonb_to_recordset(:rows ::jsonb) AS r (id uuid)
+))
+"""
+
+_KNOWLEDGE = """
+INSERT INTO persona_documents (id, persona_id, title, source, bytes, passages)
+SELECT r.id, r.persona_id, r.title, r.source, r.bytes, jsonb_array_length(r.passages)
+FROM jsonb_to_recordset(:rows ::jsonb)
+    AS r (id uuid, persona_id text, title text, source text, bytes int, passages jsonb)
+ON CONFLICT (id) DO NOTHING
+"""
+
+_PASSAGES = """
+INSERT INTO persona_passages (id, persona_id, document_id, position, heading, content, tokens, search)
+SELECT
+    s.id, p.id, r.id, s.position, s.heading, s.content, s.tokens,
+    setweight(searched_words(p.search_config, s.heading), 'A') || searched_words(p.search_config, s.content)
+FROM jsonb_to_recordset(:rows ::jsonb) AS r (id uuid, persona_id text, passages jsonb)
+JOIN personas p ON p.id = r.persona_id
+CROSS JOIN LATERAL jsonb_to_recordset(r.passages)
+    AS s (id uuid, position int, heading text, content text, tokens int)
+ON CONFLICT (id) DO NOTHING
 """
 
 _FOCUS_MODES = """
@@ -84,13 +121,23 @@ Rows = Iterable[Mapping[str, Any]]
 
 
 def save(
-    connection: Connection, *, providers: Rows, models: Rows, personas: Rows, focus_modes: Rows, domain_modes: Rows
+    connection: Connection,
+    *,
+    providers: Rows,
+    models: Rows,
+    personas: Rows,
+    knowledge: Rows,
+    focus_modes: Rows,
+    domain_modes: Rows,
 ) -> None:
     """Write the whole registry. Running it again with the same rows writes nothing."""
     parts = [
         (_PROVIDERS, providers),
         (_MODELS, models),
         (_PERSONAS, personas),
+        (_FORGET_KNOWLEDGE, knowledge),
+        (_KNOWLEDGE, knowledge),
+        (_PASSAGES, knowledge),
         (_FOCUS_MODES, focus_modes),
         (_DOMAIN_MODES, domain_modes),
     ]

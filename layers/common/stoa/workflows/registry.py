@@ -2,20 +2,23 @@
 
 import csv
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from stoa.clients.providers import model_names, parse_options, provider_rows
 from stoa.db import Connection, Database, Scope
+from stoa.domain.chunking import cut
+from stoa.domain.languages import search_config
 from stoa.domain.price_book import BasePrices, PricingConfig, first_row
 from stoa.domain.rates import Rates
 from stoa.ids import new_id
 from stoa.store import registry, tenants
 
+_KNOWLEDGE_IDS = UUID("5f0d5b52-6c1e-4a44-9d1c-3b8f9a4e7c10")  # a namespace of our own (RFC 9562, section 6.5)
 _PROVIDER_COLUMNS = ("id", "display_name", "api_base", "auth", "wire", "chat_path")
 
 
@@ -65,7 +68,10 @@ def _packaged_registry() -> dict[str, list[dict[str, Any]]]:
     return {
         "providers": [_provider(row) for row in provider_rows()],
         "models": _models(),
-        "personas": _named(_toml("personas.toml")),
+        "personas": [
+            {**row, "search_config": search_config(row["language"])} for row in _named(_toml("personas.toml"))
+        ],
+        "knowledge": list(_knowledge()),
         "focus_modes": _named(modes["focus"]),
         "domain_modes": _named(modes["domain"]),
     }
@@ -109,6 +115,19 @@ def _model(row: Mapping[str, str], name: Mapping[str, str]) -> dict[str, Any]:
 
 def _whole(text: str) -> int | None:
     return int(text) if text else None
+
+
+def _knowledge() -> Iterator[dict[str, Any]]:
+    """What the system's personas know. Ids are made of what they stand for, so that loading again writes nothing."""
+    for persona_id, documents in _toml("persona_knowledge.toml").items():
+        for document in documents:
+            document_id = uuid5(_KNOWLEDGE_IDS, f"{persona_id}/{document['title']}/{document['content']}")
+            passages = [
+                {"id": uuid5(document_id, str(position)), "position": position, **passage._asdict()}
+                for position, passage in enumerate(cut(document["content"]), start=1)
+            ]
+            size = len(document["content"].encode())
+            yield {"id": document_id, "persona_id": persona_id, "bytes": size, **document, "passages": passages}
 
 
 def _named(table: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
