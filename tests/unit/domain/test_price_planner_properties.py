@@ -9,10 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stoa.domain.price_book import BasePrices, Override, PriceRow, PricingConfig
+from stoa.domain.rates import KINDS, NO_RATES, Rates, Tier, token_prices
 from stoa.domain.timeline import Step, Timeline
 from tests.unit.domain.price_books import HOUR, Book, at, opened
 
-DIMENSIONS = ("input_price", "output_price", "minimum_charge")
+# The minimum charge, and the price of each kind of token in messages below, between and above the tiers' thresholds.
+DIMENSIONS = ("minimum", *((tokens, kind) for tokens in (1, 7, 30) for kind in KINDS))
+Dimension = str | tuple[int, str]
 
 planned = settings(max_examples=200, deadline=None)
 
@@ -20,6 +23,16 @@ prices = st.integers(0, 5).map(Decimal)
 markups = st.sampled_from([Decimal(text) for text in ("0", "0.2", "0.4", "0.75", "3")])
 values = st.builds(
     Override, markup=st.none() | markups, input_price=st.none() | prices, output_price=st.none() | prices
+)
+some = st.none() | prices
+tiers = st.builds(
+    lambda above, input, cached: (Tier(above_input_tokens=above, input=input, cached_input=cached),),
+    st.sampled_from([5, 20]),
+    prices,
+    some,
+)
+rates = st.just(NO_RATES) | st.builds(
+    Rates, cached_input=some, cache_write=some, output_audio=some, tiers=st.just(()) | tiers
 )
 Edit = tuple[int, Callable[[Book, int], None]]
 
@@ -31,9 +44,9 @@ def set_config(markup: Decimal, minimum: Decimal) -> Callable[[Book, int], None]
     return edit
 
 
-def set_base(now: Decimal, later: Decimal, delay: int) -> Callable[[Book, int], None]:
+def set_base(now: Decimal, later: Decimal, delay: int, rates: Rates, later_rates: Rates) -> Callable[[Book, int], None]:
     def edit(book: Book, hour: int) -> None:
-        prices = (BasePrices(now, now * 2), BasePrices(later, later * 3))
+        prices = (BasePrices(now, now * 2, rates), BasePrices(later, later * 3, later_rates))
         steps = [Step(at(hour), prices[0]), Step(at(hour + delay), prices[1])]
         book.base = Timeline(steps)
 
@@ -57,7 +70,7 @@ edits = st.tuples(
     st.integers(0, 30),  # hours since the edit before; 0: in the same instant
     st.one_of(
         st.builds(set_config, markups, prices),
-        st.builds(set_base, prices, prices, st.integers(1, 40)),
+        st.builds(set_base, prices, prices, st.integers(1, 40), rates, rates),
         st.builds(set_override, values, st.sampled_from([0, 0, 3, 30]), st.none() | st.integers(1, 60)),
         st.just(change_nothing),
     ),
@@ -76,6 +89,14 @@ def books(draw: st.DrawFn) -> Book:
     return book
 
 
+def paid(row: PriceRow, dimension: Dimension) -> Decimal:
+    """What a member pays under the row."""
+    if isinstance(dimension, str):
+        return row.minimum_charge
+    tokens, kind = dimension
+    return Decimal(getattr(token_prices(row.input_price, row.output_price, row.rates, tokens), kind))
+
+
 def check_edit(book: Book, hour: int) -> None:
     """Plan an edit, and hold the plan against what was there."""
     now = at(hour)
@@ -83,17 +104,18 @@ def check_edit(book: Book, hour: int) -> None:
     planned = book.replan(now)
     wanted, holds = planned.wanted[0], book.price_at(now)
     for dimension in DIMENSIONS:
-        wish, was = getattr(wanted, dimension), getattr(before, dimension)
+        wish, was = paid(wanted, dimension), paid(before, dimension)
         if wish <= was or not book.grace:
-            assert getattr(holds, dimension) == wish, "a decrease holds at once"
+            assert paid(holds, dimension) == wish, "a decrease holds at once"
         else:
-            assert getattr(holds, dimension) == was, "an increase does not"
-    assert (holds.base_input_price, holds.base_output_price) == (wanted.base_input_price, wanted.base_output_price)
+            assert paid(holds, dimension) == was, "an increase does not"
+    for name in ("base_input_price", "base_output_price", "base_rates"):
+        assert getattr(holds, name) == getattr(wanted, name)
     wishes = Timeline([Step(row.effective_from, row) for row in planned.wanted])
     for row in book.seen(now):
         if row.effective_from >= now + book.grace:
             wish = wishes.at(row.effective_from)
-            assert all(getattr(row, name) == getattr(wish, name) for name in DIMENSIONS), "after the grace as wanted"
+            assert all(paid(row, name) == paid(wish, name) for name in DIMENSIONS), "after the grace as wanted"
             assert not row.held
     assert not book.planned(now).changes_anything, "planned twice, changed once"
 
@@ -112,17 +134,17 @@ def test_no_increase_comes_that_was_not_announced_for_the_whole_grace_period(boo
     rows = book.seen(book.edits[-1])
     for previous, row in pairwise(rows):
         for dimension in DIMENSIONS:
-            if getattr(row, dimension) > getattr(previous, dimension):
+            if paid(row, dimension) > paid(previous, dimension):
                 assert was_announced(book, row, dimension)
 
 
-def was_announced(book: Book, row: PriceRow, dimension: str) -> bool:
+def was_announced(book: Book, row: PriceRow, dimension: Dimension) -> bool:
     """Whether whoever looked within the grace before the row saw at least its price come, no later than it does."""
     first = row.effective_from - book.grace
     looked = [first, *(edit for edit in book.edits if first < edit < row.effective_from)]
     return all(
         any(
-            getattr(seen, dimension) >= getattr(row, dimension)
+            paid(seen, dimension) >= paid(row, dimension)
             for seen in book.seen(instant)
             if instant < seen.effective_from <= row.effective_from or (not book.grace and seen is row)
         )
