@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
 from stoa.db import Database, Scope
+from stoa.domain.rates import Rates
 from stoa.member_view import load_member_view
 from tests.integration.model_admin.support import NEW_MODEL, Admin, created
 
@@ -23,7 +25,7 @@ def as_it_was(owner_database: Database) -> Iterator[None]:
         connection.run(
             """
             UPDATE models SET enabled = :enabled, is_available = :is_available, deprecated_at = :deprecated_at,
-                successor_id = :successor_id
+                successor_id = :successor_id, base_rates = '{}'
             WHERE id = :id
             """,
             **{name: row[name] for name in ("id", "enabled", "is_available", "deprecated_at", "successor_id")},
@@ -41,6 +43,43 @@ def test_a_change_of_the_registry_is_seen_by_every_tenants_next_request(
     assert not healthy(ada) and not healthy(other_admin)
     operator.patch(PATH, {"isAvailable": True})
     assert healthy(ada) and healthy(other_admin)
+
+
+def test_what_a_provider_asks_for_cached_input_comes_into_every_tenants_prices(
+    operator: Admin, ada: Admin, other_admin: Admin
+) -> None:
+    def rates(client: Admin) -> Rates:
+        prices = load_member_view(client.database, client.member, datetime.now(UTC)).offers[MODEL].prices
+        assert prices is not None
+        return prices.rates
+
+    changed = operator.patch(PATH, {"baseRates": {"cachedInput": 0.01}}).data
+    assert changed["baseRates"] == {"cachedInput": 0.01}
+    assert rates(ada) == rates(other_admin) == Rates(cached_input=Decimal("0.014"))
+    # A rise waits for the grace.
+    assert operator.patch(PATH, {"baseRates": {"cachedInput": 0.02}}).data["baseRates"] == {"cachedInput": 0.02}
+    assert rates(ada) == Rates(cached_input=Decimal("0.014"))
+    assert operator.patch(PATH, {"baseRates": {}}).data["baseRates"] is None
+
+
+@pytest.mark.parametrize(
+    ("rates", "path"),
+    [
+        ({"cachedInput": -1}, "baseRates.cachedInput"),
+        ({"cachedInput": "0.3"}, "baseRates.cachedInput"),
+        ({"cachedInput": 10_000}, "baseRates.cachedInput"),
+        ({"cachedInput": 0.0000001}, "baseRates.cachedInput"),
+        ({"cachedInput": None}, "baseRates.cachedInput"),
+        ({"cached": 1}, "baseRates.cached"),
+        ({"input": 1}, "baseRates.input"),
+        ({"tiers": [{"aboveInputTokens": 0, "input": 1}]}, "baseRates.tiers[0].aboveInputTokens"),
+        ({"tiers": [{"aboveInputTokens": 5}]}, "baseRates"),
+        ({"tiers": [{"aboveInputTokens": 5, "input": 1}, {"aboveInputTokens": 5, "input": 2}]}, "baseRates"),
+        (None, "baseRates"),
+    ],
+)
+def test_what_is_no_rate_is_refused_by_name(operator: Admin, rates: object, path: str) -> None:
+    assert set(operator.patch(PATH, {"baseRates": rates}).problems) == {path}
 
 
 def test_null_clears_and_absent_keeps(operator: Admin) -> None:

@@ -30,7 +30,8 @@ PUT_BACK = (
     WHERE l.id = r.id
     """,
     """
-    UPDATE price_book b SET markup = r.markup FROM jsonb_populate_record(NULL::price_book, :kept ::jsonb) r
+    UPDATE price_book b SET (markup, rates, held) = (r.markup, r.rates, r.held)
+    FROM jsonb_populate_record(NULL::price_book, :kept ::jsonb) r
     WHERE b.id = r.id
     """,
 )
@@ -96,6 +97,8 @@ def test_only_messages_since_then_are_looked_at(busy: Shop) -> None:
         (f"UPDATE usage SET model_id = 'phi-4' WHERE {TRIAL}", "model"),
         (f"UPDATE usage SET reserved_at = '2027-02-28T00:00Z' WHERE {TRIAL}", "reservation"),
         (f"UPDATE price_book SET markup = 0.7 WHERE {INITIAL}", "input_price"),
+        (f'UPDATE price_book SET rates = \'{{"cached_input": "0.01"}}\' WHERE {INITIAL}', "rates"),
+        (f'UPDATE price_book SET rates = \'{{"cached_input": "9"}}\', held = true WHERE {INITIAL}', "rates"),
     ],
 )
 def test_a_hand_in_the_database_is_found(busy: Shop, by_hand: Callable[[str], None], sql: str, what: str) -> None:

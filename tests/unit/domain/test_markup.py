@@ -1,5 +1,6 @@
 """Prices and charges: literal examples, then what must hold for any numbers."""
 
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stoa.domain.markup import (
+    PARTS,
     TokenUsage,
     UnknownPrice,
     charge,
@@ -19,6 +21,7 @@ from stoa.domain.markup import (
     provider_cost,
     user_price,
 )
+from stoa.domain.rates import Rates
 from stoa.errors import InvalidFields
 from tests.unit.domain.builders import prices
 
@@ -171,3 +174,70 @@ def test_more_tokens_never_cost_less(tokens_in: int, tokens_out: int, more_in: i
 def test_a_higher_markup_never_makes_a_lower_price(base: Decimal, one: Decimal, other: Decimal) -> None:
     low, high = sorted((one, other))
     assert base <= user_price(base, low) <= user_price(base, high)
+
+
+RATED = replace(
+    prices("1.4", "14", "0"),
+    rates=Rates.from_json(
+        {
+            "cached_input": "0.14",
+            "cache_write": "1.75",
+            "input_audio": "5",
+            "input_image": "6",
+            "output_audio": "20",
+            "output_image": "30",
+            "tiers": [{"above_input_tokens": 1000, "input": "2.8", "cached_input": "0.28"}],
+        }
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ({}, "0.001540000"),
+        ({"cached_input_tokens": 1000}, "0.000280000"),
+        ({"cached_input_tokens": 600, "cache_write_tokens": 400}, "0.000924000"),
+        ({"input_audio_tokens": 100, "input_image_tokens": 10}, "0.001946000"),
+        ({"output_audio_tokens": 4, "output_image_tokens": 6}, "0.001660000"),
+    ],
+)
+def test_each_kind_of_token_is_charged_at_its_rate(parts: dict[str, int], expected: str) -> None:
+    assert str(charge(TokenUsage(1000, 10, **parts), RATED)) == expected
+
+
+def test_a_long_message_is_charged_whole_at_its_tier_and_so_is_its_estimate() -> None:
+    assert estimate(RATED, 1000, 10) == charge(TokenUsage(1000, 10), RATED) == Decimal("0.00154")
+    assert estimate(RATED, 1001, 10) == charge(TokenUsage(1001, 10), RATED) == Decimal("0.0029428")
+    assert charge(TokenUsage(1001, 0, 1001), RATED) == Decimal("0.00028028")
+
+
+def test_a_provider_s_rates_are_the_cost_and_the_member_s_are_the_charge() -> None:
+    sold = replace(RATED, base_input_price=Decimal(1), base_rates=Rates(cached_input=Decimal("0.1")))
+    assert provider_cost(TokenUsage(1000, 0, 1000), sold) == Decimal("0.0001")
+
+
+def test_the_minimum_charge_holds_for_cached_messages_too() -> None:
+    assert charge(TokenUsage(1000, 0, 1000), replace(RATED, minimum_charge=Decimal("0.001"))) == Decimal("0.001")
+
+
+@pytest.mark.parametrize(
+    ("parts", "counted"),
+    [
+        ({}, (0, 0, 0, 0, 0, 0)),
+        ({"cached_input_tokens": None, "output_audio_tokens": 3}, (0, 0, 0, 0, 3, 0)),
+        ({"cached_input_tokens": 90, "input_audio_tokens": 20}, (90, 0, 10, 0, 0, 0)),  # audio in the cache
+        ({"cached_input_tokens": 900, "cache_write_tokens": 1}, (100, 0, 0, 0, 0, 0)),
+        ({"output_audio_tokens": 7, "output_image_tokens": 7}, (0, 0, 0, 0, 7, 3)),
+    ],
+)
+def test_what_a_provider_counts_twice_is_counted_once(parts: dict[str, int | None], counted: tuple[int, ...]) -> None:
+    usage = TokenUsage.counted(100, 10, parts)
+    assert tuple(getattr(usage, part) for part in PARTS) == counted
+    assert (usage.input_tokens, usage.output_tokens, usage.estimated) == (100, 10, False)
+
+
+@pytest.mark.parametrize("counts", [(1, 0, 2), (1, 0, 1, 1), (0, 1, 0, 0, 0, 0, 2), (1, 1, -1)])
+def test_parts_that_are_more_than_the_whole_are_no_usage(counts: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="cannot be"):
+        TokenUsage(*counts)

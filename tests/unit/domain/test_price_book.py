@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from stoa.domain.markup import TokenUsage, UnknownPrice, charge
-from stoa.domain.price_book import BasePrices, PricingConfig, first_row, price_row
+from stoa.domain.price_book import BasePrices, Override, PricingConfig, first_row, price_row
+from stoa.domain.rates import NO_RATES, Rates
 from stoa.errors import InvalidFields
 
 SINCE = datetime(2026, 11, 21, tzinfo=UTC)
@@ -60,3 +62,54 @@ def test_trap_the_prices_written_are_the_prices_read() -> None:
     assert read.row_id == UUID(int=3)
     assert (read.base_input_price, read.base_output_price) == (Decimal("2.50"), Decimal("10.00"))
     assert charge(TokenUsage(1_000_000, 1_000_000), read) == Decimal("17.5")
+
+
+ASKED = Rates.from_json(
+    {"cached_input": "0.3", "output_audio": "20", "tiers": [{"above_input_tokens": 9, "input": "6", "output": "22.5"}]}
+)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        # x 1.4
+        (Override(), {"cached_input": "0.42", "output_audio": "28", "above": ("8.4", "31.5")}),
+        # x 1.1
+        (Override(markup=Decimal("0.1")), {"cached_input": "0.33", "output_audio": "22", "above": ("6.6", "24.75")}),
+        # input 3 -> 1, output 15 -> 30
+        (
+            Override(input_price=Decimal(1), output_price=Decimal(30)),
+            {"cached_input": "0.14", "output_audio": "56", "above": ("2.8", "63")},
+        ),
+        (Override(input_price=Decimal(0)), {"cached_input": None, "output_audio": "28", "above": (None, "31.5")}),
+    ],
+)
+def test_markup_and_override_scale_the_rates(override: Override, expected: dict[str, Any]) -> None:
+    base = BasePrices(Decimal(3), Decimal(15), ASKED)
+    row = price_row(base, Decimal("0.4"), Decimal(0), effective_from=SINCE, source="base", override=override)
+    told = row.rates.to_json()
+    assert (told.get("cached_input"), told["output_audio"]) == (expected["cached_input"], expected["output_audio"])
+    (tier,) = told["tiers"]
+    assert (tier.get("input"), tier["output"]) == expected["above"]
+    assert row.base_rates == row.prices(UUID(int=1)).base_rates == ASKED
+
+
+def test_a_base_price_of_0_has_no_ratio_to_an_override() -> None:
+    base = BasePrices(Decimal(0), Decimal(0), Rates(cache_write=Decimal(2)))
+    override = Override(input_price=Decimal(5))
+    row = price_row(base, Decimal("0.5"), Decimal(0), effective_from=SINCE, source="base", override=override)
+    assert row.rates == Rates(cached_input=None, cache_write=Decimal(3))
+
+
+def test_a_rate_is_rounded_once_half_even() -> None:
+    # 0.000003 x 1 x 1.5 / 3 is 0.0000015, a tie; 28 digits of thirds in between would miss it.
+    base = BasePrices(Decimal(3), Decimal(3), Rates(cached_input=Decimal("0.000003")))
+    override = Override(input_price=Decimal(1))
+    row = price_row(base, Decimal("0.5"), Decimal(0), effective_from=SINCE, source="base", override=override)
+    assert row.rates.cached_input == Decimal("0.000002")
+
+
+def test_a_rate_that_says_what_the_price_says_is_no_rate() -> None:
+    base = BasePrices(Decimal(3), Decimal(15), Rates(cached_input=Decimal(3)))
+    row = price_row(base, Decimal("0.4"), Decimal(0), effective_from=SINCE, source="base")
+    assert (row.rates, row.columns()["rates"], row.columns()["base_rates"]) == (NO_RATES, {}, {"cached_input": "3"})
