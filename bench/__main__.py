@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from bench import chat, cold_start, growth, peers, report, selection, size, streaming_cpu, sync, writes
+from bench import chat, cold_start, growth, outage, peers, report, selection, size, streaming_cpu, sync, writes
 from bench.measure import Result, not_measured
 from bench.server import Server, server
 from dev import ROOT
@@ -60,6 +60,7 @@ SECTIONS: dict[str, Callable[[Bench], list[Result]]] = {
     "selection": lambda bench: selection.measure(bench.server),
     "cpu": lambda bench: streaming_cpu.measure(bench.folder),
     "chat": lambda bench: chat.measure(bench.folder, bench.build.python),
+    "outage": lambda bench: outage.measure(bench.folder),
     "writes": lambda bench: writes.measure(bench.server),
     "sync": lambda bench: sync.measure(bench.folder / "sync"),
     "growth": lambda bench: growth.measure(bench.server, CHARTS),
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", choices=SECTIONS, metavar="SECTION", help=", ".join(SECTIONS))
     chosen = parser.parse_args(arguments).only
     _quiet()
-    for left_over in ("database", "stack", "sync"):
+    for left_over in ("database", "stack", "sync", "outage"):
         shutil.rmtree(FOLDER / left_over, ignore_errors=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
     results: list[Result] = []

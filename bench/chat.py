@@ -47,7 +47,7 @@ def measure(folder: Path, python: str, rounds: int = ROUNDS) -> list[Result]:
     """Added p50 of a whole answer and added time to the first content, ours against each peer's."""
     missing: dict[str, str] = {}
     with ExitStack() as stack:
-        upstream = stack.enter_context(_upstream(folder))
+        upstream = stack.enter_context(practice_upstream(folder))
         contenders = {
             DIRECT: _openai(upstream, "/openai/v1/chat/completions", {"Authorization": "Bearer practice"}),
             OURS: stack.enter_context(_ours(folder, upstream)),
@@ -102,10 +102,10 @@ def _results(added: Mapping[str, Mapping[str, float]], missing: Mapping[str, str
 
 
 @contextmanager
-def _upstream(folder: Path) -> Iterator[int]:
+def practice_upstream(folder: Path) -> Iterator[int]:
     port = free_port()
     command = [sys.executable, "-m", "dev.practice", "--port", str(port), "--delay-ms", "0"]
-    with serving(command, port, folder / "upstream.log", ROOT, _paths()):
+    with serving(command, port, folder / "upstream.log", ROOT, paths()):
         yield port
 
 
@@ -114,7 +114,7 @@ def _ours(folder: Path, upstream: int) -> Iterator[Contender]:
     """The whole local stack in a process of its own, with durable books and the same upstream as its OpenAI."""
     port = free_port()
     environment = {
-        **_paths(),
+        **paths(),
         "PORT": str(port),
         "STOA_PROVIDER_OPENAI_API_KEY": "practice",
         "STOA_PROVIDER_OPENAI_BASE_URL": provider_url(upstream, "openai"),
@@ -124,7 +124,7 @@ def _ours(folder: Path, upstream: int) -> Iterator[Contender]:
     with serving(
         [sys.executable, "-m", "dev.run", str(folder / "stack")], port, folder / "stoa.log", ROOT, environment
     ):
-        headers = {"Authorization": f"Bearer {_token(port)}"}
+        headers = {"Authorization": f"Bearer {token(port)}"}
         body = {"content": QUESTION, "modelId": None}
         yield Contender(
             Client(port, "/api/chat", headers, body),
@@ -159,7 +159,7 @@ def _openai(port: int, path: str, headers: Mapping[str, str]) -> Contender:
     )
 
 
-def _token(port: int) -> str:
+def token(port: int) -> str:
     connection = HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("POST", "/dev/token", json.dumps({"email": "bench@demo.test"}))
     token: str = json.loads(connection.getresponse().read())["access_token"]
@@ -167,5 +167,5 @@ def _token(port: int) -> str:
     return token
 
 
-def _paths() -> dict[str, str]:
+def paths() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "layers" / "common")])}

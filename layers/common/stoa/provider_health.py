@@ -16,6 +16,7 @@ from functools import cache
 from stoa.db import Connection, Row, Statement
 from stoa.domain.circuit import (
     MODEL,
+    NO_CALLS,
     PROBE_LEASE,
     PROVIDER,
     WINDOWS,
@@ -55,6 +56,7 @@ class ProviderHealth:
     patience: Patience = field(default_factory=Patience)
     _sums: dict[tuple[str, datetime], Tally] = field(default_factory=dict)
     _told_at: datetime | None = None
+    _in_a_row: dict[str, tuple[datetime, Tally]] = field(default_factory=dict)  # since when, and what
     _shard: int = field(default_factory=lambda: random.randrange(SHARDS))  # noqa: S311 - no secret
     _budgets: dict[str, RetryBudget] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -91,8 +93,9 @@ class ProviderHealth:
         if attempt.outcome is None:
             return []
         with self._lock:
+            self._count_in_a_row(attempt.offer.model_id, attempt.outcome, now)
             key = attempt.offer.model_id, bucket_of(now)
-            self._sums[key] = self._sums.get(key, Tally()).counting(attempt.outcome)
+            self._sums[key] = self._sums.get(key, NO_CALLS).counting(attempt.outcome)
             if self._told_at is None:
                 self._told_at = now
             if attempt.outcome is Outcome.OK and now - self._told_at < TELL_EVERY:
@@ -102,6 +105,23 @@ class ProviderHealth:
         fresh = [Seen(*key, tally) for key, tally in sums.items() if key[1] > now - max(WINDOWS)]
         return [store.record_statement(self._shard, fresh)]
 
+    def _count_in_a_row(self, model_id: str, outcome: Outcome, now: datetime) -> None:
+        since, tally = self._in_a_row.get(model_id, (now, NO_CALLS))
+        if outcome is Outcome.OK:
+            self._in_a_row.pop(model_id, None)
+        elif now - since < max(WINDOWS):
+            self._in_a_row[model_id] = since, tally.counting(outcome)
+        else:  # the first of them is long ago
+            self._in_a_row[model_id] = now, NO_CALLS.counting(outcome)
+
+    def _met_in_a_row(self, model_id: str, circuit: Circuit | None, now: datetime) -> Tally:
+        since, tally = self._in_a_row.get(model_id, (now, NO_CALLS))
+        closed_at = circuit.closed_at if circuit is not None else None
+        if closed_at is not None and since <= closed_at:  # another process has had an answer since
+            self._in_a_row.pop(model_id, None)
+            return NO_CALLS
+        return tally
+
     def _open_what_failed(
         self, connection: Connection, offer: Offer, outcomes: Sequence[Row], rows: Sequence[Row], now: datetime
     ) -> None:
@@ -110,7 +130,8 @@ class ProviderHealth:
             before = next((one for one in known if (one.kind, one.subject_id) == (kind, subject_id)), None)
             if before is not None and before.open_until is not None:
                 continue
-            trouble = trouble_in(kind, seen, before, now)
+            in_a_row = self._met_in_a_row(offer.model_id, before, now) if kind == MODEL else NO_CALLS
+            trouble = trouble_in(kind, seen, before, now, in_a_row)
             if trouble is None:
                 continue
             opened = opening(kind, subject_id, before, now)

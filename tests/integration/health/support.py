@@ -6,6 +6,7 @@ from typing import Any
 
 from stoa.clients.wires.types import FailureKind, ProviderError
 from stoa.db import Database, Scope
+from stoa.domain.circuit import BUCKET, bucket_of
 from tests.integration.chat.support import Desk, Script, fails
 
 DOWN = "gpt-4o-mini"  # free, OpenAI's and the system default; the provider calls it the same
@@ -13,9 +14,9 @@ DOWN = "gpt-4o-mini"  # free, OpenAI's and the system default; the provider call
 
 @dataclass
 class Clock:
-    """Time that moves when it is told to."""
+    """Time that moves when it is told to. It begins with a bucket, so that tests know what falls into which."""
 
-    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    now: datetime = field(default_factory=lambda: bucket_of(datetime.now(UTC) + BUCKET))
 
     def __call__(self) -> datetime:
         return self.now

@@ -83,10 +83,54 @@ def test_many_answers_outweigh_few_failures(desk: Desk, clock: Clock, owner_data
     clock.passes(6)  # sums of successes are told every five seconds
     fail(desk, 1)
     desk.providers.by_model[DOWN] = down()
-    fail(desk, 5)
+    for _ in range(6):
+        provider_health.cache_clear()  # each in a process of its own: none meets five in a row
+        fail(desk, 1)
     assert open_circuits(owner_database) == set()
-    fail(desk, 2)
+    provider_health.cache_clear()
+    fail(desk, 1)
     assert open_circuits(owner_database) == {f"model:{DOWN}"}
+
+
+def test_five_in_a_row_in_one_process_open_however_many_succeeded_before(
+    desk: Desk, clock: Clock, owner_database: Database
+) -> None:
+    fail(desk, 30)
+    clock.passes(6)
+    fail(desk, 1)
+    desk.providers.by_model[DOWN] = down()
+    fail(desk, 4)
+    del desk.providers.by_model[DOWN]
+    fail(desk, 1)
+    desk.providers.by_model[DOWN] = down()
+    fail(desk, 4)
+    assert open_circuits(owner_database) == set()  # an answer came in between
+    fail(desk, 1)
+    assert open_circuits(owner_database) == {f"model:{DOWN}"}
+
+
+def test_what_was_in_a_row_before_another_process_closed_it_counts_no_more(
+    desk: Desk, clock: Clock, owner_database: Database
+) -> None:
+    desk.providers.by_model[DOWN] = down()
+    fail(desk, 5)
+    clock.passes(10)
+    del desk.providers.by_model[DOWN]
+    another = replace(desk.tools(), health=ProviderHealth())
+    list(chat(another, desk.member, ChatMessage("Hello", model_id=DOWN), Cancel()))
+    assert open_circuits(owner_database) == set()
+    clock.passes(10)
+    desk.providers.by_model[DOWN] = down()
+    fail(desk, 1)
+    assert open_circuits(owner_database) == set()
+
+
+def test_failures_that_lie_far_apart_are_not_in_a_row(desk: Desk, clock: Clock, owner_database: Database) -> None:
+    desk.providers.by_model[DOWN] = down()
+    for _ in range(8):
+        fail(desk, 1)
+        clock.passes(60)
+    assert open_circuits(owner_database) == set()
 
 
 def test_processes_open_a_circuit_together_and_all_of_them_see_it(desk: Desk, owner_database: Database) -> None:

@@ -77,6 +77,19 @@ def test_many_calls_in_seconds_and_few_in_minutes_both_suffice() -> None:
     assert trouble_in(MODEL, quiet, None, NOW) == Tally(calls=5, failed=5)
 
 
+def test_what_one_process_meets_in_a_row_opens_however_well_others_fared() -> None:
+    busy = [seen(0, calls=1000)]
+    assert trouble_in(MODEL, busy, None, NOW, Tally(calls=4, failed=4)) is None
+    assert trouble_in(MODEL, busy, None, NOW, Tally(calls=5, failed=5)) == Tally(calls=5, failed=5)
+
+
+def test_the_first_window_is_the_bucket_that_is_being_filled() -> None:
+    assert bucket_of(NOW) == NOW
+    before = [seen(1, calls=100)]
+    assert trouble_in(MODEL, [*before, seen(0, calls=5, failed=5)], None, NOW) == Tally(calls=5, failed=5)
+    assert trouble_in(MODEL, [*before, seen(1, calls=9, failed=9)], None, NOW) is None
+
+
 def test_what_lies_past_the_windows_is_over() -> None:
     assert trouble_in(MODEL, [seen(130, calls=9, failed=9)], None, NOW) is None
 

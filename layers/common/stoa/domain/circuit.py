@@ -2,7 +2,8 @@
 
 closed → open (for a cool-down that grows) → half-open (one probe at a time) → closed, or open again. The pattern is
 M. Nygard's (Release It!, 2nd edition, "Circuit Breaker"). Two windows are looked at, so that few calls in minutes and
-many in seconds both suffice: the idea of the SRE Workbook's multiwindow alerts (chapter 5).
+many in seconds both suffice: the idea of the SRE Workbook's multiwindow alerts (chapter 5). What one process meets in a
+row opens at once, however well the model did for others just before.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from enum import StrEnum
 from stoa.domain.offers import Offer
 
 BUCKET = timedelta(seconds=10)
-WINDOWS = (timedelta(seconds=20), timedelta(minutes=2))
+WINDOWS = (BUCKET, timedelta(minutes=2))  # the first holds the bucket that is being filled, and no other
 
 FIRST_COOL_DOWN = timedelta(seconds=10)
 LONGEST_COOL_DOWN = timedelta(minutes=5)
@@ -94,6 +95,9 @@ class Tally:
         return f"of {self.calls} calls: {', '.join(parts)}"
 
 
+NO_CALLS = Tally()
+
+
 @dataclass(frozen=True, slots=True)
 class Circuit:
     """One circuit as the database has it."""
@@ -130,17 +134,22 @@ def bucket_of(now: datetime) -> datetime:
     return datetime.fromtimestamp(now.timestamp() // BUCKET.total_seconds() * BUCKET.total_seconds(), UTC)
 
 
-def trouble_in(kind: str, seen: Sequence[Seen], circuit: Circuit | None, now: datetime) -> Tally | None:
-    """The tally that opens a closed circuit, or None. `seen` holds the calls that go through it.
+def trouble_in(
+    kind: str, seen: Sequence[Seen], circuit: Circuit | None, now: datetime, in_a_row: Tally = NO_CALLS
+) -> Tally | None:
+    """The tally that opens a closed circuit, or None. `seen` holds the calls that go through it, `in_a_row` what this
+    process met since its last success.
 
     A provider is only to blame when two of its models fail: one alone is that model's own circuit.
     """
+    if in_a_row.is_too_much:
+        return in_a_row
     # The bucket in which it closed counts: nobody but the probe had been let through for longer than that.
     closed_at = circuit.closed_at if circuit is not None else None
     since = datetime.min.replace(tzinfo=UTC) if closed_at is None else bucket_of(closed_at)
     for window in WINDOWS:
         recent = [entry for entry in seen if entry.bucket >= since and entry.bucket > now - window]
-        total = sum((entry.tally for entry in recent), Tally())
+        total = sum((entry.tally for entry in recent), NO_CALLS)
         in_trouble = {entry.model_id for entry in recent if entry.tally.trouble}
         if total.is_too_much and (kind == MODEL or len(in_trouble) > 1):
             return total
