@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from dev.practice import PracticeProviders
+from dev.practice.calls import key_hash
 from tests.e2e.clients import Client, Stack, events
 
 KEY = "sk-a-secret-that-no-log-may-show"
@@ -201,3 +202,22 @@ def test_neither_keys_nor_what_was_said_are_in_any_log(stack: Stack, someone: Cl
     logged = "\n".join(stack.running.lines)
     for secret in (KEY, WORDS, someone.token):
         assert secret not in logged
+
+
+def test_a_tenants_own_key_serves_its_members_and_shows_nowhere(stack: Stack) -> None:
+    own = "sk-brought-by-the-tenant-itself"
+    admin = Client(stack.port, "admin@own.test", "own-keys")
+    asked_for = {"email": "admin@own.test", "tenant": "own-keys", "groups": ["admin"]}
+    admin.token = admin.call("POST", "/dev/token", asked_for)[1]["access_token"]
+    member = Client(stack.port, "ada@own.test", "own-keys")
+    status, kept = admin.call("PUT", "/api/admin/provider-keys/openai", {"key": own, "verify": True})
+    assert (status, kept["data"]["lastFour"], kept["data"]["verifiedAt"] is not None) == (200, "self", True)
+    assert member.call("PUT", "/api/admin/provider-keys/openai", {"key": own})[0] == 403
+    assert member.chat(WORDS, modelId="gpt-4o-mini")[0] == 200
+    Client(stack.port, "bea@demo.test").chat(modelId="gpt-4o-mini")
+    asked = [call for call in stack.practice.calls() if call["path"].endswith("/chat/completions")]
+    assert [call["keySha256"] == key_hash(own) for call in asked] == [True, False]
+    (line,) = stack.query("SELECT u.* FROM usage u JOIN tenants t ON t.id = u.tenant_id WHERE t.slug = 'own-keys'")
+    assert (line["own_key"], line["provider_cost"], line["charge"] > 0) == (True, 0, True)
+    told = f"{kept} {admin.call('GET', '/api/admin/provider-keys')} {admin.call('GET', '/api/admin/audit')}"
+    assert own not in told + "\n".join(stack.running.lines)

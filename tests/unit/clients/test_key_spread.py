@@ -1,5 +1,6 @@
 """Several keys of one provider, with a scripted provider and a clock of the test's own."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -264,3 +265,11 @@ def test_no_message_asks_twice_with_one_key_and_a_good_key_is_found(
         assert len(asked) == len(set(asked)) <= ATTEMPTS
     # Three bad keys may use a message up; they rest then, and the next one finds the good key.
     assert failures <= (1 if good and len(keys) > ATTEMPTS else 0 if good else messages)
+
+
+def test_the_same_key_at_another_provider_does_not_rest(spread: KeySpread, provider: Provider) -> None:
+    provider.refusals["sk-alpha"] = limited(7)
+    with pytest.raises(ProviderError):
+        send(spread, endpoint("sk-alpha"))
+    provider.refusals.clear()
+    assert send(spread, dataclasses.replace(endpoint("sk-alpha"), provider_id="groq"))[0] == Text("hello")

@@ -44,7 +44,8 @@ class KeySpread:
         self._clock = clock
         self._turns = itertools.count()
         self._lock = threading.Lock()
-        self._rests: dict[tuple[str, str], tuple[float, str]] = {}  # by key and model: until when, and why
+        # By provider, key and model: until when, and why.
+        self._rests: dict[tuple[str, str, str], tuple[float, str]] = {}
 
     def stream(self, endpoint: Endpoint, call: Call, cancel: Cancel) -> Stream:
         """As `stoa.clients.wires.stream`. Raises ProviderError(rate_limited) without a call while all keys rest."""
@@ -89,7 +90,8 @@ class KeySpread:
         in_turn = [key for key in present[start:] + present[:start] if key not in tried]
         now = self._clock()
         with self._lock:
-            rests = {key: self._rests[key, model] for key in in_turn if self._rests.get((key, model), (0.0,))[0] > now}
+            known = {key: self._rests.get((endpoint.provider_id, key, model)) for key in in_turn}
+        rests = {key: rest for key, rest in known.items() if rest is not None and rest[0] > now}
         ready = [key for key in in_turn if key not in rests]
         if ready:
             return ready[0]
@@ -109,7 +111,7 @@ class KeySpread:
         with self._lock:
             if len(self._rests) >= _MOST_RESTS:
                 self._rests = {name: rest for name, rest in self._rests.items() if rest[0] > now}
-            self._rests[key, model] = (now + seconds, error.kind)
+            self._rests[endpoint.provider_id, key, model] = (now + seconds, error.kind)
         logger().warning(
             "provider key refused",
             extra={
