@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -174,3 +175,22 @@ def test_an_endpoint_shows_no_key(world: World) -> None:
     world.bring("sk-theirs")
     endpoint = world.directory.endpoint("openai", world.tenant)
     assert "sk-" not in f"{endpoint!r} {dataclasses.replace(endpoint, own_key=False)}"
+
+
+def test_many_messages_of_many_tenants_at_once_get_each_their_own_key(world: World) -> None:
+    tenants = [new_tenant(world.database) for _ in range(4)]
+    for number, tenant_id in enumerate(tenants):
+        world.bring(f"sk-of-{number}", tenant=tenant_id)
+    expected = [f"sk-of-{number % 4}" for number in range(80)]
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(lambda number: world.key(tenant=tenants[number % 4]), range(80))) == expected
+    assert len(world.unsealed) == 4
+
+
+def test_the_database_keeps_tenants_keys_apart_whatever_the_sql_forgets(world: World) -> None:
+    world.bring("sk-theirs")
+    with world.database.autocommit(Scope(tenant_id=new_tenant(world.database))) as connection:
+        assert connection.run("SELECT * FROM tenant_provider_keys") == []
+        assert connection.run("DELETE FROM tenant_provider_keys RETURNING tenant_id") == []
+    with world.database.autocommit(Scope(operator=True)) as connection:
+        assert connection.run("SELECT * FROM tenant_provider_keys") == []
