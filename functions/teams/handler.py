@@ -303,14 +303,14 @@ def post_suspend(request: Request) -> dict[str, Any]:
 
 def _desk(request: Request) -> TeamDesk:
     member = request.member()
-    return TeamDesk(request.database, member, _verified_email(request, member), datetime.now(UTC))
+    return TeamDesk(request.database, member, _verified_email(request), datetime.now(UTC))
 
 
-def _verified_email(request: Request, member: Member) -> str | None:
+def _verified_email(request: Request) -> str | None:
     """The e-mail that invitations are compared with. An issuer that calls it unverified is believed."""
     authorizer = (request.event.get("requestContext") or {}).get("authorizer") or {}
     claims = (authorizer.get("jwt") or {}).get("claims") or {}
-    email = member.principal.email
+    email = request.principal().email
     if email is None or str(claims.get("email_verified", "true")).lower() == "false":
         return None
     return email.lower()

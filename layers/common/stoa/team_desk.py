@@ -59,9 +59,9 @@ def own_team(connection: Connection, desk: TeamDesk, team_id: UUID, *, lock: boo
     return rows[0]
 
 
-def coverable_models(desk_database: Database, member: Member, now: datetime) -> list[str]:
+def coverable_models(database: Database, member: Member, now: datetime) -> list[str]:
     """The premium models that the tenant sells now: what a plan covers where it names none."""
-    offers = load_member_view(desk_database, member, now).offers.values()
+    offers = load_member_view(database, member, now).offers.values()
     return sorted(
         offer.model_id
         for offer in offers
@@ -70,12 +70,12 @@ def coverable_models(desk_database: Database, member: Member, now: datetime) -> 
 
 
 def check_models(database: Database, member: Member, model_ids: list[str], now: datetime) -> None:
-    """Raises InvalidFields naming each model that the tenant does not offer."""
+    """Raises InvalidFields naming each model that the tenant does not have. One that is retired may stay in a list."""
     offers = load_member_view(database, member, now).offers
     problems = [
-        {"path": f"models[{position}]", "reason": "your tenant offers no such model"}
+        {"path": f"models[{position}]", "reason": "your tenant has no such model"}
         for position, model_id in enumerate(model_ids)
-        if model_id not in offers or not is_on_offer(offers[model_id], now)
+        if model_id not in offers
     ]
     if problems:
         raise InvalidFields(problems)

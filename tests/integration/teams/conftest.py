@@ -7,6 +7,7 @@ from stoa.db import Database
 from stoa.ids import new_id
 from stoa.workflows.registry import create_tenant
 from tests.integration.chat.support import Desk
+from tests.integration.teams.client import Person
 from tests.integration.teams.support import Team, make_team
 
 
@@ -26,3 +27,34 @@ def team(runtime_database: Database, tenant: UUID) -> Team:
 def ada(team: Team) -> Desk:
     """Its owner."""
     return team.join("ada", role="owner")
+
+
+@pytest.fixture
+def owner(function_environment: None, runtime_database: Database, tenant: UUID) -> Person:
+    """Who makes teams."""
+    return Person(runtime_database, tenant, "olive")
+
+
+@pytest.fixture
+def ben(owner: Person) -> Person:
+    """Another member of the tenant."""
+    return Person(owner.database, owner.tenant_id, "ben")
+
+
+@pytest.fixture
+def cleo(owner: Person) -> Person:
+    """One more."""
+    return Person(owner.database, owner.tenant_id, "cleo")
+
+
+@pytest.fixture
+def admin(owner: Person) -> Person:
+    """An admin of the tenant, in no team."""
+    return Person(owner.database, owner.tenant_id, "adele", groups="[admin]")
+
+
+@pytest.fixture
+def stranger(owner: Person) -> Person:
+    """An admin of another tenant, with the owner's subject and e-mail."""
+    tenant_id = create_tenant(owner.database, f"t-{new_id()}", "Other", "UTC", datetime(2026, 1, 1, tzinfo=UTC))
+    return Person(owner.database, tenant_id, owner.subject, groups="[admin]")

@@ -74,7 +74,7 @@ def accept(desk: TeamDesk, team_id: UUID) -> dict[str, Any]:
         if present:  # they are in, by this invitation or by another e-mail
             if invitation is not None:
                 store.end(connection, desk.tenant_id, invitation["id"], rules.REMOVED, desk.now)
-            return described_own_team(present[0])
+            return described_own_team(own_team(connection, desk, team_id))
         if invitation is None:
             raise NotFound("invitation")
         rules.check_in_time(invitation["invitation_expires_at"], desk.now)

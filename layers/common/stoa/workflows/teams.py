@@ -26,7 +26,7 @@ from stoa.team_desk import (
 def create_team(desk: TeamDesk, given: Mapping[str, Any]) -> dict[str, Any]:
     """A new team with the member as its owner. It gives access to nothing until it is switched on.
 
-    Raises InvalidFields for models that the tenant does not offer, Conflict for too many teams.
+    Raises InvalidFields for models that the tenant does not have, Conflict for too many teams.
     """
     values = {"shared_pool": True, "billing_email": None, **given}
     if values.get("models") is None:

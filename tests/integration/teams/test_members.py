@@ -1,0 +1,268 @@
+"""Who is in a team: invitations, roles, leaving, handing over, allotments."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.integration.teams.client import Person, code
+
+REQUESTS = 20
+
+
+def age(owner: Person, days: int) -> None:
+    """Let all invitations have been sent so many days ago."""
+    owner.as_admin(
+        "UPDATE team_members SET created_at = created_at - :age ::interval,"
+        " invitation_expires_at = invitation_expires_at - :age ::interval RETURNING id",
+        age=f"{days} days",
+    )
+
+
+def test_an_invitation_is_mailed_seen_and_taken_up(owner: Person, ben: Person) -> None:
+    team_id = owner.make()
+
+    invited = owner.invite(team_id, "Ben@Example.TEST").body["data"]
+    assert (invited["email"], invited["status"], invited["userId"]) == ("ben@example.test", "invited", None)
+    with owner.database.autocommit(owner.desk().member.scope) as connection:
+        (mail,) = connection.run("SELECT recipient, subject, body FROM mail_outbox")
+    assert (mail["recipient"], mail["subject"]) == ("ben@example.test", "Join the team Lions")
+    assert "olive@example.test invites you" in mail["body"]
+
+    (seen,) = ben.get("/api/teams/invitations").data
+    assert (seen["teamId"], seen["teamName"], seen["invitedBy"]) == (team_id, "Lions", "olive@example.test")
+    assert code(ben.get(f"/api/teams/{team_id}")) == (404, "NOT_FOUND")  # not yet
+    joined = ben.accept(team_id).data
+    assert (joined["role"], joined["memberCount"], joined["billingEmail"]) == ("member", 2, None)
+    assert ben.accept(team_id).data == joined  # sent twice
+    assert ben.get("/api/teams/invitations").data == []
+    assert owner.members(team_id)["ben@example.test"] == ("member", "active")
+
+
+def test_only_the_invited_identity_accepts_or_declines(owner: Person, ben: Person, cleo: Person) -> None:
+    team_id = owner.make()
+    owner.invite(team_id, ben.email)
+
+    assert code(cleo.accept(team_id)) == (404, "NOT_FOUND")
+    assert code(cleo.post(f"/api/teams/{team_id}/decline", None)) == (404, "NOT_FOUND")
+    assert ben.post(f"/api/teams/{team_id}/decline", None).data == {"teamId": team_id, "status": "declined"}
+    assert code(ben.accept(team_id)) == (404, "NOT_FOUND")
+    assert code(ben.post(f"/api/teams/{team_id}/decline", None)) == (404, "NOT_FOUND")
+    assert owner.get(f"/api/teams/{team_id}").data["memberCount"] == 1
+
+
+@pytest.mark.parametrize("verified", [False, "false"])
+def test_an_e_mail_that_the_issuer_calls_unverified_opens_nothing(owner: Person, ben: Person, verified: Any) -> None:
+    team_id = owner.make()
+    owner.invite(team_id, ben.email)
+    ben.claims = {"email_verified": verified}
+
+    assert ben.get("/api/teams/invitations").data == []
+    assert code(ben.accept(team_id)) == (404, "NOT_FOUND")
+    ben.claims = {"email_verified": "true"}
+    assert ben.accept(team_id).status == 200
+
+
+def test_an_identity_without_e_mail_is_invited_nowhere(owner: Person, ben: Person) -> None:
+    team_id = owner.make()
+    owner.invite(team_id, ben.email)
+    ben.claims = {"email": None}
+
+    assert ben.get("/api/teams/invitations").data == []
+    assert code(ben.accept(team_id)) == (404, "NOT_FOUND")
+
+
+def test_an_expired_invitation_is_gone_and_its_place_free(owner: Person, ben: Person) -> None:
+    team_id = owner.make(maxMembers=2)
+    owner.invite(team_id, ben.email)
+    assert code(owner.invite(team_id, "other@example.test")) == (409, "TEAM_FULL")
+    age(owner, 14)
+
+    assert code(ben.accept(team_id)) == (410, "INVITATION_EXPIRED")
+    assert ben.get("/api/teams/invitations").data == []
+    assert owner.get(f"/api/teams/{team_id}").data["memberCount"] == 1
+    owner.take_in(team_id, ben)  # invited again
+
+
+def test_a_removed_member_can_be_invited_again(owner: Person, ben: Person) -> None:
+    team_id = owner.make()
+    owner.take_in(team_id, ben)
+
+    removed = owner.delete(f"/api/teams/{team_id}/members/{ben.user_id}").data
+    assert (removed["status"], removed["userId"]) == ("removed", ben.user_id)
+    assert code(ben.get(f"/api/teams/{team_id}")) == (404, "NOT_FOUND")
+    assert code(ben.accept(team_id)) == (404, "NOT_FOUND")
+    owner.take_in(team_id, ben)
+    assert ben.get(f"/api/teams/{team_id}").data["role"] == "member"
+
+
+def test_nobody_is_invited_twice(owner: Person, ben: Person) -> None:
+    team_id = owner.make()
+    owner.invite(team_id, ben.email)
+    assert code(owner.invite(team_id, ben.email)) == (409, "ALREADY_INVITED")
+
+    ben.accept(team_id)
+    assert code(owner.invite(team_id, ben.email.upper())) == (409, "ALREADY_MEMBER")
+    assert code(owner.invite(team_id, owner.email)) == (409, "ALREADY_MEMBER")
+
+
+def test_who_is_in_by_another_e_mail_leaves_the_place_free(owner: Person, ben: Person) -> None:
+    team_id = owner.make()
+    owner.take_in(team_id, ben)
+    owner.invite(team_id, "ben@work.test")
+    ben.claims = {"email": "ben@work.test"}
+
+    assert ben.accept(team_id).data["memberCount"] == 2
+    assert ben.get("/api/teams/invitations").data == []
+
+
+def test_an_invitation_can_be_taken_back(owner: Person, ben: Person) -> None:
+    team_id = owner.make()
+    invited = owner.invite(team_id, ben.email).body["data"]
+
+    assert owner.delete(f"/api/teams/{team_id}/members/{invited['id']}").data["status"] == "removed"
+    assert code(ben.accept(team_id)) == (404, "NOT_FOUND")
+    assert code(owner.delete(f"/api/teams/{team_id}/members/{invited['id']}")) == (404, "NOT_FOUND")
+
+
+def test_the_cap_counts_active_and_invited_under_many_at_once(owner: Person) -> None:
+    team_id = owner.make(maxMembers=4)  # three places beside the owner's
+
+    with ThreadPoolExecutor(REQUESTS) as pool:
+        replies = list(pool.map(lambda number: owner.invite(team_id, f"m{number}@example.test"), range(REQUESTS)))
+
+    assert sorted(reply.status for reply in replies) == [201] * 3 + [409] * (REQUESTS - 3)
+    assert {reply.error["code"] for reply in replies if reply.status == 409} == {"TEAM_FULL"}
+    assert owner.get(f"/api/teams/{team_id}").data["memberCount"] == 4
+
+
+def test_one_invitation_taken_up_many_times_at_once_makes_one_member(owner: Person, ben: Person) -> None:
+    team_id = owner.make()
+    owner.invite(team_id, ben.email)
+
+    with ThreadPoolExecutor(REQUESTS) as pool:
+        replies = list(pool.map(lambda _: ben.accept(team_id), range(REQUESTS)))
+
+    assert {reply.status for reply in replies} == {200}
+    assert owner.get(f"/api/teams/{team_id}").data["memberCount"] == 2
+
+
+def test_invitations_are_no_way_to_send_mail_to_the_world(owner: Person, admin: Person) -> None:
+    team_id = owner.make(maxMembers=10_000)
+    for number in range(20):
+        assert owner.invite(team_id, f"m{number}@example.test").status == 201
+    refused = owner.invite(team_id, "one-more@example.test")
+    assert code(refused) == (429, "TOO_MANY_INVITATIONS")
+    assert refused.headers["Retry-After"] == "86400"
+
+    admin.post(f"/api/admin/teams/{team_id}/activate", None)
+    assert owner.invite(team_id, "one-more@example.test").status == 201
+
+
+def test_one_person_is_not_pestered(owner: Person) -> None:
+    team_id = owner.make()
+    for _ in range(3):
+        invited = owner.invite(team_id, "dora@example.test").body["data"]
+        owner.delete(f"/api/teams/{team_id}/members/{invited['id']}")
+
+    assert code(owner.invite(team_id, "dora@example.test")) == (429, "TOO_MANY_INVITATIONS")
+    age(owner, 1)
+    assert owner.invite(team_id, "dora@example.test").status == 201
+
+
+def test_admins_of_a_team_manage_members_alone(owner: Person, ben: Person, cleo: Person) -> None:
+    team_id = owner.make(maxMembers=10)
+    owner.take_in(team_id, ben, role="admin")
+    owner.take_in(team_id, cleo)
+    path = f"/api/teams/{team_id}"
+
+    assert ben.invite(team_id, "d@example.test").status == 201
+    assert code(ben.invite(team_id, "e@example.test", role="admin")) == (403, "TEAM_OWNER_ONLY")
+    assert ben.put(f"{path}/members/{cleo.user_id}/allocation", {"tokens": 5}).data["allocation"] == 5
+    assert code(ben.put(f"{path}/members/{ben.user_id}/allocation", {"tokens": 5})) == (403, "TEAM_OWNER_ONLY")
+    assert code(ben.put(f"{path}/members/{owner.user_id}/allocation", {"tokens": 5})) == (403, "TEAM_OWNER_ONLY")
+    assert code(ben.patch(f"{path}/members/{cleo.user_id}", {"role": "admin"})) == (403, "TEAM_OWNER_ONLY")
+    assert code(ben.post(f"{path}/transfer", {"userId": ben.user_id})) == (403, "TEAM_OWNER_ONLY")
+    assert ben.patch(path, {"name": "Bears"}).data["name"] == "Bears"
+    assert ben.delete(f"{path}/members/{cleo.user_id}").status == 200
+
+
+def test_members_manage_nobody_and_may_leave(owner: Person, ben: Person, cleo: Person) -> None:
+    team_id = owner.make(maxMembers=10)
+    owner.take_in(team_id, ben)
+    owner.take_in(team_id, cleo)
+    path = f"/api/teams/{team_id}"
+
+    assert code(ben.invite(team_id, "d@example.test")) == (403, "TEAM_MANAGERS_ONLY")
+    assert code(ben.delete(f"{path}/members/{cleo.user_id}")) == (403, "TEAM_MANAGERS_ONLY")
+    assert code(ben.put(f"{path}/members/{ben.user_id}/allocation", {"tokens": 5})) == (403, "TEAM_MANAGERS_ONLY")
+    assert code(ben.patch(path, {"name": "Bears"})) == (403, "TEAM_MANAGERS_ONLY")
+    assert ben.delete(f"{path}/members/{ben.user_id}").status == 200
+    assert ben.get("/api/teams").data == []
+
+
+def test_the_owner_stays_until_the_team_is_handed_over(owner: Person, ben: Person) -> None:
+    team_id = owner.make()
+    owner.take_in(team_id, ben, role="admin")
+    path = f"/api/teams/{team_id}"
+
+    assert code(owner.delete(f"{path}/members/{owner.user_id}")) == (409, "OWNER_STAYS")
+    assert code(ben.delete(f"{path}/members/{owner.user_id}")) == (409, "OWNER_STAYS")
+    assert code(owner.patch(f"{path}/members/{owner.user_id}", {"role": "member"})) == (409, "OWNER_STAYS")
+    assert owner.post(f"{path}/transfer", {"userId": ben.user_id}).data["role"] == "admin"
+    assert owner.members(team_id) == {
+        "olive@example.test": ("admin", "active"),
+        "ben@example.test": ("owner", "active"),
+    }
+    assert owner.delete(f"{path}/members/{owner.user_id}").status == 200
+    assert ben.get(path).data["role"] == "owner"
+
+
+def test_a_team_is_handed_to_a_member_alone(owner: Person, cleo: Person) -> None:
+    team_id = owner.make()
+    invited = owner.invite(team_id, "x@example.test").body["data"]
+
+    for wanted in (cleo.user_id, invited["id"]):
+        assert code(owner.post(f"/api/teams/{team_id}/transfer", {"userId": wanted})) == (404, "NOT_FOUND")
+    assert owner.post(f"/api/teams/{team_id}/transfer", {"userId": owner.user_id}).data["role"] == "owner"
+    assert "userId" in owner.post(f"/api/teams/{team_id}/transfer", {"userId": "ben"}).problems
+
+
+def test_roles_are_the_owners_matter(owner: Person, ben: Person) -> None:
+    team_id = owner.make()
+    owner.take_in(team_id, ben)
+    path = f"/api/teams/{team_id}/members/{ben.user_id}"
+
+    assert owner.patch(path, {"role": "admin"}).data["role"] == "admin"
+    assert owner.patch(path, {"role": "member"}).data["role"] == "member"
+    assert "role" in owner.patch(path, {"role": "owner"}).problems
+
+
+def test_an_allotment_holds_from_the_next_message_on(owner: Person, ben: Person, admin: Person) -> None:
+    team_id = owner.make()
+    admin.post(f"/api/admin/teams/{team_id}/activate", None)
+    owner.take_in(team_id, ben)
+    path = f"/api/teams/{team_id}"
+
+    owner.put(f"{path}/members/{ben.user_id}/allocation", {"tokens": 30})
+    assert ben.desk().send(model_id="gpt-4o")[-2].data["access"] == "team"
+    assert ben.get(path).data["ownTokens"] == {"allotted": 30, "used": 30, "remaining": 0}
+    assert ben.desk().send(model_id="gpt-4o")[-2].data["access"] == "trial"
+    rows = {row["email"]: row["tokensUsed"] for row in owner.get(f"{path}/members").data}
+    assert rows == {"olive@example.test": 0, "ben@example.test": 30}
+
+    owner.put(f"{path}/members/{ben.user_id}/allocation", {"tokens": None})
+    assert ben.desk().send(model_id="gpt-4o")[-2].data["access"] == "team"
+    owner.patch(path, {"sharedPool": False})
+    assert ben.get(path).data["ownTokens"] == {"allotted": 0, "used": 60, "remaining": 0}
+    assert "tokens" in owner.put(f"{path}/members/{ben.user_id}/allocation", {}).problems
+
+
+def test_members_come_in_pages(owner: Person, ben: Person, cleo: Person) -> None:
+    team_id = owner.make()
+    owner.take_in(team_id, ben)
+    owner.take_in(team_id, cleo)
+
+    first = ben.get(f"/api/teams/{team_id}/members", limit=2)
+    rest = ben.get(f"/api/teams/{team_id}/members", cursor=first.body["meta"]["nextCursor"])
+    assert [row["email"] for row in [*first.data, *rest.data]] == [owner.email, ben.email, cleo.email]
