@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stoa.domain.quota import (
+    day_begins,
     limit_reached,
     local_day,
     next_reset,
@@ -82,6 +83,14 @@ def test_trap_the_reset_is_never_in_the_past_and_begins_the_next_day(zone: str, 
     assert now < reset <= now + timedelta(hours=26)
     assert local_day(reset, zone) > local_day(now, zone)
     assert local_day(max(now, reset - timedelta(microseconds=1)), zone) == local_day(now, zone)
+
+
+@given(st.sampled_from(ZONES), st.dates(date(2000, 1, 1), date(2037, 1, 1)))
+def test_a_day_begins_at_the_first_instant_that_shows_it(zone: str, day: date) -> None:
+    begins = day_begins(day, zone)
+    assert begins.tzinfo is UTC
+    assert local_day(begins, zone) >= day  # later where the zone jumped over the whole day (Apia, 2011)
+    assert local_day(begins - timedelta(microseconds=1), zone) < day
 
 
 @given(st.sampled_from(ZONES), st.integers(0, 23))
