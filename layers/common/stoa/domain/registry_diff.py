@@ -45,11 +45,6 @@ class Held:
     can_chat: bool = True
     is_taken: bool = True
 
-    @property
-    def id(self) -> str:
-        """The name by which domain/feed_matching.py asks for it."""
-        return self.model_id
-
 
 @dataclass(frozen=True)
 class Change:
