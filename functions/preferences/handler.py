@@ -8,7 +8,7 @@ from uuid import UUID
 from stoa.api import Api, Request, make_cursor
 from stoa.domain.offers import ChatRequest
 from stoa.pages import Page, instant, read_place
-from stoa.workflows import conversations, member_usage, preferences
+from stoa.workflows import conversations, member_usage, preferences, profile
 from stoa.workflows.select_model import select_model
 
 api = Api(__name__)
@@ -16,6 +16,26 @@ handler = api
 
 USAGE_DAYS = 30
 MOST_USAGE_DAYS = 366
+
+
+@api.route("GET", "/api/profile", summary="Own profile", answer="ProfileAnswer", tags=("preferences",))
+def get_profile(request: Request) -> dict[str, Any]:
+    """What the member told of themselves."""
+    return {"data": profile.read_profile(request.database, request.member())}
+
+
+@api.route(
+    "PATCH",
+    "/api/profile",
+    summary="Change the own profile",
+    body="ProfileChange",
+    answer="ProfileAnswer",
+    tags=("preferences",),
+)
+def patch_profile(request: Request) -> dict[str, Any]:
+    """Null clears, absent keeps. Name and `aboutMe` are told to the personas that the member talks to."""
+    member = request.member()
+    return {"data": profile.change_profile(request.database, member, request.body().given())}
 
 
 @api.route(

@@ -42,6 +42,36 @@ class Change(Schema):
     model_config = ConfigDict(json_schema_extra=_without_defaults)
 
 
+class ProfileChange(Change):
+    """What to change of the profile: null clears, an absent field keeps."""
+
+    display_name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)] | None = Field(
+        None, examples=["Ada"]
+    )
+    language: Annotated[str, StringConstraints(pattern="^[a-z]{2}$")] = Field(
+        "en", description="ISO 639-1", examples=["de"]
+    )
+    about_me: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)] | None = Field(
+        None, description="Told to every persona that the member talks to.", examples=["I bake on Sundays."]
+    )
+
+
+class Profile(AnswerSchema):
+    """What the member told of themselves."""
+
+    id: str
+    email: str | None
+    display_name: str | None
+    language: str
+    about_me: str | None
+
+
+class ProfileAnswer(AnswerSchema):
+    """The own profile."""
+
+    data: Profile
+
+
 class ModelPreferencesPatch(Change):
     """A change of the standing choices: null clears, an absent field keeps."""
 

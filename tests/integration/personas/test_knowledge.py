@@ -183,10 +183,7 @@ class TestInThePrompt:
         assert "<passage" not in self.asked(ada, persona_id, message, model_id="gpt-4o-mini", max_output_tokens=1000)
 
     def test_the_member_is_introduced_to_the_persona(self, ada: Client) -> None:
-        ada.as_admin(
-            "UPDATE users SET display_name = 'Ada L.', about_me = 'I bake on Sundays.' WHERE id = :id",
-            id=ada.member.user_id,
-        )
+        ada.patch("/api/profile", {"displayName": "Ada L.", "aboutMe": "I bake on Sundays."})
         prompt = self.asked(ada, "marcus", "Hello")
         assert "You are talking with Ada L." in prompt
         assert "What they tell of themselves: I bake on Sundays." in prompt

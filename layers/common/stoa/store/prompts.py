@@ -31,14 +31,11 @@ asked AS (
     CROSS JOIN LATERAL unnest(tsvector_to_array(searched_words(p.search_config, :question ::text))) AS w (word)
 ),
 found AS (
-    SELECT
-        s.id, d.title, s.heading, s.content, s.tokens,
-        row_number() OVER (ORDER BY ts_rank(s.search, a.words) DESC, d.created_at, s.document_id, s.position) AS place
+    SELECT s.id, s.document_id, s.heading, s.content, s.tokens, ts_rank(s.search, a.words) AS rank
     FROM persona p
     CROSS JOIN asked a
     JOIN persona_passages s ON s.persona_id = p.id AND s.search @@ a.words
-    JOIN persona_documents d ON d.id = s.document_id
-    ORDER BY place
+    ORDER BY rank DESC, s.id
     LIMIT :most_passages ::int
 )
 SELECT
@@ -46,10 +43,11 @@ SELECT
     (
         SELECT json_agg(
             json_build_object(
-                'id', f.id, 'title', f.title, 'heading', f.heading, 'content', f.content, 'tokens', f.tokens
-            ) ORDER BY f.place
+                'id', f.id, 'title', d.title, 'heading', f.heading, 'content', f.content, 'tokens', f.tokens
+            ) ORDER BY f.rank DESC, f.id
         )
         FROM found f
+        JOIN persona_documents d ON d.id = f.document_id
     ) AS passages,
     (
         SELECT json_build_object(
