@@ -7,6 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -221,3 +222,18 @@ def test_a_tenants_own_key_serves_its_members_and_shows_nowhere(stack: Stack) ->
     assert (line["own_key"], line["provider_cost"], line["charge"] > 0) == (True, 0, True)
     told = f"{kept} {admin.call('GET', '/api/admin/provider-keys')} {admin.call('GET', '/api/admin/audit')}"
     assert own not in told + "\n".join(stack.running.lines)
+
+
+def test_what_the_provider_had_in_its_cache_is_charged_at_its_rate(stack: Stack, someone: Client) -> None:
+    operator = Client(stack.port, "operator@demo.test")
+    asked_for = {"email": "operator@demo.test", "tenant": "demo", "groups": ["operator"]}
+    operator.token = operator.call("POST", "/dev/token", asked_for)[1]["access_token"]
+    model = "/api/operator/models/gpt-4o-mini"
+    assert operator.call("PATCH", model, {"baseRates": {"cachedInput": 0.075}})[0] == 200
+    stack.practice.fault("tokens", inputTokens=1_000_000, cachedTokens=600_000)
+    metadata = someone.chat(modelId="gpt-4o-mini")[1]["data"]["metadata"]
+    usage = metadata["usage"]
+    assert (usage["inputTokens"], usage["cachedInputTokens"]) == (1_000_000, 600_000)
+    # Input 0.15, cached 0.075 and output 0.60 a million, each with 40 % on top.
+    assert Decimal(metadata["charge"]) == Decimal("0.147") + usage["outputTokens"] * Decimal("0.84") / 1_000_000
+    assert operator.call("PATCH", model, {"baseRates": {}})[0] == 200
