@@ -81,7 +81,7 @@ def measure(folder: Path) -> list[Result]:
             **paths(),
             **practice_environment(practice, {}),
             "PORT": str(port),
-            "STOA_FIRST_TOKEN_SECONDS": str(PATIENCE_SECONDS),
+            "STOA_PATIENCE_SECONDS": str(PATIENCE_SECONDS),
             "DATABASE_URL": "",
         }
         command = [sys.executable, "-m", "dev.run", str(folder / "outage")]

@@ -21,6 +21,7 @@ CREATE TABLE circuits (
 CREATE TABLE call_outcomes (
     model_id text NOT NULL,
     bucket timestamptz NOT NULL, -- when the ten seconds begin
+    -- squawk-ignore prefer-bigint-over-smallint
     shard smallint NOT NULL,
     tenant_id uuid REFERENCES tenants (id), -- of a tenant's own model
     provider_id text, -- whose circuit this counts for; null for a tenant's own model, which says nothing of others

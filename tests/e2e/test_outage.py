@@ -27,7 +27,7 @@ OUTAGES = [
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     with PracticeProviders() as practice, tempfile.TemporaryDirectory(prefix="stoa-e2e-") as folder:
-        started = Stack(Path(folder) / ".stoa", practice, STOA_FIRST_TOKEN_SECONDS=str(PATIENCE))
+        started = Stack(Path(folder) / ".stoa", practice, STOA_PATIENCE_SECONDS=str(PATIENCE))
         yield started
         started.running.stop(signal.SIGTERM)
 

@@ -162,4 +162,4 @@ def _verdict_on(attempt: Attempt, now: datetime) -> list[Statement]:
 @cache
 def provider_health() -> ProviderHealth:
     """This process's view of the providers."""
-    return ProviderHealth(Patience(settings().first_token_seconds))
+    return ProviderHealth(Patience(settings().patience_seconds))

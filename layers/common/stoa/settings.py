@@ -29,7 +29,7 @@ class Settings:
     second_feed_url: str | None = None
     run_queue_url: str | None = None  # SQS: runs of scheduled prompts on their way to the workers
     results_bucket: str | None = None  # S3: results of scheduled prompts that are kept as files
-    first_token_seconds: float = 30.0  # how long a model may be silent before another is tried
+    patience_seconds: float = 30.0  # how long a model may be silent before another is tried
     kms_arn: str | None = None  # the KMS key for tenants' own provider keys; none: tenants bring no keys
     mail_from: str | None = None  # the address that mail comes from; none: mail waits in the outbox
 
@@ -56,7 +56,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         second_feed_url=environment.get("STOA_SECOND_FEED_URL") or None,
         run_queue_url=environment.get("STOA_RUN_QUEUE_URL") or None,
         results_bucket=environment.get("STOA_RESULTS_BUCKET") or None,
-        first_token_seconds=float(environment.get("STOA_FIRST_TOKEN_SECONDS", "30")),
+        patience_seconds=float(environment.get("STOA_PATIENCE_SECONDS", "30")),
         kms_arn=environment.get("STOA_KMS_ARN") or None,
         mail_from=environment.get("STOA_MAIL_FROM") or None,
     )
