@@ -156,6 +156,29 @@ def test_two_tenants_never_see_each_other(stack: Stack) -> None:
     assert ours.call("GET", f"/api/conversations/{conversation_id}")[0] == 200
 
 
+def test_a_personas_answer_cites_what_it_knows_streamed_and_as_one_document(stack: Stack, someone: Client) -> None:
+    persona = {"name": "Baker", "systemPrompt": "You bake."}
+    status, made = someone.call("POST", "/api/personas", persona)
+    assert status == 201
+    persona_id = made["data"]["id"]
+    text = {"title": "Handbook", "content": "# Sourdough\n\nFeed the starter twice a day. It floats when it is ready."}
+    status, known = someone.call("POST", f"/api/personas/{persona_id}/knowledge", text)
+    assert status == 201
+    asked = {"content": "When is the starter ready?", "personaId": persona_id}
+    (citation,) = someone.chat(**asked)[1]["data"]["citations"]
+    assert citation["passageId"] == known["data"]["passages"][0]["id"]
+    assert citation["title"] == "Handbook, Sourdough"
+    assert citation["quote"] in text["content"]
+    connection, answer = someone.stream(**asked)
+    told = dict(events(answer))
+    connection.close()
+    assert told["citations"] == {"citations": [citation]}
+    unrelated = someone.chat(content="Hello!", personaId=persona_id)[1]["data"]
+    assert unrelated["citations"] == []
+    other = Client(stack.port, "other@mail.test")
+    assert other.chat(**asked)[0] == other.call("GET", f"/api/personas/{persona_id}")[0] == 404
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code", "named"),
     [
