@@ -227,6 +227,19 @@ class TestCitations:
         assert cited(desk.send("Hello!", persona_id=persona_id)) == []
         assert cited(desk.send("When is the starter ready?")) == []
 
+    def test_a_number_of_a_passage_that_did_not_fit_this_model_cites_nothing(self, ada: Client) -> None:
+        persona_id = add(ada)
+        teach(ada, persona_id, "\n\n".join(f"# {n}\n\n" + f"Bread number {n} is baked. " * 30 for n in range(9)))
+        ada.as_admin(
+            "INSERT INTO tenant_models (tenant_id, model_id, context_window, max_output_tokens) "
+            "VALUES (:tenant_id, 'gpt-4o-mini', 4000, 1000)"
+        )
+        desk = ada.desk(ScriptedProviders(says("So [1], so [2], so [3], so [4], so [5], so [6].")))
+        events = desk.send("Bread?", persona_id=persona_id, model_id="gpt-4o-mini", max_output_tokens=100)
+        sent = prompts(desk.providers)[0].count("<passage ")
+        assert [one["marker"] for one in cited(events)] == list(range(1, sent + 1))
+        assert 0 < sent < 5
+
     def test_a_replay_tells_the_same_citations(self, ada: Client) -> None:
         desk, persona_id, _ = self.desk(ada, "It floats [1].")
         asked = {"persona_id": persona_id, "idempotency_key": "k", "request_hash": "h"}

@@ -7,16 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.domain.knowledge import (
-    MOST_PASSAGES,
-    MOST_QUOTE_CHARACTERS,
-    PromptPassage,
-    citations,
-    fitting,
-    passages_tokens,
-    quote,
-    with_passages,
-)
+from stoa.domain.citations import MOST_QUOTE_CHARACTERS, citations, quote
+from stoa.domain.knowledge import MOST_PASSAGES, PromptPassage, fitting, passages_tokens, with_passages
 from stoa.domain.tokens import estimate_tokens
 
 
@@ -82,6 +74,11 @@ def test_a_citation_names_its_passage_and_quotes_the_sentence_it_rests_on() -> N
         ("One fish. Two birds.", "nothing of it", "One fish."),
         ("# Heading about birds\nTwo cats.", "birds", "Two cats."),
         ("# Only a heading", "birds", "# Only a heading"),
+        ("# Heading\nA sentence that\nruns on. Another.", "runs", "A sentence that\nruns on."),
+        ("No end\n\nTwo birds", "birds", "Two birds"),
+        ("- one fish\n- two birds\n- three cats", "birds", "- two birds"),
+        ("1. fish\n2. birds", "birds", "birds"),
+        ("1. fish\n2. birds", "nothing", "fish"),
         ("天下皆知。道可道。", "道可道", "道可道。"),
         ("x" * 500, "x", "x" * MOST_QUOTE_CHARACTERS),
         ("...", "x", "..."),

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from stoa.clients.wires.types import Call, Cancel, Cancelled, Finish, ProviderError, Text, Turn
 from stoa.db import RuleRefused
-from stoa.domain.knowledge import citations
 from stoa.domain.markup import TokenUsage
 from stoa.domain.offers import Candidate, Refusal
 from stoa.domain.text import made_storable
@@ -92,11 +91,19 @@ def _replayed(replay: Replay) -> Iterator[Event]:
 def _citations(answer: str, finish: Finish, fits: Fitted) -> list[dict[str, Any]]:
     # A provider that searches numbers its own sources, so a number in its answer means one of those.
     if not finish.citations:
-        return citations(answer, fits.passages)
+        return _cited(answer, fits)
     return [
         {"url": made_storable(citation.url), "title": citation.title and made_storable(citation.title)}
         for citation in finish.citations
     ]
+
+
+def _cited(answer: str, fits: Fitted) -> list[dict[str, Any]]:
+    if not fits.passages:
+        return []
+    from stoa.domain.citations import citations  # its patterns cost 3 ms of a cold start
+
+    return citations(answer, fits.passages)
 
 
 @dataclass(slots=True)
@@ -222,9 +229,7 @@ class _Conversation:
         give_back: bool,
     ) -> Metadata:
         answer_id, usage, data = self._accounts(fits, progress, stop_reason, partial=True, give_back=give_back)
-        exchange = self._line.exchange(
-            answer_id, progress.text, data, citations(progress.text, fits.passages), partial=True
-        )
+        exchange = self._line.exchange(answer_id, progress.text, data, _cited(progress.text, fits), partial=True)
         self._line.settle(
             usage, exchange, status="partial", stop_reason=stop_reason, error_code=error_code, give_back=give_back
         )
