@@ -16,6 +16,15 @@ DEFAULTS = {
     "lastAutoUpdate": None,
     "notifyOnPriceChange": True,
     "notifyThresholdPercent": 10,
+    "syncPolicy": {
+        "newModel": "review",
+        "priceRise": "within_threshold",
+        "priceFall": "agreed",
+        "contextLarger": "apply",
+        "contextSmaller": "review",
+        "retirement": "review",
+    },
+    "noticeEmails": [],
 }
 
 
