@@ -11,8 +11,11 @@ import pytest
 
 from stoa.clients.wires.types import Call, Cancel, FailureKind, Finish, ProviderError, Text
 from stoa.db import Database
+from stoa.domain.circuit import opening
 from stoa.provider_health import ProviderHealth, provider_health
+from stoa.store import circuits as store
 from stoa.workflows.chat import ChatMessage, chat
+from stoa.workflows.chat.prepare import prepare
 from tests.integration.chat.support import Desk, fails, make_member, says
 from tests.integration.health.support import DOWN, Clock, asked, circuits, down, open_circuits, selection
 
@@ -221,6 +224,41 @@ def test_one_message_probes_and_all_others_are_answered_elsewhere(
     assert answered.count(DOWN) == 1
     assert asked(desk) == 6
     assert open_circuits(owner_database) == set()
+
+
+def test_of_those_who_all_saw_it_half_open_one_probes(
+    desk: Desk, clock: Clock, owner_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.providers.by_model[DOWN] = down()
+    fail(desk, 5)
+    clock.passes(10)
+    together, first_look = threading.Barrier(12), threading.local()
+
+    def prepared_together(*given: Any) -> Any:
+        prepared = prepare(*given)
+        if not hasattr(first_look, "is_over"):
+            first_look.is_over = True
+            together.wait(30)  # nobody reserves before all have looked
+        return prepared
+
+    everybody = [
+        replace(desk, member=make_member(desk.database, desk.member.tenant_id, f"m{number}")) for number in range(12)
+    ]
+    monkeypatch.setattr("stoa.workflows.chat.answer.prepare", prepared_together)
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(selection, everybody))
+    assert asked(desk) == 6  # the probe failed, and was the only one
+    assert circuits(owner_database)[f"model:{DOWN}"]["opens"] == 2
+    lines = [line for one in everybody for line in one.lines()]
+    assert sorted(line["status"] for line in lines) == ["completed"] * 12 + ["failed"]
+
+
+def test_who_comes_second_opens_nothing(desk: Desk, clock: Clock, owner_database: Database) -> None:
+    with desk.database.autocommit(desk.member.scope) as connection:
+        assert store.open_circuit(connection, opening("model", DOWN, None, clock.now), "first") is True
+        clock.passes(5)
+        assert store.open_circuit(connection, opening("model", DOWN, None, clock.now), "second") is False
+    assert circuits(owner_database)[f"model:{DOWN}"]["reason"] == "first"
 
 
 def test_a_prober_who_crashed_is_replaced_when_its_claim_lapses(desk: Desk, clock: Clock) -> None:

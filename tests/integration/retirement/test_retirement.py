@@ -125,6 +125,7 @@ def test_nobody_is_moved_to_a_model_that_is_locked_for_them(desk: Desk, clock: C
     assert read_preferences(desk.database, desk.member, clock.now)["defaultModelId"] == OLD
     assert desk.send()[0].data["modelId"] == "gpt-4o-mini"
     assert retire_models(desk.database, clock.now).members_moved == 0
+    assert moves(desk) == []
     (mail,) = mails(desk)
     assert "Choose another model in your preferences." in mail["body"]
 
