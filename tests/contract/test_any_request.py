@@ -30,7 +30,10 @@ from tests.integration.member.support import api_event
 
 HANDLERS = (catalog, preferences, personas, model_admin, pricing_admin, registry_admin, schedules, teams)
 # Chat has an API of its own, what sells needs Stripe and is tested against the practice Stripe, a sheet is no JSON.
-ELSEWHERE = r"^/api/(chat|purchases|webhooks|bundles|admin/bundles|admin/pricing/overrides\.csv)"
+ELSEWHERE = (
+    r"^/api/(chat|purchases|webhooks|bundles|admin/bundles|admin/pricing/overrides\.csv"
+    r"|team-plans|admin/team-plans|teams/[^/]+/(subscription|billing-portal))"
+)
 
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
 SUBJECT = "schemathesis"

@@ -59,7 +59,9 @@ def test_no_admin_query_depends_on_its_own_conditions(
         assert len(day_close.due_days(connection, mine, later)) == 30
         assert day_close.remove_counters(connection, mine, later) == 0
         assert day_close.forget_keys(connection, mine, later) == 0
-        assert [counters.differences(connection, mine, kind, now.date()) for kind in counters.KINDS] == [[], [], []]
+        assert [counters.differences(connection, mine, kind, now.date()) for kind in counters.KINDS] == [
+            [] for _ in counters.KINDS
+        ]
     fresh.close()
     assert other_admin.model(theirs)["category"] == "general"
     assert other_admin.get("/api/admin/entitlements").data[0]["active"] is True
