@@ -14,7 +14,20 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from bench import chat, cold_start, growth, outage, peers, report, selection, size, streaming_cpu, sync, writes
+from bench import (
+    chat,
+    cold_start,
+    growth,
+    outage,
+    peers,
+    report,
+    schedules,
+    selection,
+    size,
+    streaming_cpu,
+    sync,
+    writes,
+)
 from bench.measure import Result, not_measured
 from bench.server import Server, server
 from dev import ROOT
@@ -62,6 +75,7 @@ SECTIONS: dict[str, Callable[[Bench], list[Result]]] = {
     "chat": lambda bench: chat.measure(bench.folder, bench.build.python),
     "outage": lambda bench: outage.measure(bench.folder),
     "writes": lambda bench: writes.measure(bench.server),
+    "schedules": lambda bench: schedules.measure(bench.server),
     "sync": lambda bench: sync.measure(bench.folder / "sync"),
     "growth": lambda bench: growth.measure(bench.server, CHARTS),
 }

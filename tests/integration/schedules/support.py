@@ -104,7 +104,7 @@ class Office:
         with self.desk.database.autocommit(Scope(tenant_id=self.tenant_id)) as connection:
             return connection.run(sql, tenant_id=self.tenant_id, **parameters)
 
-    def bulk(self, count: int, due: datetime) -> None:
+    def bulk(self, count: int, due: datetime, model_id: str = "gpt-4o-mini") -> None:
         """Many schedules of the member at once, beyond the limit that people have, due at an instant."""
         with self.desk.database.autocommit(Scope(tenant_id=self.tenant_id)) as connection:
             connection.run(
@@ -113,7 +113,7 @@ class Office:
                     id, tenant_id, user_id, name, prompt, model_id, kind, cron_expression, anchor, time_zone,
                     output_destination, next_run, created_at, updated_at
                 )
-                SELECT i::uuid, :tenant_id ::uuid, :user_id ::uuid, 'Many', 'One of many.', 'gpt-4o-mini', 'cron',
+                SELECT i::uuid, :tenant_id ::uuid, :user_id ::uuid, 'Many', 'One of many.', :model_id, 'cron',
                     '0 * * * *', :due ::timestamptz, 'UTC', 'email', :due, :due, :due
                 FROM unnest(:ids ::text[]) AS i
                 """,
@@ -121,4 +121,5 @@ class Office:
                 user_id=self.desk.member.user_id,
                 ids=[str(new_id()) for _ in range(count)],
                 due=due,
+                model_id=model_id,
             )
