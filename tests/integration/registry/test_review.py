@@ -184,6 +184,11 @@ def test_an_operators_price_wins_over_what_was_accepted_before(registry: Registr
     registry.sync()
     assert registry.base("gpt-4o") == (2, 8)
     assert registry.prices("gpt-4o") == (2.8, 11.2)
+    overruled = registry.open_change("price")
+    assert overruled["reason"] == "You had this price already; an operator has set another one since."
+    registry.reject(overruled)
+    registry.clock.pass_by(DAY)
+    registry.sync()
     assert registry.listed(status="open") == []
     registry.feeds.price("gpt-4o", "1.9", "7.6")
     registry.clock.pass_by(DAY)

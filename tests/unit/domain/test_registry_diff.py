@@ -122,6 +122,13 @@ def test_a_retirement_that_is_known(has: datetime, told: dict[str, Any], count: 
     assert all(change.after["successorId"] == "m-9" for change in found)
 
 
+def test_another_suggestion_is_not_another_change() -> None:
+    told = fact(lifecycle="removed")
+    (one,), (other,) = changes(held(), told, held("m-2")), changes(held(), told)
+    assert one.after != other.after
+    assert one.digest == other.digest
+
+
 def test_the_successor_is_the_one_that_costs_most_nearly_the_same() -> None:
     model = held(price=price("1", "2"))
     near, far = held("b", price=price("1.1", "2")), held("a", price=price("9", "9"))

@@ -13,7 +13,7 @@ from stoa.domain.provider_facts import Facts
 from stoa.domain.registry_diff import Change, Held, diff, new_models
 from stoa.domain.registry_ids import candidate_ids
 from stoa.domain.registry_notice import MOST_LINES, notice
-from stoa.domain.registry_review import Entry, Filed, Review, review
+from stoa.domain.registry_review import OVERRULED, Entry, Filed, Review, review
 from stoa.domain.review_policy import ALLOWED, DEFAULTS, decide, is_told, matter_of, with_rules
 from stoa.domain.sync_times import is_due
 from tests.unit.domain.registry_facts import fact, held, price
@@ -143,8 +143,8 @@ def test_by_default_no_price_rises_unseen(
             assert output_price <= 2 + 2 * most / 100
 
 
-def filed(found: Change, *, is_open: bool = True, digest: str | None = None) -> dict[tuple[str, str], Filed]:
-    known = Filed(ID, found.kind, found.subject, digest or found.digest, is_open)
+def filed(found: Change, *, status: str = "open", digest: str | None = None) -> dict[tuple[str, str], Filed]:
+    known = Filed(ID, found.kind, found.subject, digest or found.digest, status)
     return {(found.kind, found.subject): known}
 
 
@@ -162,13 +162,20 @@ def test_what_is_new_is_filed() -> None:
 
 def test_what_is_on_file_is_not_filed_again() -> None:
     assert run(RISE, on_file=filed(RISE)) == Review([], [])
-    assert run(RISE, on_file=filed(RISE, is_open=False)) == Review([], [])
+    assert run(RISE, on_file=filed(RISE, status="rejected")) == Review([], [])
+
+
+@pytest.mark.parametrize("status", ["approved", "applied"])
+def test_a_price_that_an_operator_overruled_is_proposed_and_never_applied_by_itself(status: str) -> None:
+    (entry,) = run(RISE, on_file=filed(RISE, status=status), policy={"priceRise": "apply"}).entries
+    assert (entry.applies, entry.reason, entry.told, entry.replaces) == (False, OVERRULED, False, None)
+    assert run(RETIRED, on_file=filed(RETIRED, status=status)).entries == [], "an admin chose another date"
 
 
 def test_another_value_takes_the_open_ones_place_and_is_told() -> None:
     (entry,) = run(RISE, on_file=filed(RISE, digest="other")).entries
     assert (entry.replaces, entry.told) == (ID, True)
-    (entry,) = run(RISE, on_file=filed(RISE, is_open=False, digest="other")).entries
+    (entry,) = run(RISE, on_file=filed(RISE, status="rejected", digest="other")).entries
     assert (entry.replaces, entry.told) == (None, True)
 
 
@@ -180,7 +187,7 @@ def test_what_waited_and_may_apply_now_does_so_and_is_not_told_again() -> None:
 def test_what_nothing_asks_for_any_more_is_withdrawn_where_it_was_looked_at() -> None:
     assert run(on_file=filed(RISE)).withdrawn == [ID]
     assert run(on_file=filed(RISE), looked_at=()).withdrawn == []
-    assert run(on_file=filed(RISE, is_open=False)).withdrawn == []
+    assert run(on_file=filed(RISE, status="rejected")).withdrawn == []
     assert run(on_file=filed(NEW), looked_at=()).withdrawn == [ID]
     assert run(RISE, on_file=filed(RISE), policy={"priceRise": "ignore"}).withdrawn == [ID]
 

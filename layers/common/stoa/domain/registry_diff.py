@@ -62,8 +62,9 @@ class Change:
 
     @cached_property
     def digest(self) -> str:
-        """The same for the same `after`."""
-        return hashlib.sha256(json.dumps(self.after, sort_keys=True).encode()).hexdigest()[:32]
+        """The same for the same `after`. A successor is only our suggestion, and moves with prices."""
+        told = {name: value for name, value in self.after.items() if name != "successorId"}
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
 
     @property
     def percent(self) -> Decimal | None:

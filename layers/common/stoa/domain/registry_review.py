@@ -6,10 +6,12 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from stoa.domain.registry_diff import NEW_MODEL, Change
+from stoa.domain.registry_diff import NEW_MODEL, PRICE, Change
 from stoa.domain.review_policy import Rule, decide, is_told
 
 Place = tuple[str, str]  # kind and subject
+
+OVERRULED = "You had this price already; an operator has set another one since."
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,20 @@ class Filed:
     kind: str
     subject: str
     digest: str
-    is_open: bool
+    status: str
+
+    @property
+    def is_open(self) -> bool:
+        """It waits for an admin."""
+        return self.status == "open"
+
+    def settles(self, change: Change) -> bool:
+        """Whether the change was decided once: rejected, or accepted and still so.
+
+        A price that was accepted and is another all the same was set by an operator since, who may not know.
+        """
+        overruled = change.kind == PRICE and self.status in ("approved", "applied")
+        return self.digest == change.digest and not self.is_open and not overruled
 
 
 class Entry(NamedTuple):
@@ -60,13 +75,16 @@ def review(
         if decision.outcome == "ignore":
             continue
         wanted.add(place)
-        applies = decision.outcome == "apply"
+        if known is not None and known.settles(change):
+            continue
+        applies, reason = decision.outcome == "apply", decision.reason
         same = known is not None and known.digest == change.digest
-        if same and known is not None and not (known.is_open and applies):
+        if same and known is not None and not known.is_open:
+            applies, reason = False, OVERRULED
+        if same and known is not None and known.is_open and not applies:
             continue
         replaces = known.change_id if known is not None and known.is_open else None
-        told = is_told(change, threshold) and not same
-        entries.append(Entry(change, applies, decision.reason, told, replaces))
+        entries.append(Entry(change, applies, reason, is_told(change, threshold) and not same, replaces))
     over = [
         known.change_id
         for place, known in filed.items()

@@ -36,7 +36,7 @@ WHERE m.tenant_id IS NULL
 """
 
 _FILED = """
-SELECT json_agg(json_build_array(f.id, f.kind, f.subject, f.digest, f.status = 'open')) AS filed
+SELECT json_agg(json_build_array(f.id, f.kind, f.subject, f.digest, f.status)) AS filed
 FROM (
     SELECT DISTINCT ON (c.kind, c.subject) c.id, c.kind, c.subject, c.digest, c.status
     FROM registry_changes c
