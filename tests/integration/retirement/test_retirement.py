@@ -130,6 +130,15 @@ def test_nobody_is_moved_to_a_model_that_is_locked_for_them(desk: Desk, clock: C
     assert "Choose another model in your preferences." in mail["body"]
 
 
+def test_what_ended_long_ago_is_looked_at_once_a_day(desk: Desk, clock: Clock) -> None:
+    ends(desk, clock.now - timedelta(days=40))
+    chooses(desk, clock.now)
+    tomorrow = (clock.now + timedelta(days=1)).replace(hour=0)
+    moved = [retire_models(desk.database, tomorrow.replace(hour=hour)).members_moved for hour in range(6)]
+    assert moved == [0, 0, 0, 1, 0, 0]
+    assert mails(desk) == []  # it is no news
+
+
 def test_one_whose_address_nobody_knows_is_moved_all_the_same(desk: Desk, clock: Clock) -> None:
     desk.change("UPDATE users SET email = NULL WHERE tenant_id = :tenant_id")
     ends(desk, clock.now)

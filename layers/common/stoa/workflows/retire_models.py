@@ -7,7 +7,7 @@ of their own that holds their row, and each mail has a key under which it is que
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +24,9 @@ from stoa.store.audit import Actor
 PAGE = 200
 # Somebody whose model has no successor keeps their choice, and is told so once; not again a year later.
 TOLD_WITHIN = timedelta(days=30)
+# Who still names a model that ended long ago has no successor they may use, or named it since. Once a day is enough for
+# them: they may be many, and their messages find another model anyway.
+HOUR_FOR_THE_LONG_OVER = 3
 
 
 @dataclass(slots=True)
@@ -72,10 +75,11 @@ def _ending_models(database: Database, tenant_id: UUID, now: datetime) -> dict[s
     with database.autocommit(Scope(tenant_id=tenant_id)) as connection:
         ((row,),) = connection.run_all([catalogue.statement(tenant_id, now, None)])
     offers = catalogue.from_row(row, None).offers_at(now)
+    since = now - TOLD_WITHIN if now.hour != HOUR_FOR_THE_LONG_OVER else datetime.min.replace(tzinfo=UTC)
     return {
         model_id: offer
         for model_id, offer in offers.items()
-        if offer.deprecated_at is not None and offer.deprecated_at <= now + FIRST_WARNING
+        if offer.deprecated_at is not None and since <= offer.deprecated_at <= now + FIRST_WARNING
     }
 
 
