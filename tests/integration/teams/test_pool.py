@@ -8,6 +8,7 @@ import pytest
 from stoa.clients.wires.types import ProviderError
 from stoa.db import Database
 from stoa.errors import StoaError
+from stoa.workflows.chat import answer
 from stoa.workflows.sweep import sweep_all
 from tests.integration.chat.support import Desk, ScriptedProviders, fails, make_member, overlay, says
 from tests.integration.teams.support import DAY, MODEL, Team, make_team
@@ -206,6 +207,21 @@ def test_a_removed_member_loses_access_on_the_next_message(team: Team, ada: Desk
     team.rows("UPDATE team_members SET status = 'removed' RETURNING id")
 
     assert metadata(ada.send(model_id=MODEL))["access"] == "trial"
+
+
+def test_who_is_removed_between_the_snapshot_and_the_reservation_takes_nothing(
+    team: Team, ada: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare = answer.prepare
+
+    def then_removed(*asked: Any) -> Any:
+        prepared = prepare(*asked)
+        team.rows("UPDATE team_members SET status = 'removed' RETURNING id")
+        return prepared
+
+    monkeypatch.setattr(answer, "prepare", then_removed)
+    assert metadata(ada.send(model_id=MODEL))["access"] == "trial"
+    assert team.pool_used() == 0
 
 
 def test_who_is_removed_while_they_are_answered_gives_back_what_was_not_taken(team: Team, ada: Desk) -> None:
