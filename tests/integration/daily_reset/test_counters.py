@@ -31,11 +31,11 @@ def here(town: MakeTown, monkeypatch: pytest.MonkeyPatch) -> Town:
         moment = now - timedelta(days=day)
         made.desk.providers.default = says("Fine.")
         made.send(moment, model_id=MODEL)
-        made.send(moment, model_id="gpt-4o" if day == 1 else MODEL)
+        made.send(moment, model_id="gpt-4o" if day == 1 else MODEL, persona_id="lao")
         made.desk.providers.default = fails(down, "Half an ")
-        made.send(moment, model_id=MODEL)
+        made.send(moment, model_id=MODEL, persona_id="lao")
         made.desk.providers.default = says("One ", "two ", "three.")
-        events = made.desk.events(model_id=MODEL)
+        events = made.desk.events(model_id=MODEL, persona_id="lao")
         next(events)
         next(events)
         events.close()
@@ -75,6 +75,9 @@ SPOILS = [
     ("trial", "UPDATE trial_counters SET used = 0 RETURNING used"),
     ("total", "UPDATE member_model_totals SET messages = messages + 5 RETURNING messages"),
     ("total", "UPDATE member_model_totals SET messages = 0 RETURNING messages"),
+    ("persona", "UPDATE persona_usage SET messages = messages + 2 RETURNING messages"),
+    ("persona", "UPDATE persona_usage SET persona_id = 'marcus' RETURNING messages"),
+    ("persona", "DELETE FROM persona_usage RETURNING messages"),
 ]
 
 

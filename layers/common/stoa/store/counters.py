@@ -109,6 +109,26 @@ difference AS (
     WHERE p.tokens_used <> coalesce(l.tokens, 0)
 )"""  # noqa: S608
 
+# Answers of personas, of days whose counters cannot have been rolled up yet. A reservation is no answer.
+_PERSONAS = f"""
+WITH ledger AS (
+    SELECT l.user_id, l.persona_id AS model_id, l.local_day AS day, count(*) AS messages
+    FROM usage l
+    WHERE l.tenant_id = :tenant_id ::uuid AND l.persona_id IS NOT NULL AND l.local_day >= :since ::date
+        AND l.status <> 'reserved' AND {COUNTS}
+    GROUP BY 1, 2, 3
+),
+difference AS (
+    SELECT user_id, model_id, day, coalesce(u.messages, 0) AS counted, coalesce(l.messages, 0) AS on_ledger,
+        u.messages IS NULL AS is_missing
+    FROM ledger l
+    FULL JOIN (
+        SELECT p.user_id, p.persona_id AS model_id, p.day, p.messages FROM persona_usage p
+        WHERE p.tenant_id = :tenant_id AND p.day >= :since
+    ) AS u USING (user_id, model_id, day)
+    WHERE coalesce(u.messages, 0) <> coalesce(l.messages, 0)
+)"""  # noqa: S608
+
 _REPORT = "SELECT user_id, model_id, day, counted, on_ledger FROM difference ORDER BY user_id, model_id, day"
 _COUNT = "SELECT count(*) AS differences FROM difference"
 
@@ -176,22 +196,43 @@ moved AS (
 )
 {_COUNT}"""  # noqa: S608
 
+_REPAIR_PERSONAS = f"""{_PERSONAS},
+moved AS (
+    UPDATE persona_usage u SET messages = greatest(u.messages + f.on_ledger - f.counted, 1)
+    FROM difference f
+    WHERE f.on_ledger > 0 AND NOT f.is_missing AND u.tenant_id = :tenant_id AND u.persona_id = f.model_id
+        AND u.user_id = f.user_id AND u.day = f.day
+),
+removed AS (
+    DELETE FROM persona_usage u USING difference f
+    WHERE f.on_ledger = 0 AND u.messages = f.counted AND u.tenant_id = :tenant_id AND u.persona_id = f.model_id
+        AND u.user_id = f.user_id AND u.day = f.day
+),
+added AS (
+    INSERT INTO persona_usage AS u (tenant_id, persona_id, day, user_id, messages)
+    SELECT :tenant_id, f.model_id, f.day, f.user_id, f.on_ledger FROM difference f WHERE f.is_missing
+    ON CONFLICT (tenant_id, persona_id, day, user_id) DO UPDATE SET messages = u.messages + excluded.messages
+)
+{_COUNT}"""  # noqa: S608
+
 # In the order in which they are put right: the whole can only be judged once the days are.
-KINDS = ("daily", "trial", "total", "share", "pool")
-_CHECKS = {"daily": _DAILY, "trial": _TRIALS, "total": _TOTALS, "share": _SHARES, "pool": _POOLS}
+KINDS = ("daily", "trial", "total", "share", "pool", "persona")
+_CHECKS = {"daily": _DAILY, "trial": _TRIALS, "total": _TOTALS, "share": _SHARES, "pool": _POOLS, "persona": _PERSONAS}
 _REPAIRS = {
     "daily": _REPAIR_DAILY,
     "trial": _REPAIR_TRIALS,
     "total": _REPAIR_TOTALS,
     "share": _REPAIR_SHARES,
     "pool": _REPAIR_POOLS,
+    "persona": _REPAIR_PERSONAS,
 }
 
 
 def differences(connection: Connection, tenant_id: UUID, kind: str, since: date) -> list[Row]:
     """Counters of a kind that differ from the ledger: `user_id, model_id, day, counted, on_ledger`.
 
-    Of teams' tokens `model_id` holds the team's id and `day` the first day of the period; a pool has no user.
+    Of personas `model_id` holds the persona. Of teams' tokens it holds the team and `day` the period's first day; a
+    pool has no user.
     """
     sql = f"{_CHECKS[kind]} {_REPORT}"
     return connection.run(sql, **_parameters(tenant_id, kind, since))
@@ -204,4 +245,4 @@ def repair(connection: Connection, tenant_id: UUID, kind: str, since: date) -> i
 
 def _parameters(tenant_id: UUID, kind: str, since: date) -> dict[str, object]:
     own: dict[str, object] = {"tenant_id": tenant_id}
-    return {**own, "since": since} if kind == "daily" else own
+    return {**own, "since": since} if kind in ("daily", "persona") else own
