@@ -73,6 +73,21 @@ def reject_change(request: Request) -> dict[str, Any]:
 
 
 @api.route(
+    "POST",
+    "/api/admin/registry/changes/{changeId}/undo",
+    summary="Take back what was accepted",
+    answer="RegistryChangeAnswer",
+    errors=(409,),
+    tags=("admin",),
+)
+def undo_change(request: Request) -> dict[str, Any]:
+    """What held before holds again, whether an admin accepted the change or the policy did; a new model is offered no
+    more. A price that rises by it waits for the grace period. The same is not proposed again."""
+    desk, change_id = _desk(request), request.identifier("changeId", "change")
+    return {"data": registry_review.undo_change(desk, change_id)}
+
+
+@api.route(
     "GET",
     "/api/operator/sync/runs",
     summary="How reading the feeds went",

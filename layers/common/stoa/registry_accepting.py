@@ -57,6 +57,13 @@ def accept(
     return ids
 
 
+def accept_price(
+    connection: Connection, tenant_id: UUID, model_id: str, price: Price, actor_id: UUID | None, now: datetime
+) -> None:
+    """One model's base price at the tenant from now on, wherever it comes from."""
+    registry_changes.accept_prices(connection, tenant_id, [_price_row(model_id, price)], actor_id, now)
+
+
 def accepted_price(one: Accepted) -> Price | None:
     """The base price that comes with a change: the admin's, else the feed's. None: it brings none."""
     if one.kind not in (PRICE, NEW_MODEL):

@@ -125,5 +125,8 @@ class Registry(Shop):
     def reject(self, change: dict[str, Any], **decided: Any) -> Reply:
         return self.send("POST", f"{CHANGES}/{change['id']}/reject", decided)
 
+    def undo(self, change: dict[str, Any]) -> Reply:
+        return self.send("POST", f"{CHANGES}/{change['id']}/undo")
+
     def mails(self) -> list[dict[str, Any]]:
         return self.query("SELECT * FROM mail_outbox WHERE tenant_id = :tenant_id ORDER BY id")

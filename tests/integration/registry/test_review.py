@@ -247,3 +247,47 @@ def test_pages_of_changes(registry: Registry) -> None:
     rest = registry.send("GET", CHANGES, limit="3", cursor=first["meta"]["nextCursor"]).body
     assert len({change["id"] for change in first["data"] + rest["data"]}) == 5
     assert rest["meta"]["nextCursor"] is None
+
+
+def test_what_was_accepted_can_be_taken_back(registry: Registry) -> None:
+    registry.feeds.say("openai", "gpt-4o", 200_000, "1.25", "5")
+    registry.feeds.retire("gpt-4o", date(2027, 6, 1))
+    registry.feeds.say("openai", "gpt-99", 1_000_000, "1", "2")
+    registry.sync()
+    assert registry.undo(registry.open_change("retirement")).error["code"] == "CHANGE_DECIDED"
+    for kind in ("new_model", "retirement"):
+        assert registry.approve(registry.open_change(kind)).status == 200
+    for change in registry.listed():
+        assert registry.undo(change).body["data"]["status"] == "rejected"
+        assert registry.undo(change).status == 409
+    offered = registry.offered("gpt-4o")
+    assert (offered["contextWindow"], offered["deprecatedAt"], offered["successorId"]) == (128_000, None, None)
+    assert registry.base("gpt-4o") == (2.5, 10)
+    assert registry.prices("gpt-4o") == (1.75, 7), "back up after the grace"
+    assert registry.scheduled("gpt-4o") == [(registry.clock.now + DAY, 3.5, 14)]
+    assert "gpt-99" not in [model["id"] for model in registry.member().send("GET", "/api/thinktank/models").body]
+    assert registry.audited()[-1][0] == "registry_change.undo"
+    registry.clock.pass_by(DAY)
+    registry.sync()
+    assert registry.listed(status="open") == []
+
+
+def test_changes_are_taken_back_from_the_newest_on(registry: Registry) -> None:
+    for price in ("2.4", "2.3"):
+        registry.feeds.price("gpt-4o", price, "10")
+        registry.clock.pass_by(DAY)
+        registry.sync()
+    newer, older = registry.listed(kind="price")
+    assert registry.undo(older).error["code"] == "CHANGE_FOLLOWED"
+    assert [registry.undo(change).status for change in (newer, older)] == [200, 200]
+    assert registry.base("gpt-4o") == (2.5, 10)
+
+
+def test_a_price_that_was_the_first_one_cannot_be_taken_back(registry: Registry, owner_database: Database) -> None:
+    with owner_database.autocommit(Scope()) as connection:
+        connection.run("UPDATE models SET base_input_price = NULL, base_output_price = NULL WHERE id = 'gpt-4o'")
+    registry.sync()
+    change = registry.open_change("price")
+    assert (change["before"], change["percent"], change["moves"]) == (None, None, [])
+    assert registry.approve(change).status == 200
+    assert registry.undo(change).error["code"] == "PRICE_UNKNOWN"

@@ -95,6 +95,14 @@ UPDATE registry_changes c SET
 WHERE c.tenant_id = :tenant_id ::uuid AND c.id = :id ::uuid
 """
 
+_NEWER = """
+SELECT EXISTS (
+    SELECT FROM registry_changes c
+    WHERE c.tenant_id = :tenant_id ::uuid AND c.kind = :kind AND c.subject = :subject AND c.id > :id ::uuid
+        AND c.status IN ('applied', 'approved')
+) AS newer
+"""
+
 _ACCEPT_PRICES = """
 INSERT INTO tenant_base_prices (
     id, tenant_id, model_id, base_version, input_price, output_price, rates, actor_id, created_at
@@ -173,6 +181,12 @@ def locked(connection: Connection, tenant_id: UUID, change_id: UUID) -> Row | No
     """One change, for a decision by nobody else until the transaction ends; None: no such change."""
     rows = connection.run(_LOCK, tenant_id=tenant_id, id=change_id)
     return rows[0] if rows else None
+
+
+def was_followed(connection: Connection, tenant_id: UUID, change: Row) -> bool:
+    """Whether a newer change of the kind about the same was accepted since."""
+    asked = {name: change[name] for name in ("kind", "subject", "id")}
+    return bool(connection.run(_NEWER, tenant_id=tenant_id, **asked)[0]["newer"])
 
 
 def decide(

@@ -9,12 +9,13 @@ from stoa.admin_desk import Desk
 from stoa.answers import iso
 from stoa.db import Connection, Database, Row, Scope
 from stoa.domain.price_book import SOURCE_SYNC
-from stoa.domain.registry_diff import NEW_MODEL, PRICE, RETIREMENT
+from stoa.domain.provider_facts import Price
+from stoa.domain.registry_diff import NEW_MODEL, PRICE, RETIREMENT, price_from
 from stoa.errors import Conflict, InvalidFields, NotFound
 from stoa.observe import emit
 from stoa.pages import Page
 from stoa.price_planning import replan
-from stoa.registry_accepting import Accepted, accept
+from stoa.registry_accepting import Accepted, accept, accept_price
 from stoa.registry_view import change_view
 from stoa.store import audit, feed_facts, pricing_configs, tenant_models
 from stoa.store import registry_changes as store
@@ -58,7 +59,7 @@ def approve_change(desk: Desk, change_id: UUID, given: Mapping[str, Any]) -> dic
         if kind in (NEW_MODEL, PRICE):
             actor_id = desk.actor.user_id
             replan(connection, desk.tenant_id, [model_id], source=SOURCE_SYNC, actor_id=actor_id, now=desk.now)
-        _decide(connection, desk, row, "approved", model_id=model_id, given=given)
+        _decide(connection, desk, row, "approved", action="approve", model_id=model_id, given=given)
         decided = _view(connection, desk, change_id)
     emit("registry_change_approved", kind=kind, modelId=model_id)
     return decided
@@ -68,9 +69,36 @@ def reject_change(desk: Desk, change_id: UUID, reason: str | None) -> dict[str, 
     """Leave things as they are. The same is not proposed again until its value changes. Raises NotFound or Conflict."""
     with desk.database.transaction(desk.scope) as connection:
         row = _locked(connection, desk, change_id)
-        _decide(connection, desk, row, "rejected", reason=reason, given={"reason": reason} if reason else {})
+        given = {"reason": reason} if reason else {}
+        _decide(connection, desk, row, "rejected", action="reject", reason=reason, given=given)
         decided = _view(connection, desk, change_id)
     emit("registry_change_rejected", kind=row["kind"], modelId=row["model_id"])
+    return decided
+
+
+def undo_change(desk: Desk, change_id: UUID) -> dict[str, Any]:
+    """Take back what was accepted, by an admin or by the policy: what held before holds again.
+
+    A price that rises by it waits for the grace like any other. Raises NotFound, or Conflict where there is nothing to
+    take back.
+    """
+    with desk.database.transaction(desk.scope) as connection:
+        row = _locked(connection, desk, change_id, ("approved", "applied"))
+        if store.was_followed(connection, desk.tenant_id, row):
+            raise Conflict(
+                "CHANGE_FOLLOWED", "A newer change of this kind was accepted since. Take that one back first."
+            )
+        model_id, before = str(row["model_id"]), row["before"]
+        if row["kind"] == PRICE:
+            _take_back_price(connection, desk, model_id, price_from(before))
+        else:
+            columns = (
+                {"enabled": False} if row["kind"] == NEW_MODEL else {_inner(name): before[name] for name in before}
+            )
+            tenant_models.save_overlay(connection, desk.tenant_id, model_id, columns)
+        _decide(connection, desk, row, "rejected", reason="Taken back.", action="undo")
+        decided = _view(connection, desk, change_id)
+    emit("registry_change_undone", kind=row["kind"], modelId=model_id)
     return decided
 
 
@@ -93,16 +121,24 @@ def _kind(desk: Desk, change_id: UUID) -> str:
     return str(rows[0]["kind"])
 
 
-def _locked(connection: Connection, desk: Desk, change_id: UUID) -> Row:
-    """The change while it is open, for a decision by nobody else: neither another admin nor the sync."""
+def _take_back_price(connection: Connection, desk: Desk, model_id: str, before: Price | None) -> None:
+    if before is None:
+        raise Conflict("PRICE_UNKNOWN", "No price was known before this one. Switch the model off instead.")
+    actor_id = desk.actor.user_id
+    accept_price(connection, desk.tenant_id, model_id, before, actor_id, desk.now)
+    replan(connection, desk.tenant_id, [model_id], source=SOURCE_SYNC, actor_id=actor_id, now=desk.now)
+
+
+def _locked(connection: Connection, desk: Desk, change_id: UUID, statuses: tuple[str, ...] = ("open",)) -> Row:
+    """The change in one of these states, for a decision by nobody else: neither another admin nor the sync."""
     pricing_configs.lock(connection, desk.tenant_id)
     row = store.locked(connection, desk.tenant_id, change_id)
     if row is None:
         raise NotFound("change")
-    if row["status"] != "open":
+    if row["status"] not in statuses:
         raise Conflict(
             "CHANGE_DECIDED",
-            f"This change is {row['status']} already. Read the list again.",
+            f"This change is {row['status']} by now. Read the list again.",
             details={"status": row["status"]},
         )
     return row
@@ -150,7 +186,8 @@ def _decide(
     row: Row,
     status: str,
     *,
-    given: Mapping[str, Any],
+    action: str,
+    given: Mapping[str, Any] | None = None,
     reason: str | None = None,
     model_id: str | None = None,
 ) -> None:
@@ -168,10 +205,10 @@ def _decide(
         connection,
         desk.tenant_id,
         desk.actor,
-        f"registry_change.{'approve' if status == 'approved' else 'reject'}",
+        f"registry_change.{action}",
         model_id or row["subject"],
         before=row["before"],
-        after={"kind": row["kind"], **row["after"], **{_outer(name): value for name, value in given.items()}},
+        after={"kind": row["kind"], **row["after"], **{_outer(name): value for name, value in (given or {}).items()}},
     )
 
 
@@ -182,6 +219,10 @@ def _view(connection: Connection, desk: Desk, change_id: UUID) -> dict[str, Any]
 def _outer(name: str) -> str:
     first, *others = name.split("_")
     return first + "".join(word.capitalize() for word in others)
+
+
+def _inner(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
 def _run_view(row: Row) -> dict[str, Any]:
