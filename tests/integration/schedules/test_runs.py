@@ -3,13 +3,17 @@
 import hashlib
 import hmac
 import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
 
 from dev import ROOT
+from stoa.clients.run_queue import Job
 from stoa.clients.webhook_out import DeliveryFailed, signature
 from stoa.clients.wires.types import ProviderError
 from stoa.db import Database, Scope
@@ -418,3 +422,40 @@ def test_a_tick_whose_time_is_up_leaves_the_rest_to_the_next(office: Office) -> 
     report = tick(office.desk.database, list, lambda: NOON, NOON)
     assert (report.planned, report.complete) == (0, False)
     assert office.tick(NOON).planned == 1
+
+
+def test_eight_ticks_at_once_plan_each_run_once(office: Office) -> None:
+    office.bulk(400, NOON)
+    office.now = NOON
+    together = Barrier(8)
+    sent: list[Job] = []
+
+    def send(jobs: Sequence[Job]) -> list[Job]:
+        sent.extend(jobs)
+        return list(jobs)
+
+    def one(_: int) -> int:
+        together.wait()
+        return tick(office.desk.database, send, lambda: NOON, NOON + HOUR).planned
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(one, range(8))) == 400
+    assert len(sent) == len({job.run_id for job in sent}) == len(office.runs()) == 400
+    counted = office.rows("SELECT DISTINCT s.run_count, s.total_runs FROM schedules s WHERE s.tenant_id = :tenant_id")
+    assert counted == [{"run_count": 1, "total_runs": 1}]
+
+
+def test_eight_workers_with_the_same_message_run_it_once(office: Office) -> None:
+    office.schedule(**HOOK)
+    office.tick(NOON)
+    (job,) = office.queue
+    together = Barrier(8)
+
+    def one(_: int) -> None:
+        together.wait()
+        office.do(job)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(one, range(8)))
+    assert [row["status"] for row in office.runs()] == ["succeeded"]
+    assert len(office.desk.providers.calls) == len(office.desk.lines()) == len(office.posted) == 1
