@@ -131,6 +131,8 @@ def test_a_message_without_a_price_row_is_an_error_and_never_bills_0() -> None:
             bill(TokenUsage(1, 1), None)
     with pytest.raises(UnknownPrice):
         charge_for("free", TokenUsage(1, 1), None)
+    with pytest.raises(UnknownPrice):
+        estimate(None, 1, 1)
 
 
 @pytest.mark.parametrize("counts", [(-1, 0, 0), (0, -1, 0), (0, 0, -1)])
