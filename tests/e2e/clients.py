@@ -1,10 +1,14 @@
 """A stack of its own for a module's tests, and people who talk to it over HTTP."""
 
 import json
-from collections.abc import Iterator
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dev import postgres
 from dev.children import free_port
@@ -13,13 +17,16 @@ from stoa.db import Database, Row, Scope
 from stoa.dsn import parse_url
 from tests.running_stack import Running
 
+T = TypeVar("T")
+
 
 class Client:
     """Talks to the stack as one person."""
 
-    def __init__(self, port: int, email: str = "ada@demo.test", tenant: str = "demo") -> None:
+    def __init__(self, port: int, email: str = "ada@demo.test", tenant: str = "demo", *groups: str) -> None:
         self.port = port
-        status, answer = self.call("POST", "/dev/token", {"email": email, "tenant": tenant}, token="")
+        asked_for = {"email": email, "tenant": tenant, **({"groups": groups} if groups else {})}
+        status, answer = self.call("POST", "/dev/token", asked_for, token="")
         assert status == 200, answer
         self.token = answer["access_token"]
 
@@ -47,6 +54,14 @@ class Client:
         return self.open("POST", "/api/chat", body, Accept="text/event-stream")
 
 
+def until(look: Callable[[], T | None], seconds: float = 30.0) -> T:
+    """What `look` finds, as soon as it finds something. Each look asks the stack, so nothing sleeps."""
+    limit = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < limit, "It never came to that."
+    return found
+
+
 class Stack:
     """A running stack, its practice providers, and a look into its database."""
 
@@ -66,6 +81,15 @@ class Stack:
             rows = connection.run(sql, **parameters)
         owner.close()
         return rows
+
+
+@contextmanager
+def running_stack(**environment: str) -> Iterator[Stack]:
+    """A stack with its own providers and data, stopped when the block ends."""
+    with PracticeProviders() as practice, tempfile.TemporaryDirectory(prefix="stoa-e2e-") as folder:
+        started = Stack(Path(folder) / ".stoa", practice, **environment)
+        yield started
+        started.running.stop(signal.SIGTERM)
 
 
 def events(answer: HTTPResponse) -> Iterator[tuple[str, Any]]:
