@@ -1,4 +1,4 @@
-"""Personas and modes over HTTP: what a member makes, what it knows and cites, who may see it, and what admins change."""
+"""Personas and modes over HTTP: what members make, what it knows and cites, who may see it, what admins change."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,0 +1,38 @@
+"""What the tests of the built functions share: one build a session, and functions of it under the emulator."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from dev.build import LocalBuild, build_local
+from dev.emulator import Emulator, find_emulator
+from dev.practice import PracticeProviders
+from tests.e2e.built import Start
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory: pytest.TempPathFactory) -> LocalBuild:
+    """Everything, built as `sam build` builds it, for this machine."""
+    return build_local(tmp_path_factory.mktemp("built"))
+
+
+@pytest.fixture
+def start(build: LocalBuild, runtime_url: str, owner_url: str) -> Iterator[Start]:
+    """Starts a built function under the emulator, with a database and what else it is given."""
+    binary = find_emulator()
+    if binary is None:
+        pytest.skip("There is no runtime interface emulator for this machine; `make e2e` installs it on Linux.")
+    with ExitStack() as running:
+
+        def start_function(name: str, **environment: str) -> Emulator:
+            given = {"STOA_DATABASE_URL": runtime_url, "STOA_MIGRATION_DATABASE_URL": owner_url, **environment}
+            return running.enter_context(Emulator(binary, build, name, given))
+
+        yield start_function
+
+
+@pytest.fixture(scope="module")
+def practice() -> Iterator[PracticeProviders]:
+    with PracticeProviders() as providers:
+        yield providers
