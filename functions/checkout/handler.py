@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from stoa.admin_desk import Desk
-from stoa.api import Api, Request, make_cursor
+from stoa.api import Api, Request, paged
 from stoa.clients.stripe_client import stripe_calls
 from stoa.domain.team_subscription import TEAM_TYPES
 from stoa.errors import NotFound, StoaError
@@ -52,7 +52,7 @@ def get_purchases(request: Request) -> dict[str, Any]:
     member = request.member()
     (before,) = read_place(request.cursor(), UUID) or (None,)
     page = purchases.list_purchases(request.database, member, before=before, limit=request.limit())
-    return {"data": page.rows, "meta": {"nextCursor": None if page.cursor is None else make_cursor(*page.cursor)}}
+    return paged(page)
 
 
 @api.route(

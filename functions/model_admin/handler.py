@@ -1,16 +1,14 @@
 """The tenant in its admins' hands: models, settings, access, the audit log; and the operators' side of the registry."""
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from stoa.admin_desk import Desk
-from stoa.api import Api, Request, make_cursor
-from stoa.domain.text import storable
+from stoa.api import Api, Request, paged
 from stoa.errors import Forbidden, InvalidFields
-from stoa.pages import Page, instant, read_place
+from stoa.pages import instant, read_place
 from stoa.workflows import audit, circuits, grants, model_admin, operator_models, tenant_settings
 
 if __package__:
@@ -168,12 +166,12 @@ def get_entitlements(request: Request) -> dict[str, Any]:
     page = grants.list_grants(
         _desk(request),
         user_id=_user_id(request),
-        model_id=_text(request, "modelId"),
+        model_id=request.text("modelId", MOST_FILTER_CHARACTERS),
         active=_flag(request, "active"),
         before=read_place(request.cursor(), instant, UUID),  # type: ignore[arg-type]
         limit=request.limit(),
     )
-    return _paged(page)
+    return paged(page)
 
 
 @api.route(
@@ -202,13 +200,13 @@ def get_audit(request: Request) -> dict[str, Any]:
     (before,) = read_place(request.cursor(), UUID) or (None,)
     page = audit.list_changes(
         _desk(request),
-        actor=_text(request, "actor"),
-        action=_text(request, "action"),
-        target=_text(request, "target"),
+        actor=request.text("actor", MOST_FILTER_CHARACTERS),
+        action=request.text("action", MOST_FILTER_CHARACTERS),
+        target=request.text("target", MOST_FILTER_CHARACTERS),
         before=before,
         limit=request.limit(),
     )
-    return _paged(page)
+    return paged(page)
 
 
 @api.route(
@@ -286,25 +284,9 @@ def _flag(request: Request, name: str) -> bool | None:
     return None if text is None else text == "true"
 
 
-def _text(request: Request, name: str) -> str | None:
-    text = request.query.get(name)
-    try:
-        if text and len(text) <= MOST_FILTER_CHARACTERS:
-            return storable(text)
-    except ValueError as error:
-        raise InvalidFields([{"path": name, "reason": "it holds characters that nothing here can have"}]) from error
-    if text:
-        raise InvalidFields([{"path": name, "reason": f"at most {MOST_FILTER_CHARACTERS} characters"}])
-    return None
-
-
 def _user_id(request: Request) -> UUID | None:
     text = request.query.get("userId")
     try:
         return UUID(text) if text else None
     except ValueError as error:
         raise InvalidFields([{"path": "userId", "reason": "a user's id, as the answers give it"}]) from error
-
-
-def _paged(page: Page) -> Mapping[str, Any]:
-    return {"data": page.rows, "meta": {"nextCursor": None if page.cursor is None else make_cursor(*page.cursor)}}

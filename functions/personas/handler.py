@@ -3,17 +3,21 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from stoa.admin_desk import Desk
-from stoa.api import Api, Request, make_cursor
-from stoa.domain.text import storable
+from stoa.api import Api, Request, paged
 from stoa.errors import InvalidFields
-from stoa.pages import Page, read_place
+from stoa.pages import read_place
 from stoa.preconditions import expected_version
 from stoa.store.personas import Wanted
-from stoa.workflows import domain_mode_admin, focus_mode_admin, persona_knowledge, personas
+from stoa.workflows import persona_knowledge, personas
+
+if __package__:
+    from . import mode_routes
+else:  # on Lambda a handler is a top-level module
+    import mode_routes  # type: ignore[no-redef]
 
 api = Api(__name__)
 handler = api
+mode_routes.add_to(api)
 
 USAGE_DAYS = 30
 MOST_USAGE_DAYS = 366
@@ -33,9 +37,9 @@ def get_personas(request: Request) -> dict[str, Any]:
     """The system's personas, own ones, then colleagues' public ones."""
     member = request.member()
     after = read_place(request.cursor(), _rank, str, str)
-    wanted = Wanted(_kind(request), _search(request))
+    wanted = Wanted(_kind(request), request.text("search", MOST_SEARCH_CHARACTERS))
     page = personas.list_personas(request.database, member, wanted, after=after, limit=request.limit())  # type: ignore[arg-type]
-    return _paged(page)
+    return paged(page)
 
 
 @api.route(
@@ -184,132 +188,11 @@ def delete_document(request: Request) -> dict[str, Any]:
     return {"data": {"deleted": True}}
 
 
-@api.route(
-    "GET",
-    "/api/admin/focus-modes",
-    summary="All focus modes with their prompts",
-    answer="TenantFocusModeListAnswer",
-    tags=("admin",),
-)
-def get_focus_modes(request: Request) -> dict[str, Any]:
-    """The system's, those that take the place of one, and the tenant's own, in order; disabled ones included."""
-    return {"data": focus_mode_admin.list_modes(_desk(request))}
-
-
-@api.route(
-    "POST",
-    "/api/admin/focus-modes",
-    summary="Make a focus mode",
-    body="NewFocusMode",
-    answer="TenantFocusModeAnswer",
-    status=201,
-    errors=(409,),
-    tags=("admin",),
-)
-def post_focus_mode(request: Request) -> dict[str, Any]:
-    """A focus mode of the tenant's own, or one in the place of the system's with the same id."""
-    desk, body = _desk(request), request.body()
-    return {"data": focus_mode_admin.create_mode(desk, body.model_dump())}
-
-
-@api.route(
-    "GET",
-    "/api/admin/focus-modes/{modeId}",
-    summary="One focus mode",
-    answer="TenantFocusModeAnswer",
-    tags=("admin",),
-)
-def get_focus_mode(request: Request) -> dict[str, Any]:
-    """One focus mode as it holds for the tenant."""
-    return {"data": focus_mode_admin.read_mode(_desk(request), request.path["modeId"])}
-
-
-@api.route(
-    "PATCH",
-    "/api/admin/focus-modes/{modeId}",
-    summary="Change a focus mode",
-    body="FocusModeChange",
-    answer="TenantFocusModeAnswer",
-    parameters="PersonaEditParameters",
-    errors=(409,),
-    tags=("admin",),
-)
-def patch_focus_mode(request: Request) -> dict[str, Any]:
-    """What is sent is written, null clears, what is not sent is kept. One of the system's is changed for this tenant
-    alone."""
-    desk, given = _desk(request), request.body().given()
-    version = expected_version(request.event, given.pop("version", None))
-    return {"data": focus_mode_admin.change_mode(desk, request.path["modeId"], given, version=version)}
-
-
-@api.route(
-    "DELETE",
-    "/api/admin/focus-modes/{modeId}",
-    summary="Delete an own focus mode",
-    answer="FocusModeDeletedAnswer",
-    errors=(409,),
-    tags=("admin",),
-)
-def delete_focus_mode(request: Request) -> dict[str, Any]:
-    """The system's mode of the same id, where there is one, is in force again."""
-    focus_mode_admin.delete_mode(_desk(request), request.path["modeId"])
-    return {"data": {"deleted": True}}
-
-
-@api.route(
-    "GET",
-    "/api/admin/thinktank/domain-modes",
-    summary="What holds for the domain modes",
-    answer="DomainModesAnswer",
-    tags=("admin",),
-)
-def get_domain_modes(request: Request) -> dict[str, Any]:
-    """The seven domain modes as they hold for the tenant."""
-    return domain_mode_admin.read_modes(_desk(request))
-
-
-@api.route(
-    "PUT",
-    "/api/admin/thinktank/domain-modes",
-    summary="Set the domain modes",
-    body="DomainModesUpdate",
-    answer="DomainModesAnswer",
-    parameters="PersonaEditParameters",
-    errors=(409,),
-    tags=("admin",),
-)
-def put_domain_modes(request: Request) -> dict[str, Any]:
-    """What is sent is written, by mode and field; what is not is kept; null gives a field back to the system."""
-    desk, body = _desk(request), request.body()
-    version = expected_version(request.event, body.version)
-    given = {mode_id: setting.given() for mode_id, setting in body.modes.items()}
-    return domain_mode_admin.put_modes(desk, given, version=version)
-
-
-def _desk(request: Request) -> Desk:
-    admin = request.admin()
-    return Desk(request.database, admin.tenant_id, request.actor(admin), datetime.now(UTC))
-
-
 def _kind(request: Request) -> str | None:
     text = request.query.get("kind")
     if text not in (None, "mine", "public", "system"):
         raise InvalidFields([{"path": "kind", "reason": "mine, public or system"}])
     return text
-
-
-def _search(request: Request) -> str | None:
-    text = request.query.get("search")
-    if text and len(text) > MOST_SEARCH_CHARACTERS:
-        raise InvalidFields([{"path": "search", "reason": f"at most {MOST_SEARCH_CHARACTERS} characters"}])
-    try:
-        return storable(text) if text else None
-    except ValueError as error:
-        raise InvalidFields([{"path": "search", "reason": "it holds characters that nothing here can have"}]) from error
-
-
-def _paged(page: Page) -> dict[str, Any]:
-    return {"data": page.rows, "meta": {"nextCursor": None if page.cursor is None else make_cursor(*page.cursor)}}
 
 
 def _rank(text: str) -> int:

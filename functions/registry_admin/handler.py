@@ -1,14 +1,13 @@
 """What the feeds say otherwise than a tenant has it: for its admins to approve or reject, for operators to watch."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from stoa.admin_desk import Desk
-from stoa.api import Api, Request, make_cursor
+from stoa.api import Api, Request, paged
 from stoa.errors import Forbidden, InvalidFields
-from stoa.pages import Page, read_place
+from stoa.pages import read_place
 from stoa.workflows import registry_review
 
 api = Api(__name__)
@@ -37,7 +36,7 @@ def get_changes(request: Request) -> dict[str, Any]:
         before=_before(request),
         limit=request.limit(),
     )
-    return _paged(page)
+    return paged(page)
 
 
 @api.route(
@@ -101,7 +100,7 @@ def get_runs(request: Request) -> dict[str, Any]:
     if not request.principal().is_operator:
         raise Forbidden("Only operators of the installation may do this.", code="OPERATOR_ONLY")
     request.member()
-    return _paged(registry_review.list_runs(request.database, before=_before(request), limit=request.limit()))
+    return paged(registry_review.list_runs(request.database, before=_before(request), limit=request.limit()))
 
 
 def _desk(request: Request) -> Desk:
@@ -119,10 +118,6 @@ def _one_of(request: Request, name: str, values: tuple[str, ...]) -> str | None:
     if text is not None and text not in values:
         raise InvalidFields([{"path": name, "reason": f"one of {', '.join(values)}"}])
     return text
-
-
-def _paged(page: Page) -> Mapping[str, Any]:
-    return {"data": page.rows, "meta": {"nextCursor": None if page.cursor is None else make_cursor(*page.cursor)}}
 
 
 def _now() -> datetime:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from stoa.api import Api, Request, make_cursor
+from stoa.api import Api, Request, paged
 from stoa.pages import read_place
 from stoa.workflows.schedules import owner, runs
 
@@ -147,7 +147,7 @@ def get_runs(request: Request) -> dict[str, Any]:
     member = request.member()
     (before,) = read_place(request.cursor(), UUID) or (None,)
     page = runs.list_runs(request.database, member, _schedule_id(request), before=before, limit=request.limit())
-    return {"data": page.rows, "meta": {"nextCursor": None if page.cursor is None else make_cursor(*page.cursor)}}
+    return paged(page)
 
 
 @api.route(

@@ -12,8 +12,10 @@ from uuid import UUID
 
 from stoa.answers import JSON_HEADERS, Answer, File, error_answer, to_json
 from stoa.db import Database, database
+from stoa.domain.text import storable
 from stoa.errors import Forbidden, InvalidFields, MalformedRequest, NotFound
 from stoa.identity import Member, Principal, members, principal_from_event
+from stoa.pages import Page
 from stoa.routes import Route, body_bytes
 from stoa.settings import settings
 from stoa.store.audit import Actor
@@ -85,6 +87,19 @@ class Request:
             raise InvalidFields([{"path": name, "reason": f"a whole number from 1 to {most}"}])
         return int(text)
 
+    def text(self, name: str, most: int) -> str | None:
+        """A text in the query string, to look for; None without one. Raises InvalidFields for one that nothing has."""
+        text = self.query.get(name)
+        if not text:
+            return None
+        if len(text) > most:
+            raise InvalidFields([{"path": name, "reason": f"at most {most} characters"}])
+        try:
+            return storable(text)
+        except ValueError as error:
+            reason = "it holds characters that nothing here can have"
+            raise InvalidFields([{"path": name, "reason": reason}]) from error
+
     def cursor(self) -> list[str] | None:
         """Where the previous page ended, or None for the first page. Raises MalformedRequest for a foreign cursor."""
         text = self.query.get("cursor")
@@ -102,6 +117,11 @@ class Request:
 def make_cursor(*parts: Any) -> str:
     """An opaque cursor that `Request.cursor` reads back."""
     return base64.urlsafe_b64encode(json.dumps([str(part) for part in parts]).encode()).decode("ascii")
+
+
+def paged(page: Page) -> dict[str, Any]:
+    """A page as lists answer it."""
+    return {"data": page.rows, "meta": {"nextCursor": None if page.cursor is None else make_cursor(*page.cursor)}}
 
 
 Handle = Callable[[Request], Any]

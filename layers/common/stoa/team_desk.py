@@ -1,11 +1,12 @@
 """Where a member works on their teams, how a team is found, and how teams and members are shown."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from stoa.answers import iso
+from stoa.api import Request
 from stoa.db import Connection, Database, Row, Scope
 from stoa.domain.access import TIER_FREE, is_on_offer
 from stoa.domain.periods import period_of
@@ -44,6 +45,12 @@ class TeamDesk:
     def user_id(self) -> UUID:
         """The member."""
         return self.member.user_id
+
+
+def team_desk_of(request: Request) -> TeamDesk:
+    """The desk of the member who asks, now."""
+    member = request.member()
+    return TeamDesk(request.database, member, _verified_email(request), datetime.now(UTC))
 
 
 def own_team(connection: Connection, desk: TeamDesk, team_id: UUID, *, lock: bool = False) -> Row:
@@ -128,6 +135,16 @@ def described_member(row: Row, team: Row) -> dict[str, Any]:
         "joinedAt": row["joined_at"] and iso(row["joined_at"]),
         "invitationExpiresAt": iso(row["invitation_expires_at"]) if invited else None,
     }
+
+
+def _verified_email(request: Request) -> str | None:
+    """The e-mail that invitations are compared with. An issuer that calls it unverified is believed."""
+    authorizer = (request.event.get("requestContext") or {}).get("authorizer") or {}
+    claims = (authorizer.get("jwt") or {}).get("claims") or {}
+    email = request.principal().email
+    if email is None or str(claims.get("email_verified", "true")).lower() == "false":
+        return None
+    return email.lower()
 
 
 def _is_present(team: Row) -> bool:

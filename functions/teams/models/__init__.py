@@ -1,0 +1,37 @@
+"""Requests and answers about teams."""
+
+from .admin import AdminTeamAnswer, AdminTeamListAnswer, AdminTeamParameters
+from .fields import EditParameters
+from .members import (
+    Allocation,
+    DeclinedAnswer,
+    InvitationListAnswer,
+    Invite,
+    RoleChange,
+    TeamMemberAnswer,
+    TeamMemberListAnswer,
+    Transfer,
+)
+from .teams import TeamAnswer, TeamChange, TeamCreate, TeamListAnswer
+from .usage import TeamUsageAnswer, TeamUsageParameters
+
+__all__ = [
+    "AdminTeamAnswer",
+    "AdminTeamListAnswer",
+    "AdminTeamParameters",
+    "Allocation",
+    "DeclinedAnswer",
+    "EditParameters",
+    "InvitationListAnswer",
+    "Invite",
+    "RoleChange",
+    "TeamAnswer",
+    "TeamChange",
+    "TeamCreate",
+    "TeamListAnswer",
+    "TeamMemberAnswer",
+    "TeamMemberListAnswer",
+    "TeamUsageAnswer",
+    "TeamUsageParameters",
+    "Transfer",
+]

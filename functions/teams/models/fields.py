@@ -1,0 +1,48 @@
+"""Fields that the requests and answers about teams share."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from stoa.schemas import AnswerSchema, Schema
+
+TeamType = Literal["family", "team", "enterprise"]
+TeamStatus = Literal["incomplete", "active", "past_due", "suspended", "canceled", "closed"]
+Role = Literal["owner", "admin", "member"]
+Email = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^@\s\x00-\x1f\x7f<>,;]+@[^@\s\x00-\x1f\x7f<>,;]+$", min_length=3, max_length=320),
+    AfterValidator(str.lower),
+]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"\S")]
+Size = Annotated[int, Field(ge=1, le=10_000)]
+Tokens = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
+PoolTokens = Annotated[int, Field(ge=1, le=1_000_000_000_000)]
+
+
+def _distinct(words: list[str]) -> list[str]:
+    return list(dict.fromkeys(words))
+
+
+Models = Annotated[
+    list[Annotated[str, StringConstraints(min_length=1, max_length=200)]],
+    Field(max_length=500),
+    AfterValidator(_distinct),
+]
+
+
+class EditParameters(Schema):
+    """The version that was read, as a header."""
+
+    if_match: str | None = Field(
+        None,
+        alias="If-Match",
+        description="The version you read, where it is not in the body.",
+        json_schema_extra={"in": "header"},
+    )
+
+
+class NextTeamPage(AnswerSchema):
+    """Where the page ended."""
+
+    next_cursor: str | None = Field(description="Send as `cursor` for the next page; null: this was the last one.")

@@ -1,0 +1,95 @@
+"""Who is in a team, and who is invited."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from stoa.schemas import AnswerSchema, Schema
+
+from .fields import Email, NextTeamPage, Role, TeamType, Tokens
+
+
+class Invite(Schema):
+    """Whom to invite."""
+
+    email: Email = Field(examples=["ben@example.com"])
+    role: Literal["admin", "member"] = "member"
+
+
+class RoleChange(Schema):
+    """A member's new role."""
+
+    role: Literal["admin", "member"] = Field(examples=["admin"])
+
+
+class Allocation(Schema):
+    """A member's own tokens."""
+
+    tokens: Tokens | None = Field(description="Of each period; null: none of their own.", examples=[250000])
+
+
+class Transfer(Schema):
+    """The new owner."""
+
+    user_id: Annotated[UUID, Field(strict=False)] = Field(examples=["01890a5d-ac96-774b-bcce-b302099a8057"])
+
+
+class TeamMember(AnswerSchema):
+    """Somebody in a team, or an invitation that nobody has taken up."""
+
+    id: str
+    user_id: str | None = Field(description="Null: an invitation.")
+    email: str | None
+    display_name: str | None
+    role: Role
+    status: Literal["invited", "active", "removed", "declined"]
+    allocation: int | None = Field(description="Tokens of each period; null: the pool alone is the limit.")
+    tokens_used: int = Field(description="In the present period.")
+    joined_at: str | None
+    invitation_expires_at: str | None
+
+
+class TeamMemberAnswer(AnswerSchema):
+    """One member."""
+
+    data: TeamMember
+
+
+class TeamMemberListAnswer(AnswerSchema):
+    """Members and invitations, oldest first."""
+
+    data: list[TeamMember]
+    meta: NextTeamPage
+
+
+class Invitation(AnswerSchema):
+    """An invitation for the member."""
+
+    id: str
+    team_id: str = Field(description="For accept and decline.")
+    team_name: str
+    team_type: TeamType
+    role: Role
+    invited_by: str | None
+    created_at: str
+    expires_at: str
+
+
+class InvitationListAnswer(AnswerSchema):
+    """Open invitations, newest first."""
+
+    data: list[Invitation]
+
+
+class Declined(AnswerSchema):
+    """What was declined."""
+
+    team_id: str
+    status: Literal["declined"]
+
+
+class DeclinedAnswer(AnswerSchema):
+    """A declined invitation."""
+
+    data: Declined

@@ -1,0 +1,109 @@
+"""A team: made, changed, shown to its members."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from stoa.schemas import AnswerSchema, Schema
+
+from .fields import Email, Models, Name, NextTeamPage, PoolTokens, Role, Size, TeamStatus, TeamType
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    """What is not sent is kept, so the document must not promise a default for it."""
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+class TeamCreate(Schema):
+    """A new team."""
+
+    name: Name = Field(examples=["Lions"])
+    type: TeamType = Field(examples=["team"])
+    max_members: Size = Field(description="Members and open invitations, the owner included.", examples=[10])
+    total_tokens_monthly: PoolTokens = Field(description="Input and output tokens of all together.", examples=[5000000])
+    shared_pool: bool = Field(True, description="False: each member may use what is allotted to them.")
+    billing_email: Email | None = None
+    models: Models | None = Field(
+        None, description="Models that the plan covers. Without it: every premium model now.", examples=[["gpt-4o"]]
+    )
+
+
+class TeamChange(Schema):
+    """A change in part."""
+
+    name: Name = Field("", examples=["Lions"])
+    type: TeamType = Field("team", examples=["team"])
+    max_members: Size = Field(1, examples=[10])
+    total_tokens_monthly: PoolTokens = Field(1, examples=[5000000])
+    shared_pool: bool = True
+    billing_email: Email | None = Field(None, description="Null: none.")
+    models: Models = Field([], examples=[["gpt-4o"]])
+    version: Annotated[int, Field(ge=0, le=2_000_000_000)] | None = Field(
+        None, description="The version you read. Another one now: 409.", examples=[3]
+    )
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set - {"version"}:
+            raise ValueError("send at least one field to change")
+        return self
+
+
+class TeamPeriod(AnswerSchema):
+    """The present period, by the tenant's calendar."""
+
+    starts_on: str
+    ends_on: str = Field(description="The first day of the next one.")
+    reset_at: str
+    tokens_used: int = Field(description="What messages under way hold included.")
+    tokens_remaining: int
+
+
+class OwnTokens(AnswerSchema):
+    """The member's part of the present period."""
+
+    allotted: int | None = Field(description="Null: the pool alone is the limit.")
+    used: int
+    remaining: int | None = Field(description="Of the allotment.")
+
+
+class TeamPlan(AnswerSchema):
+    """What everyone who may see a team sees of it."""
+
+    id: str
+    name: str
+    type: TeamType
+    status: TeamStatus = Field(description="Only an active team gives access.")
+    max_members: int
+    member_count: int = Field(description="Members and open invitations.")
+    total_tokens_monthly: int
+    shared_pool: bool
+    models: list[str] = Field(description="That the plan covers.")
+    billing_email: str | None = Field(description="For managers; null to others.")
+    period: TeamPeriod | None = Field(description="Null: it was never switched on.")
+    version: int
+    created_at: str
+    activated_at: str | None
+
+
+class Team(TeamPlan):
+    """A team that the member is in."""
+
+    role: Role
+    own_tokens: OwnTokens
+
+
+class TeamAnswer(AnswerSchema):
+    """One team."""
+
+    data: Team
+
+
+class TeamListAnswer(AnswerSchema):
+    """Own teams, newest first."""
+
+    data: list[Team]
+    meta: NextTeamPage
