@@ -19,6 +19,7 @@ from stoa.domain.team_subscription import (
     merge,
     to_json,
 )
+from stoa.domain.teams import within
 from stoa.observe import emit, logger
 from stoa.store import mail_outbox, team_billing
 
@@ -62,18 +63,21 @@ def settle(connection: Connection, reference: TeamReference, notice: Subscriptio
     facts = merge(known, notice.facts)
     after = derive(facts)
     newly_paid = known.paid_until is None and facts.paid_until is not None
+    terms = row["checkout"].get("terms", {}) if newly_paid else row["plan_terms"]
     team_billing.save(
         connection,
         row,
         status=row["status"] if row["status"] in _DECIDED_HERE else after.status,
         access_until=after.access_until,
         subscription={"facts": to_json(facts), "past": past},
-        plan_terms=row["checkout"].get("terms", {}) if newly_paid else row["plan_terms"],
+        plan_terms=terms,
         anchor_day=_anchor_day(row, facts) if newly_paid else None,
         customer_id=notice.customer_id,
         subscription_id=notice.subscription_id,
         now=now,
     )
+    if newly_paid and (less := within(terms, row)):
+        team_billing.cut(connection, row, less, now)
     _tell_owner(connection, row, facts, before, after, now)
     return TeamSettled(f"{before.status} -> {after.status}", row, before, after)
 

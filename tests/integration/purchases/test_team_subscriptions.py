@@ -103,6 +103,20 @@ def test_events_five_times_shuffled_and_at_once(
     check(team, status, grace)
 
 
+def test_a_team_that_grew_beside_its_open_pay_page_gets_what_was_bought(team: TeamShop) -> None:
+    team.sell()
+    checkout = team.start()
+    set_team(team, "max_members = 9000, total_tokens_monthly = 1000000000000, models = '{o1,gpt-4o}'")
+    before = team.row()["version"]
+    team.shop.deliver(*team.pay(checkout))
+    row = team.row()
+    assert (row["max_members"], row["total_tokens_monthly"], row["models"]) == (6, 1_000_000, ["gpt-4o"])
+    assert row["version"] > before  # whoever still has the larger team in front of them is told
+    set_team(team, "total_tokens_monthly = 2000000")  # an admin gives more than was bought: that stays
+    team.shop.deliver(*team.act("renew"))
+    assert team.row()["total_tokens_monthly"] == 2_000_000
+
+
 def test_every_order_of_a_beginning(runtime_database: Any, shop: Shop) -> None:
     for order in permutations(range(3)):
         team = TeamShop(shop)
@@ -187,6 +201,27 @@ def test_twenty_clicks_at_once_make_one_pay_page(team: TeamShop) -> None:
     with ThreadPoolExecutor(20) as pool:
         answers = set(pool.map(click, range(20)))
     assert len(answers - {"PURCHASE_IN_PROGRESS"}) == 1
+
+
+def test_a_pay_page_made_by_terms_that_are_over_takes_no_money(
+    team: TeamShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team.sell()
+    made = []
+    create = StripeCalls.create_subscription_session
+
+    def create_late(stripe: StripeCalls, order: Any) -> Any:
+        session = create(stripe, order)
+        monkeypatch.setattr(StripeCalls, "create_subscription_session", create)
+        made.append(session["id"])
+        team.sell(price_cents=2900)
+        team.start()  # another click, which sees the new terms
+        return session
+
+    monkeypatch.setattr(StripeCalls, "create_subscription_session", create_late)
+    with pytest.raises(Conflict, match="on its way"):
+        team.start()
+    assert team.shop.practice.service.account.get("session", made[0])["status"] == "expired"
 
 
 def test_a_second_payment_is_not_asked_for(team: TeamShop) -> None:

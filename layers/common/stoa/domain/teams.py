@@ -105,6 +105,21 @@ def _is_within(terms: Mapping[str, Any], name: str, value: Any) -> bool:
     return bool(value <= terms[to_camel(name)])
 
 
+def within(terms: Mapping[str, Any], team: Mapping[str, Any]) -> dict[str, Any]:
+    """What a team may have of its size, tokens and models under the terms that were bought; only what has to be less.
+
+    While its pay page was open its people could still change all of it.
+    """
+    if not terms:
+        return {}
+    less = {
+        "max_members": min(team["max_members"], terms["maxMembers"]),
+        "total_tokens_monthly": min(team["total_tokens_monthly"], terms["totalTokensMonthly"]),
+        "models": [model_id for model_id in team["models"] if model_id in terms["models"]],
+    }
+    return {name: value for name, value in less.items() if value != team[name]}
+
+
 def to_camel(name: str) -> str:
     """A column's name as the API has it."""
     first, *others = name.split("_")

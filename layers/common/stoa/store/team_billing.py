@@ -42,6 +42,7 @@ RETURNING t.id
 _SAVE_SESSION = """
 UPDATE teams t SET checkout = t.checkout || :session ::jsonb
 WHERE t.tenant_id = :tenant_id ::uuid AND t.id = :team_id ::uuid AND t.checkout ->> 'attempt' = :attempt ::text
+RETURNING t.id
 """
 
 _SAVE = """
@@ -53,6 +54,15 @@ UPDATE teams t SET
     activated_at = CASE WHEN :status = 'active' THEN coalesce(t.activated_at, :now ::timestamptz) ELSE t.activated_at
         END,
     updated_at = :now
+WHERE t.tenant_id = :tenant_id ::uuid AND t.id = :team_id ::uuid
+"""
+
+# A new version: whoever still has the larger team in front of them is told when they save it.
+_CUT = """
+UPDATE teams t SET
+    max_members = coalesce(:max_members ::int, t.max_members),
+    total_tokens_monthly = coalesce(:total_tokens_monthly ::bigint, t.total_tokens_monthly),
+    models = coalesce(:models ::text[], t.models), version = t.version + 1, updated_at = :now ::timestamptz
 WHERE t.tenant_id = :tenant_id ::uuid AND t.id = :team_id ::uuid
 """
 
@@ -123,11 +133,12 @@ def begin_checkout(
 
 def save_session(
     connection: Connection, tenant_id: UUID, team_id: UUID, attempt: str, session: Mapping[str, Any]
-) -> None:
-    """Note the pay page that was made for an attempt."""
-    connection.run(
+) -> bool:
+    """Note the pay page that was made for an attempt; False when that is no longer the last one."""
+    rows = connection.run(
         _SAVE_SESSION, tenant_id=tenant_id, team_id=team_id, attempt=attempt, session=json_parameter(session)
     )
+    return bool(rows)
 
 
 def save(
@@ -157,6 +168,12 @@ def save(
         subscription_id=subscription_id,
         now=now,
     )
+
+
+def cut(connection: Connection, row: Row, less: Mapping[str, Any], now: datetime) -> None:
+    """Make a team smaller, by column; what `less` does not name stays."""
+    named = {name: less.get(name) for name in ("max_members", "total_tokens_monthly", "models")}
+    connection.run(_CUT, tenant_id=row["tenant_id"], team_id=row["id"], now=now, **named)
 
 
 def to_ask_about(

@@ -55,7 +55,7 @@ def subscribe(
             team_billing.begin_checkout(
                 connection, member.tenant_id, team_id, seen=checkout.get("attempt"), checkout=attempt, now=now
             )
-    raise Conflict("PURCHASE_IN_PROGRESS", "A payment for this team is on its way already. Look again in a moment.")
+    raise _in_progress()
 
 
 def read_subscription_of(database: Database, member: Member, team_id: UUID) -> dict[str, Any]:
@@ -158,8 +158,15 @@ def _make_session(
     made = TeamCheckout(session["id"], session["url"])
     with database.autocommit(Scope(tenant_id=member.tenant_id)) as connection:
         told = {"sessionId": made.session_id, "url": made.url}
-        team_billing.save_session(connection, member.tenant_id, row["id"], checkout["attempt"], told)
+        kept = team_billing.save_session(connection, member.tenant_id, row["id"], checkout["attempt"], told)
+    if not kept:  # other terms have come in between: nobody is to pay by the old ones
+        stripe.expire_session(made.session_id)
+        raise _in_progress()
     return made
+
+
+def _in_progress() -> Conflict:
+    return Conflict("PURCHASE_IN_PROGRESS", "A payment for this team is on its way already. Look again in a moment.")
 
 
 def _age(checkout: dict[str, Any], now: datetime) -> float:
