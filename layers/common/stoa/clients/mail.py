@@ -59,7 +59,7 @@ def as_bytes(mail: Mail, sender: str) -> bytes:
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: keeps holiday notices from answering
         message.set_content(mail.text)
         return message.as_bytes()
-    except (ValueError, HeaderParseError):
+    except (ValueError, HeaderParseError, LookupError, AttributeError):  # the last two: its parser trips over "a@["
         raise MailNotSent("address", permanent=True) from None
 
 

@@ -43,7 +43,8 @@ def send_mail(
 ) -> MailReport:
     """Send what is due until nothing is, or `seconds` are over. `send` raises MailNotSent.
 
-    An error of another kind ends the run; what was claimed comes again when its lease is over.
+    A mail that fails holds up no other, whatever is wrong with it. When the mailer dies, what it had claimed comes
+    again when its lease is over, as often as any other mail.
     """
     report = MailReport()
     ends = time.monotonic() + seconds
@@ -64,8 +65,12 @@ def send_mail(
 def _send_one(
     connection: Connection, row: Row, send: Callable[[Mail], None], clock: Callable[[], datetime], report: MailReport
 ) -> None:
+    if row["attempts"] > len(WAITS) + 1:  # nobody lived to tell how the last attempt ended
+        mail_outbox.settle(connection, row["id"], "dead", clock(), error="killed")
+        report.given_up += 1
+        return
     try:
-        send(Mail(row["id"], row["recipient"], row["subject"], row["body"]))
+        _send(send, row)
     except MailNotSent as error:
         if error.permanent or row["attempts"] > len(WAITS):
             mail_outbox.settle(connection, row["id"], "dead", clock(), error=error.reason)
@@ -76,3 +81,14 @@ def _send_one(
     else:
         mail_outbox.settle(connection, row["id"], "sent", clock())
         report.sent += 1
+
+
+def _send(send: Callable[[Mail], None], row: Row) -> None:
+    try:
+        send(Mail(row["id"], row["recipient"], row["subject"], row["body"]))
+    except MailNotSent:
+        raise
+    except Exception as error:  # noqa: BLE001 - a fault of ours that one mail brings to light keeps no other waiting
+        kind = type(error).__name__  # its text may quote the mail
+        logger().error("a mail could not even be tried", extra={"mailId": str(row["id"]), "error": kind})
+        raise MailNotSent(kind, permanent=False) from None
