@@ -203,9 +203,7 @@ def test_twenty_clicks_at_once_make_one_pay_page(team: TeamShop) -> None:
     assert len(answers - {"PURCHASE_IN_PROGRESS"}) == 1
 
 
-def test_a_pay_page_made_by_terms_that_are_over_takes_no_money(
-    team: TeamShop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pay_page_made_by_terms_that_are_over_takes_no_money(team: TeamShop, monkeypatch: pytest.MonkeyPatch) -> None:
     team.sell()
     made = []
     create = StripeCalls.create_subscription_session

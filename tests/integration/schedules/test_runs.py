@@ -369,6 +369,27 @@ def test_a_worker_that_dies_while_delivering_leaves_it_to_another(office: Office
     assert len({one["id"] for one in office.posted}) == 1
 
 
+def test_a_delivery_that_kills_every_worker_is_given_up(office: Office) -> None:
+    office.schedule(kind="once", cron_expression=None, run_at=NOON, **HOOK)
+
+    class Died(BaseException):
+        """As kill -9 would."""
+
+    office.post_failures = [Died()] * 6  # type: ignore[list-item]
+    at = NOON
+    for _ in range(6):
+        office.tick(at)
+        with pytest.raises(Died):
+            office.work()
+        at += 2 * MINUTE
+    office.tick(at)
+    office.work()
+    (row,) = office.runs()
+    assert (row["delivery_status"], row["delivery_error"]) == ("failed", "no attempt came to an end")
+    assert office.tick(at + timedelta(days=1)).deliveries == 0
+    assert len(office.posted) == 6
+
+
 def test_a_file_is_stored_and_its_link_mailed_to_who_was_named(office: Office) -> None:
     schedule_id = office.schedule(output_destination="storage", notification_email="team@example.test")
     office.tick(NOON)

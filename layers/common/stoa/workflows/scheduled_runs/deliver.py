@@ -15,6 +15,7 @@ from stoa.workflows.scheduled_runs import mails
 from stoa.workflows.scheduled_runs.values import DELIVERY_LEASE, DELIVERY_WAITS, Worker
 
 LINK_HOURS = 12
+MOST_DELIVERIES = len(DELIVERY_WAITS) + 1
 
 
 def deliver(worker: Worker, tenant_id: UUID, run_id: UUID, attempts: int) -> None:
@@ -26,6 +27,9 @@ def deliver(worker: Worker, tenant_id: UUID, run_id: UUID, attempts: int) -> Non
     with worker.database.autocommit(Scope(tenant_id=tenant_id)) as connection:
         row = schedule_runs.start_delivery(connection, tenant_id, run_id, attempts, now + DELIVERY_LEASE)
     if row is None:
+        return
+    if row["delivery_attempts"] > MOST_DELIVERIES:  # nobody lived to tell how the last one ended
+        _failed(worker, row, "no attempt came to an end", retryable=False)
         return
     try:
         key = _store(worker, row) if row["webhook_url"] is None else None
@@ -92,7 +96,7 @@ def _delivered(worker: Worker, row: Row, key: str | None) -> None:
 
 def _failed(worker: Worker, row: Row, reason: str, retryable: bool) -> None:
     attempts, tenant_id = row["delivery_attempts"], row["tenant_id"]
-    again = retryable and attempts <= len(DELIVERY_WAITS)
+    again = retryable and attempts < MOST_DELIVERIES
     extra = {"runId": str(row["id"]), "attempts": attempts, "reason": reason, "again": again}
     logger().warning("a result was not delivered", extra=extra)
     with worker.database.autocommit(Scope(tenant_id=tenant_id)) as connection:
