@@ -11,8 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from stoa.db import Connection
-from stoa.domain.provider_facts import Price
-from stoa.domain.registry_diff import CONTEXT, NEW_MODEL, PRICE, price_from
+from stoa.domain.provider_facts import Facts, Price
+from stoa.domain.registry_diff import COLUMNS, CONTEXT, NEW_MODEL, PRICE, Change, Held, diff, price_from
 from stoa.domain.registry_ids import candidate_ids
 from stoa.ids import new_id
 from stoa.store import registry_changes, registry_models
@@ -46,7 +46,7 @@ def accept(
         ids.append(model_id)
         price = accepted_price(one)
         if price is not None:
-            prices.append(_price_row(model_id, price))
+            prices.append(_price_row(model_id, price, is_own=price != price_from(one.after)))
         columns = _overlay(one)
         if columns:
             overlays.setdefault(model_id, {"model_id": model_id}).update(columns)
@@ -60,8 +60,8 @@ def accept(
 def accept_price(
     connection: Connection, tenant_id: UUID, model_id: str, price: Price, actor_id: UUID | None, now: datetime
 ) -> None:
-    """One model's base price at the tenant from now on, wherever it comes from."""
-    registry_changes.accept_prices(connection, tenant_id, [_price_row(model_id, price)], actor_id, now)
+    """One model's base price at the tenant from now on, by an admin's own word."""
+    registry_changes.accept_prices(connection, tenant_id, [_price_row(model_id, price, is_own=True)], actor_id, now)
 
 
 def accepted_price(one: Accepted) -> Price | None:
@@ -72,6 +72,45 @@ def accepted_price(one: Accepted) -> Price | None:
     if given[0] is not None and given[1] is not None:
         return Price(given[0], given[1])
     return price_from(one.after)
+
+
+def decided_otherwise(one: Accepted, model_id: str, now: datetime) -> list[Change]:
+    """What the feeds say of a new model and the admin did not follow: changes that the sync would find next time."""
+    fact = Facts(
+        one.provider_id,
+        one.provider_model,
+        one.after["displayName"],
+        one.after["contextWindow"],
+        one.after["maxOutputTokens"],
+        price_from(one.after),
+    )
+    held = Held(
+        model_id,
+        *fact.key,
+        accepted_price(one),
+        one.given.get("context_window") or fact.context_window or 0,
+        one.given.get("max_output_tokens") or fact.max_output_tokens or 0,
+    )
+    return diff([held], {model_id: fact}, now)
+
+
+def change_row(change: Change, model_id: str | None, status: str, reason: str) -> dict[str, Any]:
+    """A change as it is put on file."""
+    return {
+        "id": new_id(),
+        "kind": change.kind,
+        "subject": change.subject,
+        "provider_id": change.provider_id,
+        "provider_model": change.provider_model,
+        "model_id": model_id or change.model_id,
+        "before": change.before,
+        "after": change.after,
+        "digest": change.digest,
+        "percent": change.percent,
+        "agreement": change.agreement,
+        "status": status,
+        "reason": reason,
+    }
 
 
 def _add(connection: Connection, one: Accepted) -> str:
@@ -96,19 +135,20 @@ def _overlay(one: Accepted) -> dict[str, Any]:
     if one.kind == PRICE:
         return {}
     if one.kind == CONTEXT:
-        names = {"contextWindow": "context_window", "maxOutputTokens": "max_output_tokens"}
-        return {names[name]: tokens for name, tokens in one.after.items()}
+        return {COLUMNS[name]: tokens for name, tokens in one.after.items()} | {"own_facts": []}
     own = {name: value for name, value in one.given.items() if name not in ("input_price", "output_price")}
+    columns = {**own, "own_facts": [name for name in COLUMNS.values() if name in own]}
     if one.kind == NEW_MODEL:
-        return {"enabled": True, **own}
-    return {"deprecated_at": one.after["deprecatedAt"], "successor_id": one.after["successorId"], **own}
+        return {"enabled": True, **columns}
+    return {"deprecated_at": one.after["deprecatedAt"], "successor_id": one.after["successorId"], **columns}
 
 
-def _price_row(model_id: str, price: Price) -> dict[str, Any]:
+def _price_row(model_id: str, price: Price, *, is_own: bool) -> dict[str, Any]:
     return {
         "id": new_id(),
         "model_id": model_id,
         "input_price": price.input_price,
         "output_price": price.output_price,
         "rates": price.rates.to_json(),
+        "is_own": is_own,
     }

@@ -147,6 +147,58 @@ def test_a_new_model_without_prices_needs_them_from_the_admin(registry: Registry
     assert (offered["priceCents"], offered["userInputPrice"]) == (300, 1.4)
 
 
+def test_what_an_admin_decides_otherwise_is_never_overwritten(registry: Registry) -> None:
+    registry.config(noticeEmails=["boss@shop.test"], syncPolicy={"contextSmaller": "apply", "retirement": "apply"})
+    registry.feeds.say("openai", "gpt-99", 1_000_000, "1", "2")
+    registry.sync()
+    decided = {"inputPrice": 3, "outputPrice": 4, "contextWindow": 50_000, "displayName": "Ours"}
+    assert registry.approve(registry.open_change("new_model"), **decided).status == 200
+    registry.clock.pass_by(DAY)
+    registry.sync()
+    settled = {change["kind"]: change for change in registry.listed(status="rejected")}
+    assert settled.keys() == {"price", "context"}
+    assert settled["price"]["reason"] == "Decided otherwise when the model was approved."
+    assert registry.listed(status="open") == registry.mails() == [], "nothing has moved"
+
+    registry.feeds.say("openai", "gpt-99", 900_000, "0.9", "1.9", display_name="Theirs")
+    registry.clock.pass_by(DAY)
+    registry.sync()
+    offered = registry.offered("gpt-99")
+    assert (registry.base("gpt-99"), offered["contextWindow"], offered["displayName"]) == ((3, 4), 50_000, "Ours")
+    for kind in ("price", "context"):
+        change = registry.open_change(kind)
+        assert change["reason"] == "You have set this yourself. Approve it to follow the feeds again."
+        assert registry.approve(change).status == 200
+    assert (registry.base("gpt-99"), registry.offered("gpt-99")["contextWindow"]) == ((0.9, 1.9), 900_000)
+
+    registry.feeds.say("openai", "gpt-99", 950_000, "0.8", "1.8")
+    registry.clock.pass_by(DAY)
+    registry.sync()
+    assert (registry.base("gpt-99"), registry.offered("gpt-99")["contextWindow"]) == ((0.8, 1.8), 950_000)
+    for change in registry.listed(status="applied"):
+        assert registry.undo(change).status == 200
+    registry.feeds.say("openai", "gpt-99", 960_000, "0.7", "1.7")
+    registry.clock.pass_by(DAY)
+    registry.sync()
+    assert (registry.base("gpt-99"), registry.offered("gpt-99")["contextWindow"]) == ((0.9, 1.9), 900_000)
+    assert {change["kind"] for change in registry.listed(status="open")} == {"price", "context"}
+
+
+def test_a_date_that_an_admin_decided_stays(registry: Registry) -> None:
+    registry.feeds.retire("gpt-4o", date(2027, 6, 1))
+    registry.sync()
+    ours = {"deprecatedAt": "2027-05-01T00:00:00Z", "successorId": "gpt-4o-mini"}
+    assert registry.approve(registry.open_change("retirement"), **ours).status == 200
+    registry.config(syncPolicy={"retirement": "apply"})
+    registry.feeds.retire("gpt-4o", date(2027, 7, 1))
+    registry.clock.pass_by(DAY)
+    registry.sync()
+    assert registry.offered("gpt-4o")["deprecatedAt"] == "2027-05-01T00:00:00.000Z"
+    assert registry.approve(registry.open_change("retirement")).status == 200
+    offered = registry.offered("gpt-4o")
+    assert (offered["deprecatedAt"], offered["successorId"]) == ("2027-07-01T00:00:00.000Z", "gpt-4o-mini")
+
+
 def test_a_retirement_is_what_the_admin_decides(registry: Registry) -> None:
     registry.config(noticeEmails=["boss@shop.test"])
     registry.feeds.retire("gpt-4o", date(2027, 6, 1))

@@ -60,6 +60,23 @@ def test_every_change_is_a_matter_of_the_policy(found: Change, matter: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("own", "told", "outcome"),
+    [
+        ({"price"}, {"price": price("0.5", "1")}, "propose"),
+        ({"price"}, {"context_window": 2000}, "apply"),
+        ({"context_window"}, {"context_window": 2000}, "propose"),
+        ({"context_window"}, {"max_output_tokens": 200}, "apply"),
+        ({"max_output_tokens"}, {"context_window": 2000, "max_output_tokens": 200}, "propose"),
+        ({"deprecated_at"}, {"deprecated_on": NOW.date() + timedelta(days=90)}, "propose"),
+    ],
+)
+def test_what_an_admin_decided_otherwise_waits_whatever_the_policy(own: Any, told: Any, outcome: str) -> None:
+    found = change(fact(**told), held(own=frozenset(own)))
+    assert decide(found, {matter_of(found): "apply"}, TEN).outcome == outcome
+    assert decide(found, {matter_of(found): "ignore"}, TEN).outcome == "ignore"
+
+
+@pytest.mark.parametrize(
     ("found", "rule", "outcome", "reason"),
     [
         # By default.

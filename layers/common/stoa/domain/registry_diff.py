@@ -23,6 +23,13 @@ PRICE: Kind = "price"
 CONTEXT: Kind = "context"
 RETIREMENT: Kind = "retirement"
 
+# The overlay's columns of what a change may set. A successor is not among them: one that is set is never replaced.
+COLUMNS: Mapping[str, str] = {
+    "contextWindow": "context_window",
+    "maxOutputTokens": "max_output_tokens",
+    "deprecatedAt": "deprecated_at",
+}
+
 DEPRECATED, REMOVED, UNLISTED = "deprecated", "removed", "unlisted"
 
 
@@ -30,7 +37,8 @@ DEPRECATED, REMOVED, UNLISTED = "deprecated", "removed", "unlisted"
 class Held:
     """A model of the registry as one tenant has it: what it accepted, else what the registry says.
 
-    `is_taken` is False for a model that came into the registry at the wish of other tenants only.
+    `is_taken` is False for a model that came into the registry at the wish of other tenants only. `own` is what
+    an admin decided otherwise than the feeds: `price`, or columns of the overlay.
     """
 
     model_id: str
@@ -44,6 +52,7 @@ class Held:
     is_offered: bool = True
     can_chat: bool = True
     is_taken: bool = True
+    own: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,7 @@ class Change:
     after: Mapping[str, Any]
     agreement: str | None = None
     moves: tuple[Move, ...] = ()
+    over_own: bool = False  # it would replace what an admin decided otherwise
 
     @cached_property
     def digest(self) -> str:
@@ -201,7 +211,9 @@ def _of(
     agreement: str | None = None,
     moves: tuple[Move, ...] = (),
 ) -> Change:
-    return Change(kind, model.model_id, *fact.key, model.model_id, before, after, agreement, moves)
+    touched = {PRICE} if kind == PRICE else {COLUMNS.get(name) for name in after}
+    over_own = not model.own.isdisjoint(touched)
+    return Change(kind, model.model_id, *fact.key, model.model_id, before, after, agreement, moves, over_own)
 
 
 def _both(model: Held) -> Decimal:

@@ -56,6 +56,8 @@ def decide(change: Change, policy: Mapping[str, Rule], threshold: Decimal) -> De
         return Decision("ignore", "The policy leaves changes of this kind out.")
     if rule == "review":
         return Decision("propose", "The policy wants changes of this kind reviewed.")
+    if change.over_own:
+        return Decision("propose", "You have set this yourself. Approve it to follow the feeds again.")
     if (doubt := _doubt(change)) is not None:
         return Decision("propose", doubt)
     if rule == "apply":

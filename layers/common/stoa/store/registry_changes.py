@@ -22,12 +22,13 @@ SELECT json_agg(json_build_array(
     coalesce(o.deprecated_at, m.deprecated_at), coalesce(o.successor_id, m.successor_id),
     coalesce(o.enabled, m.enabled),
     m.max_output_tokens > 0 AND 'chat' = ANY (m.capabilities),
-    NOT m.added_by_sync OR o.model_id IS NOT NULL
+    NOT m.added_by_sync OR o.model_id IS NOT NULL,
+    coalesce(o.own_facts, '{}') || CASE WHEN a.is_own THEN '{price}'::text[] ELSE '{}' END
 ) ORDER BY m.id) AS models
 FROM models m
 LEFT JOIN tenant_models o ON o.tenant_id = :tenant_id ::uuid AND o.model_id = m.id
 LEFT JOIN LATERAL (
-    SELECT t.input_price, t.output_price, t.rates FROM tenant_base_prices t
+    SELECT t.input_price, t.output_price, t.rates, t.is_own FROM tenant_base_prices t
     WHERE t.tenant_id = :tenant_id AND t.model_id = m.id AND t.base_version = m.base_version
     ORDER BY t.id DESC
     LIMIT 1
@@ -105,28 +106,28 @@ SELECT EXISTS (
 
 _ACCEPT_PRICES = """
 INSERT INTO tenant_base_prices (
-    id, tenant_id, model_id, base_version, input_price, output_price, rates, actor_id, created_at
+    id, tenant_id, model_id, base_version, input_price, output_price, rates, is_own, actor_id, created_at
 )
 SELECT
-    r.id, :tenant_id ::uuid, m.id, m.base_version, r.input_price, r.output_price, r.rates, :actor_id ::uuid,
+    r.id, :tenant_id ::uuid, m.id, m.base_version, r.input_price, r.output_price, r.rates, r.is_own, :actor_id ::uuid,
     :now ::timestamptz
 FROM jsonb_to_recordset(:rows ::jsonb)
-    AS r (id uuid, model_id text, input_price numeric, output_price numeric, rates jsonb)
+    AS r (id uuid, model_id text, input_price numeric, output_price numeric, rates jsonb, is_own boolean)
 JOIN models m ON m.id = r.model_id
 """
 
-# What a row does not name stays as the tenant had it.
+# What a row does not name stays as the tenant had it; what it names is the admin's own only if it says so.
 _ACCEPT_FACTS = """
 INSERT INTO tenant_models AS o (
     tenant_id, model_id, context_window, max_output_tokens, deprecated_at, successor_id, enabled, display_name,
-    access_tier, unlock_price_cents
+    access_tier, unlock_price_cents, own_facts
 )
 SELECT
     :tenant_id ::uuid, r.model_id, r.context_window, r.max_output_tokens, r.deprecated_at, r.successor_id, r.enabled,
-    r.display_name, r.access_tier, r.unlock_price_cents
+    r.display_name, r.access_tier, r.unlock_price_cents, r.own_facts
 FROM jsonb_to_recordset(:rows ::jsonb) AS r (
     model_id text, context_window int, max_output_tokens int, deprecated_at timestamptz, successor_id text,
-    enabled boolean, display_name text, access_tier text, unlock_price_cents int
+    enabled boolean, display_name text, access_tier text, unlock_price_cents int, own_facts text[]
 )
 ORDER BY r.model_id
 ON CONFLICT (tenant_id, model_id) DO UPDATE SET
@@ -138,6 +139,9 @@ ON CONFLICT (tenant_id, model_id) DO UPDATE SET
     display_name = coalesce(excluded.display_name, o.display_name),
     access_tier = coalesce(excluded.access_tier, o.access_tier),
     unlock_price_cents = coalesce(excluded.unlock_price_cents, o.unlock_price_cents),
+    own_facts = excluded.own_facts || ARRAY(
+        SELECT kept.name FROM unnest(o.own_facts) AS kept (name) WHERE to_jsonb(excluded) ->> kept.name IS NULL
+    ),
     version = o.version + 1,
     updated_at = now()
 """
@@ -239,6 +243,7 @@ def _held(
     is_offered: bool,
     can_chat: bool,
     is_taken: bool,
+    own: list[str],
 ) -> Held:
     price = None
     if input_price is not None and output_price is not None:
@@ -255,4 +260,5 @@ def _held(
         is_offered,
         can_chat,
         is_taken,
+        frozenset(own),
     )

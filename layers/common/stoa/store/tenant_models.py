@@ -78,13 +78,15 @@ UPDATE tenant_models o SET
     successor_id = CASE WHEN g.given ? 'successor_id' THEN r.successor_id ELSE o.successor_id END,
     fallback_model_ids = CASE WHEN g.given ? 'fallback_model_ids' THEN r.fallback_model_ids
         ELSE o.fallback_model_ids END,
+    own_facts = ARRAY(SELECT unnest(o.own_facts) UNION SELECT unnest(r.own_facts)),
     version = o.version + 1,
     updated_at = now()
 FROM (SELECT :given ::jsonb AS given) AS g
 CROSS JOIN LATERAL jsonb_to_record(g.given) AS r (
     enabled boolean, access_tier text, unlock_price_cents int, has_daily_limit boolean, daily_limit int,
     trial_messages int, display_order int, display_name text, known_for text, context_window int,
-    max_output_tokens int, deprecated_at timestamptz, successor_id text, fallback_model_ids text[]
+    max_output_tokens int, deprecated_at timestamptz, successor_id text, fallback_model_ids text[],
+    own_facts text[]
 )
 WHERE o.tenant_id = :tenant_id ::uuid AND o.model_id = :model_id
 """

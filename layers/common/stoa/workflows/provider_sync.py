@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from stoa.db import Connection, Database, Row, RuleRefused, Scope, StatementFailed
@@ -21,10 +21,9 @@ from stoa.domain.registry_review import Entry, review
 from stoa.domain.sync_times import is_due
 from stoa.errors import StoaError
 from stoa.feed_learning import Learnt, known, learn
-from stoa.ids import new_id
 from stoa.observe import emit, logger
 from stoa.price_planning import replan
-from stoa.registry_accepting import Accepted, accept
+from stoa.registry_accepting import Accepted, accept, change_row
 from stoa.store import mail_outbox, pricing_configs, registry_changes, tenants
 from stoa.store.pricing_configs import PricingSettings
 
@@ -162,31 +161,16 @@ def _file(
         if over:
             registry_changes.end(connection, tenant_id, over, status, now)
     if entries:
-        registry_changes.file(connection, tenant_id, [_row(entry, models.get(id(entry))) for entry in entries], now)
+        rows = [
+            change_row(entry.change, models.get(id(entry)), "applied" if entry.applies else "open", entry.reason)
+            for entry in entries
+        ]
+        registry_changes.file(connection, tenant_id, rows, now)
     return ids
 
 
 def _accepted(change: Change) -> Accepted:
     return Accepted(change.kind, change.provider_id, change.provider_model, change.model_id, change.after, {})
-
-
-def _row(entry: Entry, model_id: str | None) -> dict[str, Any]:
-    change = entry.change
-    return {
-        "id": new_id(),
-        "kind": change.kind,
-        "subject": change.subject,
-        "provider_id": change.provider_id,
-        "provider_model": change.provider_model,
-        "model_id": model_id or change.model_id,
-        "before": change.before,
-        "after": change.after,
-        "digest": change.digest,
-        "percent": change.percent,
-        "agreement": change.agreement,
-        "status": "applied" if entry.applies else "open",
-        "reason": entry.reason,
-    }
 
 
 def _write_to_admins(

@@ -10,12 +10,12 @@ from stoa.answers import iso
 from stoa.db import Connection, Database, Row, Scope
 from stoa.domain.price_book import SOURCE_SYNC
 from stoa.domain.provider_facts import Price
-from stoa.domain.registry_diff import NEW_MODEL, PRICE, RETIREMENT, price_from
+from stoa.domain.registry_diff import COLUMNS, NEW_MODEL, PRICE, RETIREMENT, price_from
 from stoa.errors import Conflict, InvalidFields, NotFound
 from stoa.observe import emit
 from stoa.pages import Page
 from stoa.price_planning import replan
-from stoa.registry_accepting import Accepted, accept, accept_price
+from stoa.registry_accepting import Accepted, accept, accept_price, change_row, decided_otherwise
 from stoa.registry_view import change_view
 from stoa.store import audit, feed_facts, pricing_configs, tenant_models
 from stoa.store import registry_changes as store
@@ -60,6 +60,8 @@ def approve_change(desk: Desk, change_id: UUID, given: Mapping[str, Any]) -> dic
             actor_id = desk.actor.user_id
             replan(connection, desk.tenant_id, [model_id], source=SOURCE_SYNC, actor_id=actor_id, now=desk.now)
         _decide(connection, desk, row, "approved", action="approve", model_id=model_id, given=given)
+        if kind == NEW_MODEL:
+            _settle_what_was_decided_otherwise(connection, desk, accepted, model_id)
         decided = _view(connection, desk, change_id)
     emit("registry_change_approved", kind=kind, modelId=model_id)
     return decided
@@ -95,7 +97,8 @@ def undo_change(desk: Desk, change_id: UUID) -> dict[str, Any]:
             columns = (
                 {"enabled": False} if row["kind"] == NEW_MODEL else {_inner(name): before[name] for name in before}
             )
-            tenant_models.save_overlay(connection, desk.tenant_id, model_id, columns)
+            own = [name for name in COLUMNS.values() if name in columns]
+            tenant_models.save_overlay(connection, desk.tenant_id, model_id, {**columns, "own_facts": own})
         _decide(connection, desk, row, "rejected", reason="Taken back.", action="undo")
         decided = _view(connection, desk, change_id)
     emit("registry_change_undone", kind=row["kind"], modelId=model_id)
@@ -178,6 +181,17 @@ def _accepted(row: Row, given: Mapping[str, Any], now: datetime) -> Accepted:
     if row["kind"] == RETIREMENT and row["after"]["deprecatedAt"] is None:
         own.setdefault("deprecated_at", now)  # its provider names no date: it may end at any moment
     return Accepted(row["kind"], row["provider_id"], row["provider_model"], row["model_id"], row["after"], own)
+
+
+def _settle_what_was_decided_otherwise(connection: Connection, desk: Desk, accepted: Accepted, model_id: str) -> None:
+    """Put on file that the admin knew what the feeds say and did not follow, so that the sync does not ask at once."""
+    reason = "Decided otherwise when the model was approved."
+    for change in decided_otherwise(accepted, model_id, desk.now):
+        row = change_row(change, model_id, "open", reason)
+        store.file(connection, desk.tenant_id, [row], desk.now)
+        store.decide(
+            connection, desk.tenant_id, row["id"], "rejected", actor_id=desk.actor.user_id, now=desk.now, reason=reason
+        )
 
 
 def _decide(
