@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from stoa.db import Database, Scope
+from stoa.store import registry_changes
 from stoa.workflows.recompute import recompute
 from tests.integration.chat.support import says
 from tests.integration.pricing.support import DAY, START
@@ -224,6 +225,15 @@ def test_sizes_grow_by_themselves_and_shrink_by_approval(registry: Registry) -> 
     assert registry.offered("gpt-4o-mini")["contextWindow"] == 128_000
     registry.approve(registry.open_change("context"))
     assert registry.offered("gpt-4o-mini")["contextWindow"] == 64_000
+
+
+def test_a_model_that_codes_or_reasons_has_a_context_that_moves_and_succeeds_others(registry: Registry) -> None:
+    registry.feeds.say("mistral", "codestral-latest", 64_000, "0.3", "0.9")
+    registry.sync()
+    assert registry.offered("codestral-latest")["contextWindow"] == 64_000
+    with registry.database.autocommit(Scope(tenant_id=registry.tenant_id)) as connection:
+        held, _ = registry_changes.held(connection, registry.tenant_id)
+    assert {model.model_id for model in held if not model.can_chat} == {"grok-embed", "gpt-4o-realtime"}
 
 
 def test_an_operators_price_wins_over_what_was_accepted_before(registry: Registry, owner_database: Database) -> None:

@@ -4,7 +4,7 @@ A `Snapshot` is everything known about one member and one message at one instant
 database in one round trip and handed to the pure rules; nothing in it is looked up later.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +22,11 @@ ACCESS_TEAM = "team"
 ACCESS_TRIAL = "trial"
 
 TEXT_CAPABILITIES = frozenset({"chat", "reasoning", "code"})
+
+
+def gives_text(max_output_tokens: int, capabilities: Iterable[str]) -> bool:
+    """False for models that give no text answer, such as embeddings and voice-only models."""
+    return max_output_tokens > 0 and not TEXT_CAPABILITIES.isdisjoint(capabilities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +96,8 @@ class Offer:
 
     @property
     def can_chat(self) -> bool:
-        """False for models that give no text answer, such as embeddings and voice-only models."""
-        return self.max_output_tokens > 0 and not TEXT_CAPABILITIES.isdisjoint(self.capabilities)
+        """Whether it can answer a message."""
+        return gives_text(self.max_output_tokens, self.capabilities)
 
     @property
     def thinks_first(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from stoa.db import Connection, Row, json_parameter
+from stoa.domain.offers import gives_text
 from stoa.domain.provider_facts import Price
 from stoa.domain.rates import Rates
 from stoa.domain.registry_diff import Held
@@ -21,7 +22,7 @@ SELECT json_agg(json_build_array(
     coalesce(o.context_window, m.context_window), coalesce(o.max_output_tokens, m.max_output_tokens),
     coalesce(o.deprecated_at, m.deprecated_at), coalesce(o.successor_id, m.successor_id),
     coalesce(o.enabled, m.enabled),
-    m.max_output_tokens > 0 AND 'chat' = ANY (m.capabilities),
+    m.capabilities,
     NOT m.added_by_sync OR o.model_id IS NOT NULL,
     coalesce(o.own_facts, '{}') || CASE WHEN a.is_own THEN '{price}'::text[] ELSE '{}' END
 ) ORDER BY m.id) AS models
@@ -241,7 +242,7 @@ def _held(
     deprecated_at: str | None,
     successor_id: str | None,
     is_offered: bool,
-    can_chat: bool,
+    capabilities: list[str],
     is_taken: bool,
     own: list[str],
 ) -> Held:
@@ -258,7 +259,7 @@ def _held(
         None if deprecated_at is None else datetime.fromisoformat(deprecated_at),
         successor_id,
         is_offered,
-        can_chat,
+        gives_text(max_output_tokens, capabilities),
         is_taken,
         frozenset(own),
     )
