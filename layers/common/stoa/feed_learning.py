@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -11,17 +11,24 @@ from stoa.db import Connection, Database, Row, Scope
 from stoa.domain.feed import FeedProblem, FeedResult
 from stoa.domain.feed_matching import match
 from stoa.domain.provider_facts import Facts, Key, Reading, merged
-from stoa.domain.registry_diff import Change, new_models
+from stoa.domain.registry_diff import CONTEXT, PRICE, RETIREMENT, Change, new_models
+from stoa.domain.registry_review import Place
 from stoa.ids import new_id
 from stoa.store import feed_facts, registry, registry_models
+from stoa.store.registry_models import RegistryName
 
+TOLD_BY_LISTS = (CONTEXT, RETIREMENT)
 MOST_PROBLEMS = 2000  # kept of one reading; a feed that is worse than this is one problem
 
 
 class Learnt(NamedTuple):
-    """What is known after a reading: the facts of our models by our id, and the new models that any tenant may want."""
+    """What is known after a reading: the facts of our models by our id, and the new models that any tenant may want.
+
+    `looked_at`: of which of our models it told what.
+    """
 
     matched: Mapping[str, Facts]
+    looked_at: frozenset[Place]
     new: Sequence[Change]
     problems: int
     added: int
@@ -57,9 +64,25 @@ def learn(database: Database, reading: Reading, now: datetime) -> Learnt:
             feed_facts.save(connection, changed, now)
         _keep_run(connection, reading, problems, added, len(changed) - added, now)
     matched = {model_id: facts[model.key] for model_id, model in matches.found.items() if model.key in facts}
+    listed = _only_listed(names, matched, facts)
     ours: set[Key] = {(name.provider_id, name.provider_model) for name in names}
     new = new_models(facts.values(), ours | {fact.key for fact in matched.values()})
-    return Learnt(matched, new, len(problems), added, len(changed) - added)
+    looked_at = {(kind, model_id) for model_id in matched for kind in (PRICE, *TOLD_BY_LISTS)}
+    looked_at |= {(kind, model_id) for model_id in listed for kind in TOLD_BY_LISTS}
+    return Learnt({**matched, **listed}, frozenset(looked_at), new, len(problems), added, len(changed) - added)
+
+
+def _only_listed(
+    names: Iterable[RegistryName], matched: Collection[str], facts: Mapping[Key, Facts]
+) -> dict[str, Facts]:
+    """The facts of our models that no feed tells of now, and their provider's list does. A price of theirs is old."""
+    return {
+        name.id: replace(fact, price=None)
+        for name in names
+        if name.id not in matched
+        and (fact := facts.get((name.provider_id, name.provider_model))) is not None
+        and fact.is_listed is not None
+    }
 
 
 def _keep_run(

@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from stoa.domain.feed import ListedModel, Listing
 from tests.integration.pricing.support import DAY, HOUR
 from tests.integration.registry.support import Registry
 
@@ -63,6 +64,35 @@ def test_a_new_model_waits_and_a_retirement_waits(registry: Registry) -> None:
     assert found.keys() == {"new_model", "retirement"}
     assert found["retirement"]["after"]["deprecatedAt"] == "2027-06-01T00:00:00+00:00"
     assert found["new_model"]["after"]["inputPrice"] == "1"
+
+
+def test_a_model_that_no_feed_knows_is_watched_by_its_providers_list(registry: Registry) -> None:
+    def says(*models: ListedModel) -> None:
+        registry.feeds.listings = (
+            Listing("mistral", (ListedModel("mistral", "mistral-large-2411", None), *models), (), True),
+        )
+        registry.clock.pass_by(DAY)
+        registry.sync()
+
+    says(ListedModel("mistral", "codestral-latest", 16_000))
+    smaller = registry.open_change("context")
+    assert (smaller["modelId"], smaller["after"]) == ("codestral-latest", {"contextWindow": 16_000})
+    says()
+    gone = registry.open_change("retirement")
+    assert (gone["modelId"], gone["after"]["why"]) == ("codestral-latest", "unlisted")
+    says(ListedModel("mistral", "codestral-latest", 16_000))
+    assert registry.listed(status="open") == [smaller]
+
+
+def test_an_open_price_waits_while_only_the_providers_list_knows_the_model(registry: Registry) -> None:
+    registry.feeds.price("gpt-4o", "5", "10")
+    registry.sync()
+    waiting = registry.open_change("price")
+    registry.feeds.list("openai", "gpt-4o", "gpt-4o-mini")
+    del registry.feeds.first["gpt-4o"], registry.feeds.second["gpt-4o"]
+    registry.clock.pass_by(DAY)
+    registry.sync()
+    assert registry.listed(status="open") == [waiting]
 
 
 def test_a_frequency_is_respected(registry: Registry, other: Registry) -> None:

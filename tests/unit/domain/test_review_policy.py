@@ -165,8 +165,8 @@ def filed(found: Change, *, status: str = "open", digest: str | None = None) -> 
     return {(found.kind, found.subject): known}
 
 
-def run(*found: Change, on_file: Any = None, policy: Any = None, looked_at: Any = ("m-1",)) -> Review:
-    return review(found, on_file or {}, policy or {}, TEN, set(looked_at))
+def run(*found: Change, on_file: Any = None, policy: Any = None, looked_at: Any = (("price", "m-1"),)) -> Review:
+    return review(found, on_file or {}, policy or {}, TEN, looked_at)
 
 
 RISE = moved("2", "2")
@@ -203,7 +203,7 @@ def test_what_waited_and_may_apply_now_does_so_and_is_not_told_again() -> None:
 
 def test_what_nothing_asks_for_any_more_is_withdrawn_where_it_was_looked_at() -> None:
     assert run(on_file=filed(RISE)).withdrawn == [ID]
-    assert run(on_file=filed(RISE), looked_at=()).withdrawn == []
+    assert run(on_file=filed(RISE), looked_at=[("context", "m-1")]).withdrawn == []
     assert run(on_file=filed(RISE, status="rejected")).withdrawn == []
     assert run(on_file=filed(NEW), looked_at=()).withdrawn == [ID]
     assert run(RISE, on_file=filed(RISE), policy={"priceRise": "ignore"}).withdrawn == [ID]

@@ -1,6 +1,6 @@
 """What a run of the sync writes of the changes it found, given what is on file already."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
@@ -60,11 +60,11 @@ def review(
     filed: Mapping[Place, Filed],
     policy: Mapping[str, Rule],
     threshold: Decimal,
-    looked_at: set[str],
+    looked_at: Collection[Place],
 ) -> Review:
     """Sort out what is new. What was decided once is not asked again until its value is another.
 
-    `looked_at` are the models of which this reading told something: only of them an open change can be over.
+    `looked_at` is what this reading told of, kind by kind: only there an open change can be over.
     """
     entries: list[Entry] = []
     wanted: set[Place] = set()
@@ -88,6 +88,6 @@ def review(
     over = [
         known.change_id
         for place, known in filed.items()
-        if known.is_open and place not in wanted and (known.kind == NEW_MODEL or known.subject in looked_at)
+        if known.is_open and place not in wanted and (known.kind == NEW_MODEL or place in looked_at)
     ]
     return Review(entries, over)

@@ -138,7 +138,7 @@ def _sync_tenant(
             filed,
             settings.sync_policy,
             settings.notify_threshold_percent,
-            set(learnt.matched),
+            learnt.looked_at,
         )
         accepted = _file(connection, tenant_id, found.entries, found.withdrawn, now)
         taken = {model.model_id for model in held if model.is_taken}.union(accepted)
