@@ -64,11 +64,13 @@ def settle(connection: Connection, reference: TeamReference, notice: Subscriptio
     after = derive(facts)
     newly_paid = known.paid_until is None and facts.paid_until is not None
     terms = row["checkout"].get("terms", {}) if newly_paid else row["plan_terms"]
+    # What was never paid changes nothing: an admin may have switched the team on before its owner came to pay.
+    stands = TeamStanding(row["status"], row["access_until"]) if facts.paid_until is None else after
     team_billing.save(
         connection,
         row,
-        status=row["status"] if row["status"] in _DECIDED_HERE else after.status,
-        access_until=after.access_until,
+        status=row["status"] if row["status"] in _DECIDED_HERE else stands.status,
+        access_until=stands.access_until,
         subscription={"facts": to_json(facts), "past": past},
         plan_terms=terms,
         anchor_day=_anchor_day(row, facts) if newly_paid else None,
@@ -78,7 +80,8 @@ def settle(connection: Connection, reference: TeamReference, notice: Subscriptio
     )
     if newly_paid and (less := within(terms, row)):
         team_billing.cut(connection, row, less, now)
-    _tell_owner(connection, row, facts, before, after, now)
+    if facts.paid_until is not None and (newly_paid or after.status != before.status):
+        _tell_owner(connection, row, facts, after, now)
     return TeamSettled(f"{before.status} -> {after.status}", row, before, after)
 
 
@@ -119,11 +122,9 @@ def _anchor_day(row: Row, facts: SubscriptionFacts) -> int | None:
     return facts.paid_from.astimezone(ZoneInfo(row["time_zone"])).day if facts.paid_from is not None else None
 
 
-def _tell_owner(
-    connection: Connection, row: Row, facts: SubscriptionFacts, before: TeamStanding, after: TeamStanding, now: datetime
-) -> None:
+def _tell_owner(connection: Connection, row: Row, facts: SubscriptionFacts, after: TeamStanding, now: datetime) -> None:
     """A mail when a month is not paid, and when it is over. Once each."""
-    if after.status == before.status or after.status not in (PAST_DUE, CANCELED):
+    if after.status not in (PAST_DUE, CANCELED):
         return
     to = team_billing.mail_address(connection, row["tenant_id"], row["id"])
     if to is None:

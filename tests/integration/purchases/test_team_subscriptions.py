@@ -335,6 +335,25 @@ def test_what_an_admin_or_the_owner_decided_outlasts_money(team: TeamShop) -> No
     assert team.row()["status"] == "suspended"
 
 
+def _said(event: dict[str, Any], kind: str, **changes: Any) -> dict[str, Any]:
+    """What Stripe would say of the same subscription at another time."""
+    told = {**event["data"]["object"], **changes}
+    return {**event, "id": f"{event['id']}-{changes['status']}", "type": kind, "data": {"object": told}}
+
+
+def test_what_was_never_paid_takes_nothing_from_a_team_that_an_admin_switched_on(team: TeamShop) -> None:
+    set_team(team, "status = 'active', anchor_day = 5")
+    created, paid, _ = team.begin()
+    team.shop.deliver(_said(created, "customer.subscription.created", status="incomplete"))
+    assert (team.row()["status"], access(team, datetime.now(UTC))) == ("active", "team")
+    team.shop.deliver(_said(created, "customer.subscription.updated", status="incomplete_expired"))
+    assert (team.row()["status"], access(team, datetime.now(UTC))) == ("active", "team")
+    assert team.mails() == []  # nothing that anybody had has ended
+    team.shop.deliver(paid)  # late: now something has ended
+    assert team.row()["status"] == "canceled"
+    assert team.mails() == ["The plan of your team The Stoics has ended"]
+
+
 def test_a_plan_is_written_whole_and_lists_only_what_can_be_covered(team: TeamShop) -> None:
     shop = team.shop
     assert team.sell()["version"] == 1
