@@ -76,7 +76,11 @@ class TeamPlan(AnswerSchema):
     id: str
     name: str
     type: TeamType
-    status: TeamStatus = Field(description="Only an active team gives access.")
+    status: TeamStatus = Field(
+        description="incomplete: not paid for yet; past_due: a month is not paid, asked for again."
+    )
+    gives_access: bool = Field(description="Whether its members may use its models now.")
+    access_until: str | None = Field(description="When access ends unless it is paid on; null: no end is known.")
     max_members: int
     member_count: int = Field(description="Members and open invitations.")
     total_tokens_monthly: int

@@ -95,6 +95,8 @@ def described_team(row: Row) -> dict[str, Any]:
         "name": row["name"],
         "type": row["type"],
         "status": row["status"],
+        "givesAccess": row["gives_access"],
+        "accessUntil": row["access_until"] and iso(row["access_until"]),
         "maxMembers": row["max_members"],
         "memberCount": row["seats_taken"],
         "totalTokensMonthly": row["total_tokens_monthly"],

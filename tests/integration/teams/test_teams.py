@@ -189,6 +189,25 @@ def test_an_admin_switches_a_team_on_and_off(owner: Person, admin: Person) -> No
     assert (audited[1]["before"]["status"], audited[1]["after"]["status"]) == ("incomplete", "active")
 
 
+def test_whether_a_team_gives_access_and_until_when_is_told(owner: Person, admin: Person) -> None:
+    team_id = owner.make()
+    admin.post(f"/api/admin/teams/{team_id}/activate", None)
+
+    def told(status: str, days: int | None) -> list[tuple[str, bool, bool]]:
+        owner.as_admin(
+            "UPDATE teams SET status = :status, access_until = now() + :days ::int * interval '1 day' RETURNING id",
+            status=status,
+            days=days,
+        )
+        seen = [owner.get(f"/api/teams/{team_id}").data, *admin.get("/api/admin/teams").data]
+        return [(team["status"], team["givesAccess"], team["accessUntil"] is not None) for team in seen]
+
+    assert told("active", None) == [("active", True, False)] * 2
+    assert told("past_due", 3) == [("past_due", True, True)] * 2
+    assert told("past_due", -1) == [("past_due", False, True)] * 2
+    assert told("suspended", 3) == [("suspended", False, True)] * 2
+
+
 def test_an_admin_changes_a_plan(owner: Person, admin: Person) -> None:
     team_id = owner.make()
     admin.post(f"/api/admin/teams/{team_id}/activate", None)
@@ -221,7 +240,8 @@ def test_a_closed_team_is_over_for_everyone(owner: Person, ben: Person, admin: P
     owner.invite(team_id, "x@example.test")
     assert code(ben.delete(f"/api/teams/{team_id}")) == (403, "TEAM_OWNER_ONLY")
 
-    assert owner.delete(f"/api/teams/{team_id}").data["status"] == "closed"
+    closed = owner.delete(f"/api/teams/{team_id}").data
+    assert (closed["status"], closed["givesAccess"]) == ("closed", False)
     for person in (owner, ben):
         assert code(person.get(f"/api/teams/{team_id}")) == (404, "NOT_FOUND")
         assert person.get("/api/teams").data == []

@@ -9,9 +9,15 @@ from stoa.domain.periods import period_of
 from stoa.domain.quota import day_begins
 from stoa.domain.team_tokens import TeamShare, effective_allotment
 
+# Of a team `g`: whether its members may use its models now.
+GIVES_ACCESS = """
+    g.status IN ('active', 'past_due') AND g.anchor_day IS NOT NULL
+    AND (g.access_until IS NULL OR g.access_until > :now)
+"""
+
 # For the snapshot query (store/snapshots.py), of which `t` is the tenant. With what was used in the last period that
 # has begun; whether that is the present one, `from_entries` knows.
-SUBQUERY = """
+SUBQUERY = f"""
     SELECT json_agg(json_build_array(
         g.id, g.name, g.models, g.total_tokens_monthly, g.shared_pool, g.anchor_day, m.allotment,
         p.starts_on, p.tokens_used, s.tokens_used
@@ -26,10 +32,8 @@ SUBQUERY = """
     ) AS p ON true
     LEFT JOIN team_member_periods s
         ON s.tenant_id = :tenant_id AND s.team_id = g.id AND s.starts_on = p.starts_on AND s.user_id = m.user_id
-    WHERE m.tenant_id = :tenant_id AND m.user_id = :user_id AND m.status = 'active'
-        AND g.status IN ('active', 'past_due') AND g.anchor_day IS NOT NULL
-        AND (g.access_until IS NULL OR g.access_until > :now)
-"""
+    WHERE m.tenant_id = :tenant_id AND m.user_id = :user_id AND m.status = 'active' AND {GIVES_ACCESS}
+"""  # noqa: S608 - a constant of this file
 
 
 def from_entries(entries: Sequence[Sequence[Any]] | None, today: date, zone: str) -> tuple[TeamShare, ...]:

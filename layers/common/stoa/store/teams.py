@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from stoa.db import Connection, Row
+from stoa.store.team_shares import GIVES_ACCESS
 
 # A seat is taken by an active member and by an invitation that still holds.
 _SEATS = """
@@ -17,7 +18,8 @@ WHERE c.tenant_id = :tenant_id AND c.team_id = g.id
 # `begun_on` and what was used since: of the last period that has begun, which may be over.
 _COLUMNS = f"""
     g.id, g.name, g.type, g.status, g.max_members, g.total_tokens_monthly, g.shared_pool, g.models, g.billing_email,
-    g.anchor_day, g.plan_terms, g.version, g.activated_at, g.closed_at, g.created_at,
+    g.anchor_day, g.plan_terms, g.access_until, {GIVES_ACCESS} AS gives_access,
+    g.version, g.activated_at, g.closed_at, g.created_at,
     t.time_zone, (:now AT TIME ZONE t.time_zone)::date AS local_day,
     ({_SEATS}) AS seats_taken,
     p.starts_on AS begun_on, p.tokens_used

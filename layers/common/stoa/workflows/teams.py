@@ -97,7 +97,7 @@ def close_team(desk: TeamDesk, team_id: UUID) -> dict[str, Any]:
         rules.check_owner(team["own_role"])
         store.set_status(connection, desk.tenant_id, team, rules.CLOSED, desk.now)
     emit("team_closed", teamId=str(team_id))
-    return {**described_own_team(team), "status": rules.CLOSED}
+    return {**described_own_team(team), "status": rules.CLOSED, "givesAccess": False}
 
 
 def _told(connection: Connection, desk: TeamDesk, team_id: UUID) -> dict[str, Any]:
