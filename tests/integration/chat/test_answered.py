@@ -35,11 +35,16 @@ def test_the_charge_is_tokens_times_price_and_never_below_the_minimum(desk: Desk
     assert first["price_row_id"] == second["price_row_id"]
 
 
-def test_a_provider_that_counts_no_tokens_is_estimated_and_flagged(desk: Desk) -> None:
-    desk.providers.default = says("Hello there.", input_tokens=None, output_tokens=None)
+# A server that always says 0 has not counted either: nothing is answered out of nothing.
+@pytest.mark.parametrize("counts", [(None, None), (None, 20), (0, 0), (10, 0), (0, 20)])
+def test_a_provider_that_counts_no_tokens_is_estimated_and_flagged(
+    desk: Desk, counts: tuple[int | None, int | None]
+) -> None:
+    desk.providers.default = says("Hello there.", input_tokens=counts[0], output_tokens=counts[1])
     metadata = desk.send("Hello")[-2]
-    assert metadata.data["usage"]["estimated"] is True
-    assert metadata.data["usage"]["outputTokens"] > 0
+    told = metadata.data["usage"]
+    assert told["estimated"] is True
+    assert (told["inputTokens"] > 0, told["outputTokens"] > 0) == (True, True)
     assert desk.lines()[0]["tokens_estimated"] is True
 
 

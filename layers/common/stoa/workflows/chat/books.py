@@ -110,11 +110,14 @@ class LedgerLine:
         self._end([ending])
 
     def usage(self, input_estimate: int, answer: str, finish: Finish | None) -> TokenUsage:
-        """The provider's own count, or our estimate where it sent none (flagged on the line)."""
-        if finish is not None and finish.input_tokens is not None and finish.output_tokens is not None:
-            parts = {part: getattr(finish, part) for part in PARTS}
-            return TokenUsage.counted(finish.input_tokens, finish.output_tokens, parts)
-        return TokenUsage(input_estimate, estimate_tokens(answer), estimated=True)
+        """The provider's own count, or our estimate where it sent none (flagged on the line).
+
+        A 0 is none: some servers send it where they do not count, and nothing is answered out of nothing.
+        """
+        read, said = (finish.input_tokens, finish.output_tokens) if finish is not None else (None, None)
+        if finish is None or not read or said is None or (said == 0 and answer):
+            return TokenUsage(input_estimate, estimate_tokens(answer), estimated=True)
+        return TokenUsage.counted(read, said, {part: getattr(finish, part) for part in PARTS})
 
     def charge(self, usage: TokenUsage) -> Decimal:
         """What the member pays for `usage`, USD: at the price row the message was reserved under."""
