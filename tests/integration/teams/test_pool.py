@@ -168,6 +168,45 @@ def test_a_provider_that_fails_takes_nothing(team: Team, ada: Desk) -> None:
     assert team.agree()
 
 
+@pytest.mark.parametrize(
+    ("covered", "stand_in", "access", "taken"),
+    [
+        ((MODEL,), "gpt-4o-mini", "free", 0),
+        ((MODEL, "grok-3"), "grok-3", "team", 30),
+    ],
+)
+def test_a_stand_in_takes_of_the_team_only_where_the_team_covers_it(
+    team: Team, ada: Desk, covered: tuple[str, ...], stand_in: str, access: str, taken: int
+) -> None:
+    team.set(models="{" + ",".join(covered) + "}")
+    ada.change(
+        "INSERT INTO tenant_models (tenant_id, model_id, fallback_model_ids) VALUES (:tenant_id, :model_id, :named)",
+        model_id=MODEL,
+        named="{" + stand_in + "}",
+    )
+    ada.providers.by_model[MODEL] = fails(ProviderError("unavailable", provider_id="openai"))
+
+    told = metadata(ada.send(model_id=MODEL))
+    assert (told["modelId"], told["access"], told["failedModels"]) == (stand_in, access, [MODEL])
+    failed, answered = ada.lines()
+    assert (failed["status"], failed["team_id"]) == ("failed", team.id)
+    assert (answered["team_id"], answered["charge"] > 0) == (team.id if taken else None, True)
+    assert (team.pool_used(), team.agree()) == (taken, True)
+
+
+def test_a_stand_in_for_which_the_pool_has_nothing_left_is_passed_over(team: Team, ada: Desk) -> None:
+    team.set(models="{" + MODEL + ",grok-3}", total_tokens_monthly=30)
+    fail = fails(ProviderError("unavailable", provider_id="openai"))
+
+    def others_take_the_rest(call: Any, cancel: Any) -> Any:
+        team.rows("UPDATE team_periods SET tokens_used = tokens_used + 30 RETURNING tokens_used")
+        return fail(call, cancel)
+
+    ada.providers.by_model[MODEL] = others_take_the_rest
+    assert metadata(ada.send(model_id=MODEL))["access"] == "free"
+    assert team.pool_used() == 30
+
+
 def test_an_answer_that_breaks_off_gives_its_tokens_back(team: Team, ada: Desk) -> None:
     ada.providers.default = fails(ProviderError("unavailable", provider_id="openai", reason="down"), "Half an ")
     list(ada.events(model_id=MODEL))
