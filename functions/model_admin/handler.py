@@ -1,6 +1,5 @@
 """The tenant in its admins' hands: models, settings, access, the audit log; and the operators' side of the registry."""
 
-import re
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -9,6 +8,7 @@ from stoa.admin_desk import Desk
 from stoa.api import Api, Request, paged
 from stoa.errors import Forbidden, InvalidFields
 from stoa.pages import instant, read_place
+from stoa.preconditions import expected_version
 from stoa.workflows import audit, circuits, grants, model_admin, operator_models, tenant_settings
 
 if __package__:
@@ -21,7 +21,6 @@ handler = api
 provider_key_routes.add_to(api)
 
 MOST_FILTER_CHARACTERS = 320
-_ENTITY_TAG = re.compile(r'(?:W/)?"?(\d{1,9})"?')
 
 
 @api.route(
@@ -71,7 +70,7 @@ def patch_model(request: Request) -> dict[str, Any]:
     `If-Match` a model that somebody else changed meanwhile answers 409. Those who bought a model, or were granted it,
     keep it whatever is changed here."""
     desk, given = _desk(request), request.body().given()
-    version = _version(request, given)
+    version = expected_version(request.event, given.pop("version", None))
     return {"data": model_admin.change_model(desk, request.path["modelId"], given, version=version)}
 
 
@@ -131,7 +130,7 @@ def get_settings(request: Request) -> dict[str, Any]:
 def patch_settings(request: Request) -> dict[str, Any]:
     """What is sent is written, what is not is kept. A new time zone moves the end of the day at once."""
     desk, given = _desk(request), request.body().given()
-    version = _version(request, given)
+    version = expected_version(request.event, given.pop("version", None))
     return {"data": tenant_settings.change_settings(desk, given, version=version)}
 
 
@@ -263,18 +262,6 @@ def _operators_desk(request: Request) -> Desk:
         raise Forbidden("Only operators of the installation may do this.", code="OPERATOR_ONLY")
     member = request.member()
     return Desk(request.database, member.tenant_id, request.actor(member), datetime.now(UTC))
-
-
-def _version(request: Request, given: dict[str, Any]) -> int | None:
-    """The version that the admin read: `version` in the body, taken out of it, or else the header `If-Match`."""
-    version: int | None = given.pop("version", None)
-    header = (request.event.get("headers") or {}).get("if-match")
-    if version is not None or header is None or header.strip() == "*":
-        return version
-    tag = _ENTITY_TAG.fullmatch(header.strip())
-    if tag is None:
-        raise InvalidFields([{"path": "If-Match", "reason": 'send the version that you read, such as "3"'}])
-    return int(tag[1])
 
 
 def _flag(request: Request, name: str) -> bool | None:

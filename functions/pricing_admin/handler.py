@@ -24,6 +24,7 @@ api = Api(__name__)
 handler = api
 
 TAGS = ("pricing",)
+MOST_FILTER_CHARACTERS = 200
 # Names of the API that differ from the configuration's own.
 CONFIG_NAMES = {
     "minimum_charge_per_request": "minimum_charge",
@@ -147,7 +148,7 @@ def get_history(request: Request) -> list[dict[str, Any]]:
     page = views.list_history(
         request.database,
         member.tenant_id,
-        model_id=request.query.get("modelId"),
+        model_id=request.text("modelId", MOST_FILTER_CHARACTERS),
         before=before,
         limit=request.limit(),
     )

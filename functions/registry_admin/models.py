@@ -5,8 +5,6 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
-    AwareDatetime,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -14,7 +12,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from stoa.schemas import AnswerSchema, Schema, exact
+from stoa.schemas import AnswerSchema, Moment, Schema, exact
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Kind = Literal["new_model", "price", "context", "retirement"]
@@ -27,15 +25,6 @@ Price = Annotated[
     Field(ge=0, lt=10_000, max_digits=10, decimal_places=6),
     WithJsonSchema({"type": "number", "minimum": 0, "exclusiveMaximum": 10_000}),
 ]
-
-
-def _on_a_calendar(moment: datetime) -> datetime:
-    if not 2000 <= moment.year <= 2200:
-        raise ValueError("Input should be a date from the years 2000 to 2200")
-    return moment
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_on_a_calendar)]
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from pydantic import (
 )
 
 from stoa.rate_schemas import GivenRates, ShownRates, with_stored_rates
-from stoa.schemas import AnswerSchema, Schema
+from stoa.schemas import AnswerSchema, Moment, Schema
 
 from .fields import (
     Capabilities,
@@ -20,7 +20,6 @@ from .fields import (
     Limit,
     Messages,
     Modalities,
-    Moment,
     Name,
     Order,
     Price,

@@ -10,11 +10,10 @@ from pydantic import (
     model_validator,
 )
 
-from stoa.schemas import AnswerSchema, Schema
+from stoa.schemas import AnswerSchema, Moment, Schema
 
 from .fields import (
     Identifier,
-    Moment,
     NextPage,
     Words,
 )

@@ -1,12 +1,10 @@
 """Fields and bases that the requests and answers of this function share."""
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -46,14 +44,6 @@ def _distinct(words: list[str]) -> list[str]:
     return list(dict.fromkeys(words))
 
 
-def _on_a_calendar(moment: datetime) -> datetime:
-    # The ends of Python's and PostgreSQL's calendars differ; nobody means them.
-    if not 2000 <= moment.year <= 2200:
-        raise ValueError("Input should be a date from the years 2000 to 2200")
-    return moment
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_on_a_calendar)]
 Capabilities = Annotated[list[Word], Field(min_length=1, max_length=50), AfterValidator(_distinct)]
 Modalities = Annotated[list[Modality], Field(min_length=1, max_length=4), AfterValidator(_distinct)]
 

@@ -1,7 +1,6 @@
 """The HTTP front of a function: its routes, validated input, and the one error hook."""
 
 import base64
-import binascii
 import importlib
 import json
 import re
@@ -83,7 +82,7 @@ class Request:
     def number(self, name: str, default: int, most: int) -> int:
         """A whole number from 1 to `most` in the query string. Raises InvalidFields for anything else."""
         text = self.query.get(name, str(default))
-        if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
+        if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
             raise InvalidFields([{"path": name, "reason": f"a whole number from 1 to {most}"}])
         return int(text)
 
@@ -107,7 +106,7 @@ class Request:
             return None
         try:
             parts = json.loads(base64.urlsafe_b64decode(text.encode("ascii")))
-        except (ValueError, binascii.Error) as error:
+        except (ValueError, RecursionError) as error:
             raise MalformedRequest("The cursor was not made by this API; start without one.") from error
         if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
             raise MalformedRequest("The cursor was not made by this API; start without one.")
@@ -181,7 +180,8 @@ class Api:
             return *fixed, {}
         for routed_method, pattern, route, handle in self._with_parameters:
             if routed_method == method and (found := pattern.fullmatch(path)) is not None:
-                if "\x00" in path:  # PostgreSQL's text cannot hold it, so nothing can be called that
-                    raise NotFound("thing")
-                return route, handle, found.groupdict()
+                try:
+                    return route, handle, {name: storable(value) for name, value in found.groupdict().items()}
+                except ValueError as error:  # the database cannot hold it, so nothing can be called that
+                    raise NotFound("thing") from error
         raise NotFound("route")

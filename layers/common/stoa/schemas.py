@@ -1,10 +1,20 @@
 """Base of all request and answer models, and the validation of request bodies. Imports pydantic: load it lazily."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from stoa.errors import InvalidFields, MalformedRequest
@@ -15,6 +25,21 @@ def exact(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError("Input should be a number")
     return Decimal(str(value))
+
+
+def _on_a_calendar(moment: datetime) -> datetime:
+    # The ends of Python's and PostgreSQL's calendars differ, and so do the greatest offsets that they know.
+    if not 2000 <= moment.year <= 2200:
+        raise ValueError("Input should be a date from the years 2000 to 2200")
+    return moment.astimezone(UTC)
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_on_a_calendar)]
+
+# As far as mail can be tried; what would end a header, or make one address into two, is no address.
+EmailAddress = Annotated[
+    str, StringConstraints(pattern=r"^[^@\s\x00-\x1f\x7f<>,;]{1,64}@[^@\s\x00-\x1f\x7f<>,;]{1,255}$")
+]
 
 
 class Schema(BaseModel):

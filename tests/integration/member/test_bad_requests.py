@@ -1,6 +1,7 @@
 """Whatever is sent, the answer is the right 4xx in the one error shape, and never a 5xx."""
 
 import json
+from base64 import urlsafe_b64encode
 from typing import Any
 from uuid import uuid4
 
@@ -80,6 +81,28 @@ def test_any_text_is_answered_or_refused(ada: Client, target: tuple[str, str], r
 )
 def test_any_query_is_answered_or_refused(ada: Client, path: str, query: dict[str, str]) -> None:
     assert ada.get(path, **query).status in (200, 400, 422)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "status"),
+    [
+        ("limit", "200", 200),
+        ("limit", "201", 422),
+        ("limit", "0000000019999", 422),  # nine digits of it are within the bounds
+        ("limit", "0000000019" + "9" * 20, 422),
+        ("limit", "1" * 5000, 422),
+        ("limit", "２", 422),
+        ("cursor", urlsafe_b64encode(b"[" * 5000).decode(), 400),
+        ("cursor", urlsafe_b64encode(b"[" + b"9" * 5000 + b"]").decode(), 400),
+    ],
+)
+def test_a_page_is_asked_for_by_what_we_gave_and_no_more(ada: Client, name: str, text: str, status: int) -> None:
+    assert ada.get("/api/conversations", **{name: text}).status == status
+
+
+@pytest.mark.parametrize("name", ["\x00", "\ud800", "a" * 5000])
+def test_what_cannot_be_a_name_is_nothings_name(ada: Client, name: str) -> None:
+    assert ada.get(f"/api/personas/{name}").status == 404
 
 
 @pytest.mark.parametrize(("method", "path"), BODIES)

@@ -91,6 +91,12 @@ def test_null_clears_and_absent_keeps(operator: Admin) -> None:
     assert operator.patch(PATH, {"enabled": None}).status == 422
 
 
+def test_a_moment_is_the_same_in_any_offset(operator: Admin) -> None:
+    # PostgreSQL knows no offset of sixteen hours or more.
+    changed = operator.patch(PATH, {"deprecatedAt": "2031-05-01T00:00:00-23:59"}).data
+    assert changed["deprecatedAt"] == "2031-05-01T23:59:00.000Z"
+
+
 def test_what_a_tenant_decided_stays(operator: Admin, admin: Admin) -> None:
     admin.post(f"/api/admin/models/{MODEL}/enable", None)
     operator.patch(PATH, {"enabled": False})

@@ -154,6 +154,7 @@ def test_the_history_comes_in_pages(shop: Shop) -> None:
     assert len(set(seen)) == 36
     assert shop.refused("GET", "/history", limit=201)["status"] == 422
     assert shop.refused("GET", "/history", cursor="nonsense")["status"] == 400
+    assert shop.refused("GET", "/history", modelId="\x00")["status"] == 422
 
 
 def test_a_base_price_that_moves_goes_through_the_same_planner(shop: Shop) -> None:
