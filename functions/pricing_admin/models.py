@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, RootModel, StringConstr
 from pydantic.alias_generators import to_camel
 
 from stoa.rate_schemas import ShownRates
-from stoa.schemas import AnswerSchema, Schema, exact
+from stoa.schemas import AnswerSchema, EmailAddress, Schema, exact
 from stoa.workflows.pricing.dates import moment
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -49,7 +49,6 @@ Charge = Annotated[
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1000}),
 ]
 Version = Annotated[int, Field(ge=0, le=999_999_999)]
-Address = Annotated[str, StringConstraints(pattern=r"^[^@\s<>,;]{1,64}@[^@\s<>,;]{1,250}$")]
 
 
 def _moment(value: Any) -> Any:
@@ -123,7 +122,7 @@ class PricingConfigUpdate(Parts):
         Decimal(0), description="Percent: a provider's price that moves by more is told.", examples=[10]
     )
     sync_policy: SyncPolicyUpdate = Field(default_factory=lambda: SyncPolicyUpdate.model_validate({}))
-    notice_emails: Annotated[list[Address], Field(max_length=20)] = Field(
+    notice_emails: Annotated[list[EmailAddress], Field(max_length=20)] = Field(
         default_factory=list,
         description="Who is written to when a provider's price moves.",
         examples=[["ops@shop.test"]],

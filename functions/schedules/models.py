@@ -5,12 +5,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
-from stoa.schemas import AnswerSchema, Schema
+from stoa.schemas import AnswerSchema, EmailAddress, Schema
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Prompt = Annotated[str, StringConstraints(min_length=1, max_length=100_000)]
-Email = Annotated[str, StringConstraints(min_length=3, max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")]
 Kind = Literal["once", "cron", "interval"]
 Destination = Literal["email", "webhook", "storage"]
 MissedRuns = Literal["run_once", "skip"]
@@ -72,7 +71,7 @@ class NewSchedule(CadencePreview):
         description="What becomes of times that passed while nothing could run: one run for all, or none.",
     )
     output_destination: Destination = Field(examples=["email"])
-    notification_email: Email | None = Field(
+    notification_email: EmailAddress | None = Field(
         None,
         description="Where mail goes; null: to your own address.",
         examples=["ada@example.test"],
@@ -107,7 +106,7 @@ class ScheduleChange(Fields):
     max_runs: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(None, description="Null: no end.")
     missed_runs: MissedRuns = Field("run_once", description="One run for all times that were missed, or none.")
     output_destination: Destination = Field("email", description="With another one, `webhookUrl` is cleared by itself.")
-    notification_email: Email | None = Field(None, description="Where mail goes; null: to your own address.")
+    notification_email: EmailAddress | None = Field(None, description="Where mail goes; null: to your own address.")
     webhook_url: Annotated[str, StringConstraints(max_length=2000)] | None = Field(
         None, description="For `webhook`: an https address on the public internet."
     )

@@ -4,16 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from stoa.schemas import AnswerSchema, Schema
+from stoa.schemas import AnswerSchema, EmailAddress, Schema
 
 TeamType = Literal["family", "team", "enterprise"]
 TeamStatus = Literal["incomplete", "active", "past_due", "suspended", "canceled", "closed"]
 Role = Literal["owner", "admin", "member"]
-Email = Annotated[
-    str,
-    StringConstraints(pattern=r"^[^@\s\x00-\x1f\x7f<>,;]+@[^@\s\x00-\x1f\x7f<>,;]+$", min_length=3, max_length=320),
-    AfterValidator(str.lower),
-]
+Email = Annotated[EmailAddress, AfterValidator(str.lower)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"\S")]
 Size = Annotated[int, Field(ge=1, le=10_000)]
 Tokens = Annotated[int, Field(ge=0, le=1_000_000_000_000)]

@@ -4,8 +4,14 @@ import tomllib
 from importlib.resources import files
 from typing import get_args
 
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
 from functions.chat.models import ChatRequest
 from functions.preferences.models import MOST_FAVORITES, DomainModeId, SelectRequest
+from functions.schedules.models import NewSchedule
+from functions.teams.models import Invite
+from stoa.schemas import EmailAddress
 from stoa.workflows.preferences import MAX_FAVORITES
 
 
@@ -25,3 +31,36 @@ def test_domain_modes_are_those_of_the_packaged_data() -> None:
 
 def test_the_edge_and_the_workflow_agree_on_the_most_favourites() -> None:
     assert MOST_FAVORITES == MAX_FAVORITES
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("ada@example.test", True),
+        ("ada+notes@example.test", True),
+        ("жанна@пример.испытание", True),
+        ("x" * 64 + "@" + "y" * 255, True),
+        ("x" * 65 + "@example.test", False),
+        ("ada", False),
+        ("ada@b@example.test", False),
+        ("ada,ben@example.test", False),  # two of them
+        ("<ada@example.test>", False),
+        ("ada@example.test\n", False),
+        ("ada\r\nBcc: all@example.test", False),
+        ("ada\x01@example.test", False),
+        ("ada @example.test", False),
+    ],
+)
+def test_an_address_is_one_address_and_fits_a_header(text: str, is_one: bool) -> None:
+    try:
+        TypeAdapter(EmailAddress).validate_python(text)
+    except ValidationError:
+        assert not is_one
+    else:
+        assert is_one
+
+
+def test_mail_goes_to_such_addresses_alone() -> None:
+    for model, name in ((NewSchedule, "notification_email"), (Invite, "email")):
+        with pytest.raises(ValidationError, match="pattern"):
+            model.model_validate({name.replace("_e", "E"): "ada,ben@example.test"})
