@@ -9,11 +9,14 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from stoa.clients.run_queue import Job
 from stoa.clients.wires.types import ProviderError
 from stoa.db import Database
 from stoa.dsn import Dsn, open_socket, parse_url
 from stoa.provider_directory import CACHE_SECONDS, ProviderDirectory
+from stoa.workflows.schedules import runs
 from tests.integration.chat.support import Desk, fails, make_member
+from tests.integration.schedules.support import NOON, Office
 
 SYNC, QUERY = b"S", b"Q"  # the client stops and waits for an answer after each of these (frontend messages)
 
@@ -118,3 +121,13 @@ def test_looking_up_a_tenants_own_keys_takes_one_more_a_minute(counted: Desk, pr
     counted.send(model_id="gpt-4o-mini")
     counted.send(model_id="gpt-4o-mini")
     assert proxy.waits == 4 + 3 + 3
+
+
+def test_a_scheduled_run_takes_two_more_than_its_chat(counted: Desk, proxy: CountingProxy) -> None:
+    office = Office(counted)
+    schedule_id = office.schedule()
+    jobs: list[Job] = []
+    runs.run_now(counted.database, counted.member, schedule_id, NOON, lambda *job: jobs.append(Job(*job)))
+    proxy.waits = 0
+    office.do(jobs[0])
+    assert proxy.waits == 5  # taken up; the chat's three; ended with its mail and the schedule's counters

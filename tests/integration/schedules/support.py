@@ -18,6 +18,8 @@ from stoa.workflows.schedules import owner
 from tests.integration.chat.support import Desk
 
 NOON = datetime(2027, 5, 3, 12, 0, tzinfo=UTC)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+HOOK = {"output_destination": "webhook", "webhook_url": "https://example.org/hook"}
 
 
 @dataclass

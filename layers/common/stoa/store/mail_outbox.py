@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from stoa.db import Connection, Row
+from stoa.db import Connection, Row, Statement
 from stoa.ids import new_id
 
 LONGEST_SUBJECT = 200
@@ -48,22 +48,26 @@ _PURGE = "DELETE FROM mail_outbox m WHERE m.settled_at < :before RETURNING m.id"
 def put(
     connection: Connection, *, tenant_id: UUID, to: str, subject: str, text: str, dedupe_key: str, now: datetime
 ) -> bool:
-    """Queue a mail unless one with the same key was queued before; whether it was. White space in the subject that a
-    header cannot hold becomes a space, and what is too long is cut."""
+    """Queue a mail unless one with the same key was queued before; whether it was."""
+    statement = put_statement(tenant_id=tenant_id, to=to, subject=subject, text=text, dedupe_key=dedupe_key, now=now)
+    return bool(connection.run_all([statement])[0])
+
+
+def put_statement(*, tenant_id: UUID, to: str, subject: str, text: str, dedupe_key: str, now: datetime) -> Statement:
+    """The same, to be sent together with what the mail tells of. White space in the subject that a header cannot hold
+    becomes a space, and what is too long is cut."""
     one_line = " ".join(subject.split()) or "(no subject)"
     if len(one_line) > LONGEST_SUBJECT:
         one_line = one_line[: LONGEST_SUBJECT - 1] + "…"
-    rows = connection.run(
-        _PUT,
-        id=new_id(),
-        tenant_id=tenant_id,
-        recipient=to,
-        subject=one_line,
-        body=text,
-        dedupe_key=dedupe_key,
-        now=now,
-    )
-    return bool(rows)
+    return _PUT, {
+        "id": new_id(),
+        "tenant_id": tenant_id,
+        "recipient": to,
+        "subject": one_line,
+        "body": text,
+        "dedupe_key": dedupe_key,
+        "now": now,
+    }
 
 
 def claim_due(connection: Connection, now: datetime, *, retry_at: datetime, rows: int) -> list[Row]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from stoa.db import Connection, Row, json_parameter
+from stoa.db import Connection, Row, Statement, json_parameter
 
 QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED = "queued", "running", "succeeded", "failed", "cancelled"
 
@@ -60,16 +60,38 @@ RETURNING
     u.subject, u.email, u.status AS owner_status
 """
 
-# Only whoever still holds the run may end it: a worker that was too slow finds another number of attempts.
+# Only whoever still holds the run may end it: a worker that was too slow finds another number of attempts. Schedule
+# first, run second, as its owner locks them who pauses or deletes: so nobody waits in a circle.
 _END = """
-UPDATE schedule_runs r SET
-    status = :status ::text, lease_until = NULL, ended_at = :now ::timestamptz, model_id = :model_id,
-    conversation_id = :conversation_id ::uuid, output = :output, input_tokens = :input_tokens,
-    output_tokens = :output_tokens, charge = :charge ::numeric, latency_ms = :latency_ms, error_code = :error_code,
-    error_message = :error_message, delivery_status = :delivery_status ::text, deliver_at = :deliver_at ::timestamptz,
-    delivered_at = :delivered_at ::timestamptz
-WHERE r.tenant_id = :tenant_id ::uuid AND r.id = :run_id ::uuid AND r.status = 'running' AND r.attempts = :attempts
-RETURNING r.id
+WITH schedule AS MATERIALIZED (
+    SELECT s.id FROM schedules s
+    WHERE s.tenant_id = :tenant_id ::uuid AND s.id = :schedule_id ::uuid
+    FOR NO KEY UPDATE
+),
+ended AS (
+    UPDATE schedule_runs r SET
+        status = :status ::text, lease_until = NULL, ended_at = :now ::timestamptz, model_id = :model_id,
+        conversation_id = :conversation_id ::uuid, output = :output, input_tokens = :input_tokens,
+        output_tokens = :output_tokens, charge = :charge ::numeric, latency_ms = :latency_ms,
+        error_code = :error_code, error_message = :error_message, delivery_status = :delivery_status ::text,
+        deliver_at = :deliver_at ::timestamptz, delivered_at = :delivered_at ::timestamptz
+    FROM schedule
+    WHERE r.tenant_id = :tenant_id AND r.id = :run_id ::uuid AND r.schedule_id = schedule.id
+        AND r.status = 'running' AND r.attempts = :attempts
+    RETURNING r.schedule_id
+),
+-- What deactivates a schedule is the number of failures with no success between them.
+noted AS (
+    UPDATE schedules s SET
+        last_status = :status, failures_in_row = CASE WHEN :status = 'failed' THEN s.failures_in_row + 1 ELSE 0 END
+    FROM ended
+    WHERE s.tenant_id = :tenant_id AND s.id = ended.schedule_id
+    RETURNING s.failures_in_row, s.is_active
+)
+SELECT
+    (SELECT failures_in_row FROM noted) AS failures_in_row,
+    (SELECT is_active FROM noted) AS is_active,
+    CASE WHEN NOT EXISTS (SELECT FROM noted) THEN refuse('run_not_held') END
 """
 
 _POSTPONE = """
@@ -172,9 +194,12 @@ def start(connection: Connection, tenant_id: UUID, run_id: UUID, now: datetime, 
     return rows[0] if rows else None
 
 
-def end(connection: Connection, tenant_id: UUID, run_id: UUID, attempts: int, ended: Mapping[str, Any]) -> bool:
-    """End a run that was taken up as the `attempts`-th; False when it is no longer this worker's."""
-    return bool(connection.run(_END, tenant_id=tenant_id, run_id=run_id, attempts=attempts, **ended))
+def end_statement(
+    tenant_id: UUID, schedule_id: UUID, run_id: UUID, attempts: int, ended: Mapping[str, Any]
+) -> Statement:
+    """End a run that was taken up as the `attempts`-th, and note it on its schedule; its row says `failures_in_row` and
+    `is_active` of the schedule. Refuses (run_not_held) when the run is no longer this worker's, or was deleted."""
+    return _END, {"tenant_id": tenant_id, "schedule_id": schedule_id, "run_id": run_id, "attempts": attempts, **ended}
 
 
 def postpone(connection: Connection, tenant_id: UUID, run_id: UUID, attempts: int, lease_until: datetime) -> None:

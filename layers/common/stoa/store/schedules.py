@@ -81,15 +81,6 @@ UPDATE schedules s SET total_runs = s.total_runs + 1, last_run = :planned_at ::t
 WHERE s.tenant_id = :tenant_id AND s.user_id = :user_id AND s.id = :schedule_id
 """
 
-# A run that ended. What deactivates is the number of failures with no success between them.
-_NOTE_END = """
-UPDATE schedules s SET
-    last_status = :status ::text,
-    failures_in_row = CASE WHEN :status = 'failed' THEN s.failures_in_row + 1 ELSE 0 END
-WHERE s.tenant_id = :tenant_id ::uuid AND s.id = :schedule_id ::uuid
-RETURNING s.failures_in_row, s.is_active
-"""
-
 _DEACTIVATE = """
 UPDATE schedules s SET is_active = false, next_run = NULL, inactive_reason = :reason ::text
 WHERE s.tenant_id = :tenant_id ::uuid AND s.id = :schedule_id ::uuid AND s.is_active
@@ -156,12 +147,6 @@ def note_start_by_hand(
     connection.run(
         _STARTED_BY_HAND, tenant_id=tenant_id, user_id=user_id, schedule_id=schedule_id, planned_at=planned_at
     )
-
-
-def note_end(connection: Connection, tenant_id: UUID, schedule_id: UUID, status: str) -> Row | None:
-    """A run ended so; the `failures_in_row` now, and whether the schedule `is_active`. None: it was deleted."""
-    rows = connection.run(_NOTE_END, tenant_id=tenant_id, schedule_id=schedule_id, status=status)
-    return rows[0] if rows else None
 
 
 def deactivate(connection: Connection, tenant_id: UUID, schedule_id: UUID, reason: str) -> None:

@@ -1,11 +1,12 @@
 """One run: taken up under a lease, answered by the chat, ended with its output and what follows from it."""
 
 import time
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from stoa.db import Connection, Row, Scope
+from stoa.db import Connection, Row, RuleRefused, Scope, Statement
 from stoa.domain.text import made_storable
 from stoa.identity import Member, Principal
 from stoa.observe import logger
@@ -22,6 +23,10 @@ from stoa.workflows.scheduled_runs.values import (
 )
 
 EMAIL = "email"
+_OF_AN_ANSWER = (
+    "model_id", "conversation_id", "output", "input_tokens", "output_tokens", "charge",
+    "delivery_status", "deliver_at", "delivered_at",
+)  # fmt: skip
 
 
 def run(worker: Worker, tenant_id: UUID, run_id: UUID) -> bool:
@@ -40,13 +45,14 @@ def run(worker: Worker, tenant_id: UUID, run_id: UUID) -> bool:
         answer = _answer(worker, row)
     except RunFailed as failure:
         logger().warning("a scheduled run failed", extra={"runId": str(run_id), "code": failure.code})
-        return _end(worker, row, _failed(failure, began))
+        _fail(worker, row, failure, began)
+        return False
     except TryAgain:
         with worker.database.autocommit(Scope(tenant_id=tenant_id)) as connection:
             later = worker.clock() + TRY_AGAIN_AFTER
             schedule_runs.postpone(connection, tenant_id, run_id, row["attempts"], later)
         return False
-    return _end(worker, row, _succeeded(answer, began))
+    return _succeed(worker, row, answer, began)
 
 
 def _answer(worker: Worker, row: Row) -> RunAnswer:
@@ -65,9 +71,13 @@ def _answer(worker: Worker, row: Row) -> RunAnswer:
     return worker.ask(Member(row["user_id"], row["tenant_id"], principal), prompt)
 
 
-def _succeeded(answer: RunAnswer, began: float) -> dict[str, Any]:
-    return {
+def _succeed(worker: Worker, row: Row, answer: RunAnswer, began: float) -> bool:
+    """Save the answer, with its mail or the delivery to come, all or nothing; whether it is to be delivered now."""
+    now, by_mail, recipient = worker.clock(), row["output_destination"] == EMAIL, _recipient(row)
+    mailed = by_mail and recipient is not None
+    ended = {
         "status": schedule_runs.SUCCEEDED,
+        "now": now,
         "model_id": answer.model_id,
         "conversation_id": answer.conversation_id,
         "output": answer.text,
@@ -77,54 +87,53 @@ def _succeeded(answer: RunAnswer, began: float) -> dict[str, Any]:
         "error_code": None,
         "error_message": None,
         "latency_ms": _elapsed_ms(began),
+        "delivery_status": "delivered" if mailed else None if by_mail else "pending",
+        "deliver_at": None if by_mail else now + DELIVERY_LEASE,
+        "delivered_at": now if mailed else None,
     }
+    statements = [_end_statement(row, ended)]
+    if mailed:
+        mail = mails.output(row, answer.text)
+        statements.append(mail_outbox.put_statement(tenant_id=row["tenant_id"], to=str(recipient), now=now, **mail))
+    with suppress(RuleRefused), worker.database.autocommit(Scope(tenant_id=row["tenant_id"])) as connection:
+        connection.run_all(statements)
+        return not by_mail
+    return False  # taken up by another worker meanwhile, or deleted by its owner
 
 
-def _failed(failure: RunFailed, began: float) -> dict[str, Any]:
-    nothing: dict[str, Any] = dict.fromkeys(
-        ("model_id", "conversation_id", "output", "input_tokens", "output_tokens", "charge")
-    )
-    return {
-        **nothing,
+def _fail(worker: Worker, row: Row, failure: RunFailed, began: float) -> None:
+    """Save why it failed; a schedule that fails too often is switched off in the same transaction."""
+    now = worker.clock()
+    ended = {
+        **dict.fromkeys(_OF_AN_ANSWER),
         "status": schedule_runs.FAILED,
+        "now": now,
         "error_code": failure.code,
         "error_message": made_storable(failure.message)[:1000],
         "latency_ms": _elapsed_ms(began),
     }
+    with suppress(RuleRefused), worker.database.transaction(Scope(tenant_id=row["tenant_id"])) as connection:
+        (state,) = connection.run_all([_end_statement(row, ended)])[0]
+        if row["owner_status"] != "active":
+            schedules.deactivate(connection, row["tenant_id"], row["schedule_id"], "owner_blocked")
+        elif state["is_active"] and state["failures_in_row"] >= MOST_FAILURES_IN_ROW:
+            _switch_off(connection, row, now)
 
 
-def _end(worker: Worker, row: Row, ended: dict[str, Any]) -> bool:
-    """End the run and do what follows from it, all or nothing; whether its output is to be delivered now."""
-    now, tenant_id, succeeded = worker.clock(), row["tenant_id"], ended["status"] == schedule_runs.SUCCEEDED
-    recipient = row["notification_email"] or row["email"]
-    by_mail: bool = row["output_destination"] == EMAIL
-    mailed = succeeded and by_mail and recipient is not None
-    later = succeeded and not by_mail
-    ended |= {
-        "now": now,
-        "delivery_status": "delivered" if mailed else "pending" if later else None,
-        "deliver_at": now + DELIVERY_LEASE if later else None,
-        "delivered_at": now if mailed else None,
-    }
-    with worker.database.transaction(Scope(tenant_id=tenant_id)) as connection:
-        if not schedule_runs.end(connection, tenant_id, row["id"], row["attempts"], ended):
-            return False  # taken up by another worker meanwhile, or deleted by its owner
-        if mailed:
-            mail = mails.output(row, ended["output"])
-            mail_outbox.put(connection, tenant_id=tenant_id, to=recipient, now=now, **mail)
-        _note_end(connection, row, ended["status"], recipient, now)
-    return later
+def _switch_off(connection: Connection, row: Row, now: datetime) -> None:
+    schedules.deactivate(connection, row["tenant_id"], row["schedule_id"], "failing")
+    recipient = _recipient(row)
+    if recipient is not None:
+        mail = mails.deactivated(row)
+        mail_outbox.put(connection, tenant_id=row["tenant_id"], to=recipient, now=now, **mail)
 
 
-def _note_end(connection: Connection, row: Row, status: str, recipient: str | None, now: datetime) -> None:
-    tenant_id, schedule_id = row["tenant_id"], row["schedule_id"]
-    state = schedules.note_end(connection, tenant_id, schedule_id, status)
-    if row["owner_status"] != "active":
-        schedules.deactivate(connection, tenant_id, schedule_id, "owner_blocked")
-    elif state is not None and state["is_active"] and state["failures_in_row"] >= MOST_FAILURES_IN_ROW:
-        schedules.deactivate(connection, tenant_id, schedule_id, "failing")
-        if recipient:
-            mail_outbox.put(connection, tenant_id=tenant_id, to=recipient, now=now, **mails.deactivated(row))
+def _end_statement(row: Row, ended: dict[str, Any]) -> Statement:
+    return schedule_runs.end_statement(row["tenant_id"], row["schedule_id"], row["id"], row["attempts"], ended)
+
+
+def _recipient(row: Row) -> str | None:
+    return row["notification_email"] or row["email"] or None
 
 
 def _elapsed_ms(began: float) -> int:
