@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from stoa.schemas import AnswerSchema, Schema
+from stoa.schemas import AnswerSchema, Schema, at, says
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 ProductType = Literal["model", "bundle"]
@@ -23,15 +23,17 @@ class CreateSessionRequest(Schema):
     product_type: ProductType = Field(examples=["model"])
     model_id: Identifier | None = Field(None, description="For `model`.", examples=["gpt-4o"])
     bundle_id: Identifier | None = Field(None, description="For `bundle`.")
-    source: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")] = Field(
-        "api", description="Where in the product the purchase began, for the funnel.", examples=["model_picker"]
-    )
+    source: Annotated[
+        str,
+        StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$"),
+        says("up to 40 lower-case letters, digits, _ and -, a letter first"),
+    ] = Field("api", description="Where in the product the purchase began, for the funnel.", examples=["model_picker"])
 
     @model_validator(mode="after")
     def _one_product(self) -> Self:
         named = {"model": self.model_id, "bundle": self.bundle_id}
         if named.pop(self.product_type) is None:
-            raise ValueError(f"{self.product_type}Id is missing")
+            raise at(f"{self.product_type}Id", f"productType {self.product_type} needs it")
         if any(named.values()):
             raise ValueError(f"only {self.product_type}Id goes with productType {self.product_type}")
         return self

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
-from stoa.schemas import AnswerSchema, PassageCitation, Schema
+from stoa.schemas import AnswerSchema, PassageCitation, Schema, says
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 DomainModeId = Literal["general", "medical", "legal", "code", "academic", "creative", "scientific"]
@@ -48,9 +48,9 @@ class ProfileChange(Change):
     display_name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)] | None = Field(
         None, examples=["Ada"]
     )
-    language: Annotated[str, StringConstraints(pattern="^[a-z]{2}$")] = Field(
-        "en", description="ISO 639-1", examples=["de"]
-    )
+    language: Annotated[
+        str, StringConstraints(pattern="^[a-z]{2}$"), says("two lower-case letters of ISO 639-1, such as de")
+    ] = Field("en", description="ISO 639-1", examples=["de"])
     about_me: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)] | None = Field(
         None, description="Told to every persona that the member talks to.", examples=["I bake on Sundays."]
     )

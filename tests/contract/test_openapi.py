@@ -10,7 +10,9 @@ from pydantic import BaseModel
 
 from dev.gateway.template import read_template
 from dev.openapi import DOCUMENT, ROOT, Contradiction, Operation, build, operation_id, operations, text
+from stoa.errors import InvalidFields
 from stoa.routes import Route
+from stoa.schemas import parse_body
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,31 @@ def test_every_body_has_an_example_that_its_own_model_takes() -> None:
             sent = example["content"]["application/json"]["example"]
             assert sent, operation.route
             operation.body.model_validate_json(json.dumps(sent))
+
+
+def test_no_refusal_answers_with_a_regular_expression() -> None:
+    checked = 0
+    for operation in operations():
+        if operation.body is None:
+            continue
+        for name, said in operation.body.model_json_schema()["properties"].items():
+            if '"pattern"' not in json.dumps(said):
+                continue
+            for wrong in (" \t\t ", [" \t\t "], {" \t\t ": "x"}):
+                with pytest.raises(InvalidFields) as refused:
+                    parse_body(operation.body, json.dumps({name: wrong}).encode())
+                reasons = [one["reason"] for one in refused.value.details if one["path"].startswith(name)]
+                assert reasons, (operation.route, name)
+                assert "pattern" not in str(reasons), (operation.route, name)
+            checked += 1
+    assert checked > 5
+
+
+def test_a_field_that_may_not_be_null_is_named() -> None:
+    bodies = {operation.body.__name__: operation.body for operation in operations() if operation.body is not None}
+    with pytest.raises(InvalidFields) as refused:
+        parse_body(bodies["PersonaChange"], b'{"displayName": null, "name": null}')
+    assert refused.value.details == [{"path": "name", "reason": "cannot be null; leave it out to keep it"}]
 
 
 def test_no_request_field_that_is_kept_when_absent_promises_a_default(document: dict[str, Any]) -> None:

@@ -13,13 +13,21 @@ from pydantic import (
     model_validator,
 )
 
-from stoa.schemas import AnswerSchema, Schema, exact
+from stoa.schemas import AnswerSchema, Schema, at, exact, says
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Copy = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Words = Annotated[str, StringConstraints(max_length=2000)]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
-Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
+Name = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$"),
+    says("up to 100 lower-case letters, digits, . _ and -"),
+]
+Word = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,49}$"),
+    says("up to 50 lower-case letters, digits and _, a letter first"),
+]
 Tier = Literal["free", "premium"]
 Speed = Literal["fastest", "fast", "standard", "slower"]
 Quality = Literal["good", "excellent", "exceptional"]
@@ -65,7 +73,7 @@ class Edit(Schema):
         for name in self.model_fields_set - self.clearable() - {"version"}:
             if getattr(self, name) is None:
                 field = type(self).model_fields[name]
-                raise ValueError(f"{field.alias or name} cannot be null; leave it out to keep it")
+                raise at(field.alias or name, "cannot be null; leave it out to keep it")
         return self
 
     @classmethod

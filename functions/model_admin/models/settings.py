@@ -7,7 +7,7 @@ from pydantic import (
     StringConstraints,
 )
 
-from stoa.schemas import AnswerSchema
+from stoa.schemas import AnswerSchema, says
 
 from .fields import Copy, Edit, Identifier
 
@@ -19,9 +19,12 @@ class SettingsChange(Edit):
     time_zone: Identifier | None = Field(
         None, description="IANA's name of the zone whose midnight ends the day.", examples=["Europe/Berlin"]
     )
-    currency: Annotated[str, StringConstraints(pattern="^[a-z]{3}$")] | None = Field(
-        None, description="ISO 4217, lower case, of new purchases.", examples=["eur"]
-    )
+    currency: (
+        Annotated[
+            str, StringConstraints(pattern="^[a-z]{3}$"), says("three lower-case letters of ISO 4217, such as eur")
+        ]
+        | None
+    ) = Field(None, description="ISO 4217, lower case, of new purchases.", examples=["eur"])
     force_system_default: bool | None = Field(
         None, description="Every message goes to the system default while trouble lasts."
     )

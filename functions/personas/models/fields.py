@@ -4,16 +4,24 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from stoa.schemas import AnswerSchema, Schema
+from stoa.schemas import AnswerSchema, Schema, at, says
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 PromptText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
-LanguageCode = Annotated[str, StringConstraints(pattern="^[a-z]{2}$")]
-Address = Annotated[str, StringConstraints(pattern=r"^https://[^\s\"'<>\\]+$", max_length=2000)]
-VoiceId = Annotated[str, StringConstraints(pattern=r"^[\w.:-]{1,100}$")]
-StyleName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")]
+LanguageCode = Annotated[
+    str, StringConstraints(pattern="^[a-z]{2}$"), says("two lower-case letters of ISO 639-1, such as de")
+]
+Address = Annotated[
+    str, StringConstraints(pattern=r"^https://[^\s\"'<>\\]+$", max_length=2000), says("an https:// address")
+]
+VoiceId = Annotated[str, StringConstraints(pattern=r"^[\w.:-]{1,100}$"), says("1 to 100 letters, digits and . : _ -")]
+StyleName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"),
+    says("a name of up to 40 letters, digits, _ and -"),
+]
 StyleValue = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] | bool | int | float
 Style = Annotated[dict[StyleName, StyleValue], Field(max_length=20)]
 Version = Annotated[int, Field(ge=0, le=2_000_000_000)]
@@ -43,7 +51,7 @@ class PersonalEdit(Schema):
         for name in self.model_fields_set - self.clearable() - {"version"}:
             if getattr(self, name) is None:
                 field = type(self).model_fields[name]
-                raise ValueError(f"{field.alias or name} cannot be null; leave it out to keep it")
+                raise at(field.alias or name, "cannot be null; leave it out to keep it")
         return self
 
     @classmethod

@@ -5,11 +5,13 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
-from stoa.schemas import AnswerSchema, Schema, exact
+from stoa.schemas import AnswerSchema, Schema, exact, says
 
 from .fields import Gone, Identifier, Name, PersonalEdit, PromptText, Version, Word
 
-ModeId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")]
+ModeId = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$"), says("up to 50 lower-case letters, digits, _ and -")
+]
 DomainId = Literal["general", "medical", "legal", "code", "academic", "creative", "scientific"]
 Order = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
 OutputTokens = Annotated[int, Field(ge=1, le=1_000_000)]

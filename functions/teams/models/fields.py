@@ -4,13 +4,17 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from stoa.schemas import AnswerSchema, EmailAddress, Schema
+from stoa.schemas import AnswerSchema, EmailAddress, Schema, says
 
 TeamType = Literal["family", "team", "enterprise"]
 TeamStatus = Literal["incomplete", "active", "past_due", "suspended", "canceled", "closed"]
 Role = Literal["owner", "admin", "member"]
 Email = Annotated[EmailAddress, AfterValidator(str.lower)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"\S")]
+Name = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200, pattern=r"\S"),
+    says("1 to 200 characters, not all of them blank"),
+]
 Size = Annotated[int, Field(ge=1, le=10_000)]
 Tokens = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
 PoolTokens = Annotated[int, Field(ge=1, le=1_000_000_000_000)]

@@ -13,9 +13,12 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from stoa.errors import InvalidFields, MalformedRequest
 
@@ -25,6 +28,26 @@ def exact(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError("Input should be a number")
     return Decimal(str(value))
+
+
+def says(words: str) -> WrapValidator:
+    """What a field wants, in `words`, where its own check would answer with a regular expression."""
+
+    def checked(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return check(value)
+        except ValidationError:
+            raise ValueError(words) from None
+
+    return WrapValidator(checked)
+
+
+def at(field: str, reason: str) -> PydanticCustomError:
+    """An error to raise in a model's own check, which knows several fields, about one of them (by its outer name)."""
+    return PydanticCustomError(_AT, "{reason}", {"field": field, "reason": reason})
+
+
+_AT = "at_field"
 
 
 def _on_a_calendar(moment: datetime) -> datetime:
@@ -38,7 +61,9 @@ Moment = Annotated[AwareDatetime, AfterValidator(_on_a_calendar)]
 
 # As far as mail can be tried; what would end a header, or make one address into two, is no address.
 EmailAddress = Annotated[
-    str, StringConstraints(pattern=r"^[^@\s\x00-\x1f\x7f<>,;]{1,64}@[^@\s\x00-\x1f\x7f<>,;]{1,255}$")
+    str,
+    StringConstraints(pattern=r"^[^@\s\x00-\x1f\x7f<>,;]{1,64}@[^@\s\x00-\x1f\x7f<>,;]{1,255}$"),
+    says("an e-mail address, such as ada@example.com"),
 ]
 
 
@@ -60,7 +85,7 @@ class Schema(BaseModel):
         # PostgreSQL's text cannot hold U+0000; better refused here by name than there by accident.
         for name, value in self.__dict__.items():
             if any("\x00" in text for text in _texts(value)):
-                raise ValueError(f"{to_camel(name)} must not contain the null character")
+                raise at(to_camel(name), "must not contain the null character")
         return self
 
     def given(self) -> dict[str, Any]:
@@ -92,19 +117,22 @@ def parse_body(model: type[SchemaType], body: bytes) -> SchemaType:
     try:
         return model.model_validate_json(body or b"{}")
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        problems = error.errors(include_url=False, include_input=False)
     if problems[0]["type"] == "json_invalid":
         reason = problems[0]["msg"].removeprefix("Invalid JSON: ")
         raise MalformedRequest(f"The request body is not valid JSON: {reason}.")
-    raise InvalidFields([{"path": _path(problem["loc"]), "reason": _reason(problem)} for problem in problems])
+    raise InvalidFields([{"path": _path(problem), "reason": _reason(problem)} for problem in problems])
 
 
-def _path(location: Iterable[int | str]) -> str:
-    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
+def _path(problem: ErrorDetails) -> str:
+    steps = [step for step in problem["loc"] if step != "[key]"]  # pydantic's mark of a key that is wrong itself
+    if problem["type"] == _AT:
+        steps.append(problem["ctx"]["field"])
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
     return path.removeprefix(".") or "body"
 
 
-def _reason(problem: Any) -> str:
+def _reason(problem: ErrorDetails) -> str:
     if problem["type"] == "extra_forbidden":
         return "this field is not known here"
     return str(problem["msg"]).removeprefix("Value error, ")

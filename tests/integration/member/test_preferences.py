@@ -134,7 +134,7 @@ def test_a_saved_model_that_was_disabled_since_stays_and_may_be_sent_back(ada: C
         ({"favoriteModels": "gpt-4o"}, "favoriteModels"),
         ({"favoriteModels": ["gpt-4o"] * 201}, "favoriteModels"),
         ({"domainModeModelOverrides": {"code": "no-such"}}, "domainModeModelOverrides.code"),
-        ({"domainModeModelOverrides": {"cooking": "gpt-4o"}}, "domainModeModelOverrides.cooking.[key]"),
+        ({"domainModeModelOverrides": {"cooking": "gpt-4o"}}, "domainModeModelOverrides.cooking"),
         ({"maxCostPerMessage": -0.01}, "maxCostPerMessage"),
         ({"maxCostPerMessage": "0.01"}, "maxCostPerMessage"),
         ({"maxCostPerMessage": 1e300}, "maxCostPerMessage"),

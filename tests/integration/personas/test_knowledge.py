@@ -51,7 +51,7 @@ class TestDocuments:
             ({"content": " \n "}, "content"),
             ({"content": "x" * 200_001}, "content"),
             ({"content": "é" * 150_000}, "content"),
-            ({"content": "a\x00b"}, "body"),
+            ({"content": "a\x00b"}, "content"),
             ({"title": " "}, "title"),
             ({"title": "x" * 201}, "title"),
             ({"surprise": 1}, "surprise"),

@@ -191,7 +191,7 @@ class TestDomainModes:
     @pytest.mark.parametrize(
         ("modes", "path"),
         [
-            ({"alchemy": {}}, "modes.alchemy.[key]"),
+            ({"alchemy": {}}, "modes.alchemy"),
             ({"code": {"temperature": 2.5}}, "modes.code.temperature"),
             ({"code": {"temperature": True}}, "modes.code.temperature"),
             ({"code": {"defaultModel": "no-such"}}, "modes.code.defaultModel"),
