@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from stoa.clients.wires.types import ProviderError
-from stoa.errors import StoaError
+from stoa.database_wire import Wire
+from stoa.errors import StoaError, Unavailable
 from stoa.workflows.chat import Failure, Selection
 from stoa.workflows.chat.books import RESERVATION_LIFETIME
 from stoa.workflows.sweep import sweep_all
@@ -88,6 +90,31 @@ def test_an_error_of_our_own_is_nobodys_charge(desk: Desk) -> None:
         desk.send()
     assert desk.lines()[0]["status"] == "failed"
     assert desk.used("gpt-4o-mini") == 0
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_an_answer_is_charged_once_although_the_connection_breaks_while_it_is_settled(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, *, written: bool
+) -> None:
+    execute = Wire.execute
+    lost: list[bool] = []
+
+    def losing(wire: Wire, statements: Any) -> Any:
+        settles = any("'settled_already'" in sql for sql, _ in statements)
+        if not settles or lost:
+            return execute(wire, statements)
+        lost.append(True)
+        if written:  # and only its answer is lost
+            execute(wire, statements)
+        wire.broken = True
+        raise Unavailable("The connection to the database was lost. Try again.")
+
+    monkeypatch.setattr(Wire, "execute", losing)
+    assert kinds(desk.send())[-1] == "done"
+    (line,) = desk.lines()
+    assert (line["status"], line["charge"] > 0, desk.used("gpt-4o-mini")) == ("completed", True, 1)
+    assert len(desk.query("SELECT id FROM messages WHERE user_id = :user_id AND role = 'assistant'")) == 1
+    assert lost
 
 
 def killed_function(desk: Desk, **message: object) -> None:

@@ -1,17 +1,19 @@
 """The bookkeeping of one message: its ledger line from reservation to its end."""
 
 import time
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from stoa.clients.wires.types import Finish, ProviderError
-from stoa.db import Row, Statement
+from stoa.db import Row, RuleRefused, Statement
 from stoa.domain.circuit import Circuit, Outcome, outcome_of
 from stoa.domain.markup import NOTHING, PARTS, TokenUsage, charge_for, provider_cost
 from stoa.domain.offers import Candidate
 from stoa.domain.tokens import estimate_tokens
+from stoa.errors import Unavailable
 from stoa.identity import Member
 from stoa.ids import new_id
 from stoa.provider_health import Attempt
@@ -167,7 +169,16 @@ class LedgerLine:
         )
 
     def _end(self, statements: list[Statement]) -> None:
-        attempt = Attempt(self.candidate.offer, self.probes, self._outcome)
+        try:
+            self._write(statements, self._outcome)
+        except Unavailable:
+            # The connection broke, before or after the commit. Who was answered pays, so once more: of a line that has
+            # ended nothing is written again.
+            with suppress(RuleRefused):
+                self._write(statements, outcome=None)
+
+    def _write(self, statements: list[Statement], outcome: Outcome | None) -> None:
+        attempt = Attempt(self.candidate.offer, self.probes, outcome)
         with self._tools.database.autocommit(self._member.scope) as connection:
             self._tools.health.run(connection, statements, attempt, self._tools.clock())
 
