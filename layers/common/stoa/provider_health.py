@@ -66,15 +66,20 @@ class ProviderHealth:
         return [store.claim_statement(probes, now + PROBE_LEASE, now)] if probes else []
 
     def run(
-        self, connection: Connection, statements: Sequence[Statement], attempt: Attempt, now: datetime
-    ) -> list[Row]:
-        """Run the statements that end a message, together with what is to be told of it; the first one's rows."""
-        told = [*self._news(attempt, now), *_verdict_on(attempt, now)]
+        self,
+        connection: Connection,
+        statements: Sequence[Statement],
+        attempt: Attempt,
+        now: datetime,
+        last: Sequence[Statement] = (),
+    ) -> None:
+        """Run the statements that end a message, together with what is to be told of it. `last` come after all."""
+        before = [*statements, *self._news(attempt, now), *_verdict_on(attempt, now)]
         looks = _looks(attempt, now)
-        answers = connection.run_all([*statements, *told, *looks])
+        answers = connection.run_all([*before, *looks, *last])
         if looks:
-            self._open_what_failed(connection, attempt.offer, answers[-2], answers[-1], now)
-        return answers[0]
+            outcomes, known = answers[len(before) : len(before) + len(looks)]
+            self._open_what_failed(connection, attempt.offer, outcomes, known, now)
 
     def begin(self, provider_id: str) -> None:
         """A message goes to this provider first: it earns a part of a failover."""

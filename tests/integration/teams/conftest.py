@@ -12,7 +12,7 @@ from tests.integration.teams.support import Team, make_team
 
 
 @pytest.fixture
-def tenant(runtime_database: Database) -> UUID:
+def tenant(runtime_database: Database, healthy: None) -> UUID:
     """A tenant that has had its prices for long."""
     return create_tenant(runtime_database, f"t-{new_id()}", "Old tenant", "UTC", datetime(2026, 1, 1, tzinfo=UTC))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -131,13 +131,17 @@ def test_a_message_of_a_team_costs_no_further_round_trip(
     team: Team, ada: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada.send(model_id=MODEL)
-    trips: list[int] = []
+    trips: list[list[str]] = []
     execute: Callable[..., Any] = Wire.execute
 
     def counted(wire: Wire, statements: Any) -> Any:
-        trips.append(len(statements))
+        trips.append([sql for sql, _ in statements])
         return execute(wire, statements)
 
     monkeypatch.setattr(Wire, "execute", counted)
+    ada.clock = lambda: DAY + timedelta(seconds=10)  # what was seen of the provider is told along with it
     ada.send(model_id=MODEL)
     assert len(trips) == 3
+    assert any("call_outcomes" in sql for sql in trips[2])
+    # The pool's row comes last, as everybody who takes it does: held for a moment, and nobody waits in a circle.
+    assert all("team_periods" in trip[-1] for trip in trips[1:])

@@ -1,6 +1,7 @@
 """The bookkeeping of one message: its ledger line from reservation to its end."""
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
@@ -164,23 +165,23 @@ class LedgerLine:
                 ledger.settle_statement(tenant_id, settlement),
                 *conversations.save_statements(tenant_id, user_id, exchange),
                 *([] if give_back else self._persona_statements()),
-                *team_ledger.correct_statements(tenant_id, user_id, self.candidate, settlement),
-            ]
+            ],
+            last=team_ledger.correct_statements(tenant_id, user_id, self.candidate, settlement),
         )
 
-    def _end(self, statements: list[Statement]) -> None:
+    def _end(self, statements: list[Statement], last: Sequence[Statement] = ()) -> None:
         try:
-            self._write(statements, self._outcome)
+            self._write(statements, last, self._outcome)
         except Unavailable:
             # The connection broke, before or after the commit. Who was answered pays, so once more: of a line that has
             # ended nothing is written again.
             with suppress(RuleRefused):
-                self._write(statements, outcome=None)
+                self._write(statements, last, outcome=None)
 
-    def _write(self, statements: list[Statement], outcome: Outcome | None) -> None:
+    def _write(self, statements: list[Statement], last: Sequence[Statement], outcome: Outcome | None) -> None:
         attempt = Attempt(self.candidate.offer, self.probes, outcome)
         with self._tools.database.autocommit(self._member.scope) as connection:
-            self._tools.health.run(connection, statements, attempt, self._tools.clock())
+            self._tools.health.run(connection, statements, attempt, self._tools.clock(), last)
 
     def _persona_statements(self) -> list[Statement]:
         persona_id = self._message.persona_id
