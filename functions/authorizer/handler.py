@@ -14,7 +14,7 @@ import jwt  # noqa: F401 - imported while the instance starts, so that SnapStart
 from stoa.clients.signing_keys import SigningKeys, issuers_keys
 from stoa.observe import logger
 from stoa.settings import settings
-from stoa.tokens import API_KEY_PREFIX, InvalidToken, UnknownKey, verify
+from stoa.tokens import API_KEY_PREFIX, InvalidToken, UnknownKey, verified_email, verify
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def identity(claims: dict[str, Any]) -> dict[str, str]:
     listed = groups.split(",") if isinstance(groups, str) else groups
     return {
         "subject": claims["sub"],
-        "email": str(claims.get("email") or ""),
+        "email": verified_email(claims) or "",
         "tenantId": str(claims.get(settings().claim_tenant) or ""),
         # A comma inside a name would make one group into two.
         "groups": ",".join(name for name in map(str, listed) if "," not in name),

@@ -82,6 +82,12 @@ def test_the_context_is_flat_text_when_claims_are_missing(function: ModuleType) 
     assert answer["context"] == {"subject": "subject-1", "email": "", "tenantId": "", "groups": ""}
 
 
+@pytest.mark.parametrize("verified", [False, "false", "False"])
+def test_an_address_that_the_issuer_calls_unverified_is_not_passed_on(function: ModuleType, verified: Any) -> None:
+    assert ask(function, bearer(email_verified=verified))["context"]["email"] == ""
+    assert ask(function, bearer(email_verified=True))["context"]["email"] == "ada@example.com"
+
+
 @pytest.mark.parametrize(
     ("claim", "told"),
     [("admin,writer", "admin,writer"), (["a,operator", "admin"], "admin"), ([], ""), ("admin", "admin")],

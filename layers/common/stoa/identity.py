@@ -12,6 +12,7 @@ from stoa.db import Database, Scope
 from stoa.errors import Forbidden, Unauthenticated
 from stoa.settings import Settings
 from stoa.store import users
+from stoa.tokens import verified_email
 
 # How long a process may take a member's row for granted before it looks again: a block takes effect within this time.
 MEMBER_CACHE_SECONDS = 60
@@ -20,7 +21,10 @@ MEMBER_CACHE_SIZE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Verified claims. `subject` is the issuer's own id of the person, `groups` their roles."""
+    """Verified claims. `subject` is the issuer's own id of the person, `groups` their roles.
+
+    `email` is None, too, where the issuer says that it is unverified: grants, invitations and mail go by it.
+    """
 
     subject: str
     tenant_id: UUID
@@ -61,7 +65,7 @@ def principal_from_event(event: Mapping[str, Any], settings: Settings) -> Princi
     claims = (authorizer.get("jwt") or {}).get("claims")
     if claims is not None:
         tenant, groups = claims.get(settings.claim_tenant), claims.get(settings.claim_groups)
-        subject, email = claims.get("sub"), claims.get("email")
+        subject, email = claims.get("sub"), verified_email(claims)
     else:
         tenant, groups = authorizer.get("tenantId"), authorizer.get("groups")
         subject, email = authorizer.get("subject"), authorizer.get("email")

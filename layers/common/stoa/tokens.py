@@ -37,6 +37,17 @@ class UnknownKey(InvalidToken):
     """401: the token names a signing key that is not among the keys at hand. A fresh copy of the keys may have it."""
 
 
+def verified_email(claims: Mapping[str, Any]) -> str | None:
+    """The person's e-mail, unless the issuer says that it saw no proof of it: then anybody may have written it there.
+
+    Not every issuer says anything (`email_verified`, OpenID Connect Core 5.1); one that does not is trusted to check.
+    """
+    email = claims.get("email")
+    if not email or str(claims.get("email_verified", True)).lower() == "false":
+        return None
+    return str(email)
+
+
 def read_keys(document: Mapping[str, Any]) -> dict[str, "PyJWK"]:
     """The usable signing keys of a JWKS document, by key id. Keys of other kinds and uses are left out.
 

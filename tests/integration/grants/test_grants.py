@@ -56,6 +56,13 @@ def test_a_grant_by_e_mail_in_any_case(admin: Admin, ada: Admin) -> None:
     assert status(ada) == "granted"
 
 
+def test_an_address_that_the_issuer_calls_unverified_is_nobodys(admin: Admin) -> None:
+    other = Admin(admin.database, admin.tenant_id, "other", groups="[admin]")
+    other.claims = {"email": "ada@example.test", "email_verified": "false"}
+    assert other.get("/api/admin/settings").status == 200
+    assert send_grant(admin, email="ada@example.test").status == 404
+
+
 def test_an_e_mail_that_two_members_share_is_not_guessed(admin: Admin, ada: Admin) -> None:
     for subject in ("twin-1", "twin-2"):
         member = make_member(admin.database, admin.tenant_id, subject)
