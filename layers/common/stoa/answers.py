@@ -76,17 +76,7 @@ def known_error(error: Exception, request_id: str) -> StoaError:
         if error.status >= 500:
             logger().warning("refused", extra={"code": error.code, "status": error.status, "requestId": request_id})
         return error
-    # The traceback names files and lines; the exception's own text may quote what a member wrote, so it stays out.
-    logger().error(
-        "unexpected error",
-        extra={
-            "requestId": request_id,
-            "error": type(error).__name__,
-            "sqlstate": getattr(error, "sqlstate", None),
-            "constraint": getattr(error, "constraint", None),
-            "where": where(error),
-        },
-    )
+    logger().error("unexpected error", extra={"requestId": request_id, **failure(error)})
     return StoaError(
         "INTERNAL_ERROR", "Something went wrong on our side. Report the requestId if it stays so.", status=500
     )
@@ -106,6 +96,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, UUID):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def failure(error: BaseException) -> dict[str, Any]:
+    """What a log tells of an error: its kind and where it came from. Its text may quote what a member wrote."""
+    told = {name: getattr(error, name, None) for name in ("code", "sqlstate", "constraint")}
+    return {
+        "error": type(error).__name__,
+        **{name: value for name, value in told.items() if value is not None},
+        "where": where(error),
+    }
 
 
 def where(error: BaseException) -> list[str]:

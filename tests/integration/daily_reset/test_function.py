@@ -209,7 +209,7 @@ def test_a_tenant_that_fails_holds_up_no_other_and_is_reported(
     assert bad.closes() == []
     assert len(good.closes()) > 0
     (told,) = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert "disk full" in vars(told)["reason"]
+    assert (vars(told)["error"], vars(told)["sqlstate"]) == ("StatementFailed", "53100")
 
 
 def test_the_function_reports_what_it_did_as_metrics(

@@ -11,8 +11,7 @@ import pytest
 
 from stoa.clients.run_queue import Job
 from stoa.clients.wires.types import ProviderError
-from stoa.db import Database, Scope
-from stoa.errors import Unavailable
+from stoa.db import Database, Scope, StatementFailed
 from stoa.identity import Member
 from stoa.prompt_run import RunAnswer, RunPrompt, TryAgain
 from stoa.store import schedule_runs, schedules
@@ -293,7 +292,31 @@ def waits_for_a_lock(owner: Database, words: str) -> bool:
         return bool(connection.run(f"SELECT EXISTS ({waiting}) AS waiting", words=words)[0]["waiting"])
 
 
-def test_a_tenant_that_fails_holds_up_no_other(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_schedule_that_cannot_be_read_any_more_is_switched_off_and_holds_up_no_other(office: Office) -> None:
+    lost, sound = office.schedule(name="Lost"), office.schedule()
+    set_zone = (
+        "UPDATE schedules s SET time_zone = 'US/Gone' WHERE s.tenant_id = :tenant_id AND s.id = :id RETURNING s.id"
+    )
+    assert office.rows(set_zone, id=lost)
+
+    report = office.tick(NOON)
+    assert (report.planned, report.tenants_failed, report.unreadable) == (1, 0, 1)
+    assert [row["schedule_id"] for row in office.runs()] == [sound]
+    assert [office.one(lost)[name] for name in ("is_active", "inactive_reason", "next_run")] == [False, "failing", None]
+    (mail,) = office.mail()
+    assert (mail["recipient"], mail["subject"]) == ("ada@example.test", "Switched off: Lost")
+    assert "US/Gone" in mail["body"]
+
+    database, member = office.desk.database, office.desk.member
+    told = {each["id"]: each["description"] for each in owner.list_schedules(database, member)}
+    assert told[str(lost)] == "Never: its times cannot be reckoned any more"
+    owner.change_schedule(database, member, lost, {"time_zone": "UTC"}, NOON)
+    assert owner.resume(database, member, lost, NOON)["nextRun"] == "2027-05-03T13:00:00.000Z"
+
+
+def test_a_tenant_that_fails_holds_up_no_other(
+    office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     office.schedule()
     real = schedule_runs.has_work
     failed: list[Any] = []
@@ -301,12 +324,15 @@ def test_a_tenant_that_fails_holds_up_no_other(office: Office, monkeypatch: pyte
     def sometimes(connection: Any, tenant_id: Any, now: Any) -> bool:
         if tenant_id != office.tenant_id and not failed:
             failed.append(tenant_id)
-            raise Unavailable("The connection to the database was lost.")
+            raise StatementFailed("22P02", None, 'invalid input syntax: "what a member wrote"')
         return real(connection, tenant_id, now)
 
     monkeypatch.setattr(schedule_runs, "has_work", sometimes)
     report = office.tick(NOON)
     assert (report.planned, report.tenants_failed) == (1, len(failed))
+    told = [vars(record) for record in caplog.records if record.msg == "the schedules of a tenant were not planned"]
+    assert [one["sqlstate"] for one in told] == ["22P02"] * len(failed)
+    assert "what a member wrote" not in str(told)
 
 
 def test_a_tick_whose_time_is_up_leaves_the_rest_to_the_next(office: Office) -> None:

@@ -10,6 +10,7 @@ ON_TIME = timedelta(minutes=5)
 RUN_ONCE, SKIP = "run_once", "skip"
 
 COMPLETED, MAX_RUNS, OWNER_BLOCKED = "completed", "max_runs", "owner_blocked"
+UNREADABLE = "failing"  # as where its runs fail: its owner has to look at it
 
 
 @dataclass(frozen=True, slots=True)

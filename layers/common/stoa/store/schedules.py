@@ -54,7 +54,7 @@ RETURNING s.id
 
 # Another tick that runs at the same time passes by what this one holds.
 _TAKE_DUE = """
-SELECT s.*, u.status AS owner_status
+SELECT s.*, u.status AS owner_status, u.email AS owner_email
 FROM schedules s
 JOIN users u ON u.id = s.user_id
 WHERE s.tenant_id = :tenant_id AND s.next_run <= :now ::timestamptz
@@ -131,7 +131,7 @@ def delete(connection: Connection, tenant_id: UUID, user_id: UUID, schedule_id: 
 
 
 def take_due(connection: Connection, tenant_id: UUID, now: datetime, rows: int) -> list[Row]:
-    """Up to `rows` schedules whose time has come, with `owner_status`, held until the transaction ends."""
+    """Up to `rows` schedules whose time has come, held until the transaction ends, each with its owner."""
     return connection.run(_TAKE_DUE, tenant_id=tenant_id, now=now, rows=rows)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from stoa.answers import failure
 from stoa.db import Connection, Database, RuleRefused, Scope, StatementFailed
 from stoa.domain.periods import period_of
 from stoa.errors import StoaError
@@ -49,7 +50,7 @@ def close_days(database: Database, now: datetime) -> DayReport:
             _close_tenant(database, tenant["id"], now, report)
         except (StoaError, StatementFailed, RuleRefused) as error:
             report.tenants_failed += 1
-            logger().error("the day of a tenant was not closed", extra={"tenant": tenant["slug"], "reason": str(error)})
+            logger().error("the day of a tenant was not closed", extra={"tenant": tenant["slug"], **failure(error)})
     return report
 
 

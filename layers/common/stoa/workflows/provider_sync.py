@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from stoa.answers import failure
 from stoa.db import Connection, Database, Row, RuleRefused, Scope, StatementFailed
 from stoa.domain.price_book import SOURCE_SYNC
 from stoa.domain.provider_facts import Reading
@@ -110,7 +111,7 @@ def _sync_safely(
         outcome = _sync_tenant(database, tenant_id, settings, learnt, now, at_once)
     except (StoaError, StatementFailed, RuleRefused) as error:
         report.tenants_failed += 1
-        logger().error("a tenant was not synced", extra={"tenant": str(tenant_id), "reason": type(error).__name__})
+        logger().error("a tenant was not synced", extra={"tenant": str(tenant_id), **failure(error)})
         return
     if outcome is None:
         return

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from stoa import retirement_words
+from stoa.answers import failure
 from stoa.db import Connection, Database, Row, RuleRefused, Scope, StatementFailed
 from stoa.domain.lifecycle import FIRST_WARNING, Retirement, columns, moved_choices, retirements, warning_due
 from stoa.domain.offers import Offer
@@ -51,7 +52,7 @@ def retire_models(database: Database, now: datetime) -> RetirementReport:
             _retire_in(database, tenant["id"], now, report)
         except (StoaError, StatementFailed, RuleRefused) as error:
             report.tenants_failed += 1
-            logger().error("members were not moved", extra={"tenant": tenant["slug"], "reason": str(error)})
+            logger().error("members were not moved", extra={"tenant": tenant["slug"], **failure(error)})
     return report
 
 

@@ -40,6 +40,18 @@ def deactivated(row: Row) -> dict[str, str]:
     }
 
 
+def unreadable(row: Row) -> dict[str, str]:
+    """The schedule's times cannot be reckoned any more, so it was switched off."""
+    return {
+        "subject": f"Switched off: {row['name']}",
+        "text": (
+            f'The times of your scheduled prompt "{row["name"]}" cannot be reckoned any more: its time zone '
+            f"({row['time_zone']}) is no longer known. Set another one, then resume it."
+        ),
+        "dedupe_key": f"schedule-unreadable-{row['id']}-{row['next_run']:%Y%m%d%H%M}",
+    }
+
+
 def _origin(row: Row) -> str:
     when = instant_words(row["planned_at"], ZoneInfo(row["time_zone"]))
     return f'From your scheduled prompt "{row["name"]}", {when} ({place_words(row["time_zone"])}).'

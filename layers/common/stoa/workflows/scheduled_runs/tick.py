@@ -6,14 +6,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from stoa.answers import failure
 from stoa.clients.run_queue import Job
 from stoa.db import Connection, Database, Row, RuleRefused, Scope, StatementFailed
 from stoa.domain.cadence import read_cadence
-from stoa.domain.run_plan import DueSchedule, plan
-from stoa.errors import StoaError
+from stoa.domain.run_plan import UNREADABLE, DueSchedule, Plan, plan
+from stoa.errors import InvalidFields, StoaError
 from stoa.ids import new_id
 from stoa.observe import logger
-from stoa.store import schedule_runs, schedules, tenants
+from stoa.store import mail_outbox, schedule_runs, schedules, tenants
+from stoa.workflows.scheduled_runs import mails
 from stoa.workflows.scheduled_runs.values import DELIVERY_LEASE, QUEUED_LEASE, UNSENT_LEASE
 
 BATCH = 500  # schedules of one tenant a transaction; then the next tenant has its turn
@@ -28,6 +30,7 @@ class TickReport:
     planned: int = 0
     sent_again: int = 0
     deliveries: int = 0
+    unreadable: int = 0  # schedules that had to be switched off: their times cannot be reckoned any more
     unsent: int = 0  # the queue did not take them; a later tick sends them
     tenants_failed: int = 0
     complete: bool = True  # False: time was up, the next tick goes on
@@ -53,7 +56,7 @@ def tick(database: Database, send: Send, clock: Callable[[], datetime], until: d
                     unfinished.append(tenant_id)
             except (StoaError, StatementFailed, RuleRefused) as error:
                 report.tenants_failed += 1
-                extra = {"tenantId": str(tenant_id), "reason": str(error)}
+                extra = {"tenantId": str(tenant_id), **failure(error)}
                 logger().error("the schedules of a tenant were not planned", extra=extra)
         waiting = unfinished
     return report
@@ -67,7 +70,7 @@ def _turn(database: Database, send: Send, tenant_id: UUID, now: datetime, report
             return False
     with database.transaction(scope) as connection:
         due = schedules.take_due(connection, tenant_id, now, BATCH)
-        planned = _plan(connection, tenant_id, due, now) if due else []
+        planned = _plan(connection, tenant_id, due, now, report) if due else []
     with database.autocommit(scope) as connection:
         again = schedule_runs.take_left(connection, tenant_id, now, lease_until=now + UNSENT_LEASE, rows=BATCH)
         deliveries = schedule_runs.take_deliveries(
@@ -87,12 +90,17 @@ def _turn(database: Database, send: Send, tenant_id: UUID, now: datetime, report
     return max(len(due), len(again), len(deliveries)) == BATCH
 
 
-def _plan(connection: Connection, tenant_id: UUID, due: Sequence[Row], now: datetime) -> list[UUID]:
+def _plan(connection: Connection, tenant_id: UUID, due: Sequence[Row], now: datetime, report: TickReport) -> list[UUID]:
     """Write a run for each schedule that wants one and move all of them on; the runs' ids."""
     plans: list[dict[str, Any]] = []
     runs: list[dict[str, Any]] = []
     for row in due:
-        planned = plan(_due_schedule(row), now)
+        try:
+            planned = plan(_due_schedule(row), now)
+        except InvalidFields:  # what was valid when it was saved: a later edition of the zones has lost this one
+            planned = Plan(None, None, UNREADABLE)
+            report.unreadable += 1
+            _tell_owner(connection, row, now)
         plans.append(
             {
                 "schedule_id": row["id"],
@@ -106,6 +114,13 @@ def _plan(connection: Connection, tenant_id: UUID, due: Sequence[Row], now: date
             runs.append({**run, "planned_at": planned.planned_at, "trigger": "clock"})
     schedules.advance(connection, tenant_id, plans)
     return schedule_runs.plan(connection, tenant_id, runs, now + UNSENT_LEASE) if runs else []
+
+
+def _tell_owner(connection: Connection, row: Row, now: datetime) -> None:
+    logger().warning("a schedule was switched off: its times cannot be reckoned", extra={"scheduleId": str(row["id"])})
+    recipient = row["notification_email"] or row["owner_email"]
+    if recipient:
+        mail_outbox.put(connection, tenant_id=row["tenant_id"], to=recipient, now=now, **mails.unreadable(row))
 
 
 def _due_schedule(row: Row) -> DueSchedule:

@@ -8,6 +8,7 @@ from stoa.answers import iso
 from stoa.db import Row
 from stoa.domain.cadence import Cadence, read_cadence
 from stoa.domain.markup import money_text
+from stoa.errors import InvalidFields
 
 SHOWN_CHARACTERS = 2000  # of an output in a list; alone it is shown whole
 
@@ -31,7 +32,7 @@ def described_schedule(row: Row) -> dict[str, Any]:
         "runAt": row["run_at"] and iso(row["run_at"]),
         "intervalMinutes": row["interval_minutes"],
         "timezone": row["time_zone"],
-        "description": cadence_of(row).words(),
+        "description": _words(row),
         "maxRuns": row["max_runs"],
         "missedRuns": row["missed_runs"],
         "notificationEmail": row["notification_email"],
@@ -48,6 +49,13 @@ def described_schedule(row: Row) -> dict[str, Any]:
         "createdAt": iso(row["created_at"]),
         "updatedAt": iso(row["updated_at"]),
     }
+
+
+def _words(row: Row) -> str:
+    try:
+        return cadence_of(row).words()
+    except InvalidFields:  # its zone was lost; the owner must still find it to set another one
+        return "Never: its times cannot be reckoned any more"
 
 
 def described_preview(cadence: Cadence, now: datetime) -> dict[str, Any]:
