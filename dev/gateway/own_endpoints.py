@@ -14,8 +14,9 @@ from dev.gateway.http11 import Request
 from dev.gateway.issuer import LIFETIME_SECONDS, Issuer
 from dev.gateway.sending import Answer
 from dev.gateway.template import Schedule
-from stoa.answers import to_json
-from stoa.errors import InvalidFields, MalformedRequest, NotFound
+from stoa.answers import to_json, where
+from stoa.errors import InvalidFields, MalformedRequest, NotFound, StoaError
+from stoa.observe import logger
 
 DEFAULT_TENANT = "demo"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -63,13 +64,21 @@ class OwnEndpoints:
     def run(self, request: Request) -> Answer:
         """Fire a scheduled function once, with the body's fields in its event, and answer what it returned.
 
-        Raises NotFound, MalformedRequest, and what the function raises.
+        Raises NotFound, MalformedRequest, and what the function raises; an error that is none of ours becomes one which
+        tells what Lambda tells of it: its type and text.
         """
         name = request.path.rpartition("/")[2]
         if name not in self._schedules:
             raise NotFound(f"scheduled function; there are: {', '.join(sorted(self._schedules)) or 'none'}")
         event = {**scheduled_event(self._schedules[name], datetime.now(UTC)), **_by_hand(request.body)}
-        return _json({"function": name, "returned": self._functions.call(name, event, str(uuid4()))})
+        try:
+            returned = self._functions.call(name, event, str(uuid4()))
+        except StoaError:
+            raise
+        except Exception as error:  # whatever a function raises ends its run
+            logger().warning("function failed", extra={"error": type(error).__name__, "where": where(error)})
+            raise StoaError("FUNCTION_FAILED", f"{type(error).__name__}: {error}", status=502) from error
+        return _json({"function": name, "returned": returned})
 
 
 def _by_hand(body: bytes) -> Mapping[str, Any]:

@@ -53,11 +53,17 @@ def local(runtime_database, tmp_path, monkeypatch) -> Iterator[Local]:
     settings.cache_clear()
     runs: list[dict[str, Any]] = []
 
+    def sweeps(event, _):
+        if "wrong" in event:
+            raise LookupError("The broom is gone.")
+        runs.append(event)
+        return {"expired": 0}
+
     def load(function):
         if function.name == "authorizer":
             return authorizer.handler
         if function.name == "sweep":
-            return lambda event, _: runs.append(event) or {"expired": 0}
+            return sweeps
         return lambda event, _: {"statusCode": 200, "body": json.dumps(event["requestContext"]["authorizer"])}
 
     echo, guard, sweep = (function_named(name) for name in ("echo", "authorizer", "sweep"))
@@ -177,6 +183,9 @@ def test_a_scheduled_function_runs_once_when_asked(local):
     assert local.ask("POST", "/dev/run/sweep") == (200, {"function": "sweep", "returned": {"expired": 0}})
     (event,) = local.runs
     assert (event["source"], event["detail-type"]) == ("aws.events", "Scheduled Event")
+    status, answer = local.ask("POST", "/dev/run/sweep", {"wrong": True})
+    assert (status, answer["error"]["code"]) == (502, "FUNCTION_FAILED")
+    assert answer["error"]["message"] == "LookupError: The broom is gone."
     status, answer = local.ask("POST", "/dev/run/echo")
     assert (status, answer["error"]["code"]) == (404, "NOT_FOUND")
     assert "sweep" in answer["error"]["message"]
