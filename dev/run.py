@@ -78,6 +78,7 @@ curl -N {stack.url}/api/chat \\
 {_payments(stack)}
 More tokens: curl {stack.url}/dev/token -d '{{"email": "you@example.test"}}'
 Providers without a key in STOA_PROVIDER_<ID>_API_KEY are practice ones that make their text up.
+To have them fail, or say other prices (dev/practice/README.md): http://127.0.0.1:{stack.practice_port}/practice
 """
 
 

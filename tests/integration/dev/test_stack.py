@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from http.client import HTTPConnection
 from itertools import pairwise
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -62,6 +63,9 @@ def test_the_printed_request_streams_an_answer_whose_first_piece_comes_while_the
     assert set(names[1:-2]) == {b"content"}
     assert names[-2:] == [b"metadata", b"done"]
     assert pieces > 3
+    practice = running.wait_for_line("To have them fail").rpartition(" ")[2]
+    with urlopen(f"{practice}/calls", timeout=30) as calls:
+        assert "gpt-4o-mini" in calls.read().decode()
 
 
 def test_a_client_that_leaves_in_the_middle_is_noticed(running):
