@@ -37,6 +37,7 @@ class Model:
     prices: dict[str, Any]
     context: int | None = None
     deprecated: bool = False
+    ends_on: str | None = None  # told by the provider's own list
     repeated: bool = False  # a second entry, with other prices
 
 
@@ -62,6 +63,11 @@ class PracticeFeed:
     def context(self, provider: str, name: str) -> int | None:
         """A model's context window."""
         return self.first[provider, name].context
+
+    def ends_on(self, provider: str, name: str) -> str | None:
+        """The day a model ends, where its provider announces one."""
+        model = self.first.get((provider, name))
+        return model.ends_on if model else None
 
     def order(self, order: dict[str, Any]) -> None:
         """Change what is said: see the table in README.md. Raises UnknownOrder."""
@@ -135,6 +141,8 @@ def _changed(model: Model, order: dict[str, Any]) -> Model:
                 model = replace(model, context=value)
             case "deprecated", bool():
                 model = replace(model, deprecated=value)
+            case "endsOn", str() | None:
+                model = replace(model, ends_on=value)
             case "garbage", "duplicate":
                 model = replace(model, repeated=True)
             case "garbage", str() if value in SPOILT:
@@ -143,7 +151,7 @@ def _changed(model: Model, order: dict[str, Any]) -> Model:
                 garbage = ", ".join([*SPOILT, "duplicate"])
                 raise UnknownOrder(
                     f"{key} is not understood. Send prices (by genai-prices' units), risePercent, contextWindow, "
-                    f"deprecated, remove or garbage ({garbage})."
+                    f"deprecated, endsOn, remove or garbage ({garbage})."
                 )
     return model
 

@@ -220,7 +220,11 @@ class Service:
         if provider == "anthropic":
             exchange.respond(200, _anthropic_page(names, parse_qs(exchange.request.query)))
             return
-        models = [{"id": name, "object": "model", "created": CREATED, "owned_by": provider} for name in names]
+        models = [
+            {"id": name, "object": "model", "created": CREATED, "owned_by": provider}
+            | {"shutdown_date": self.feed.ends_on(provider, name)}
+            for name in names
+        ]
         exchange.respond(200, {"object": "list", "data": models})
 
     def _feed(self, exchange: Exchange, path: str) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import socket
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -109,6 +109,22 @@ def test_forms_of_a_list(answer: Any, models: list[tuple[str, int | None]]) -> N
 
 
 @pytest.mark.parametrize(
+    ("entry", "ends_on", "tells_end"),
+    [
+        ({"shutdown_date": "2027-03-01"}, date(2027, 3, 1), True),
+        ({"expiration_date": "2027-03-01"}, date(2027, 3, 1), True),
+        ({"deprecation": "2027-03-01T12:00:00Z"}, date(2027, 3, 1), True),
+        ({"deprecation": "2027-03-01T23:00:00-05:00"}, date(2027, 3, 2), True),
+        ({"expiration_date": None}, None, True),
+        ({}, None, False),
+    ],
+)
+def test_a_list_that_tells_when_a_model_ends(entry: Any, ends_on: date | None, tells_end: bool) -> None:
+    (model,) = one_list({"data": [{"id": "a", **entry}]}).models
+    assert (model.ends_on, model.tells_end) == (ends_on, tells_end)
+
+
+@pytest.mark.parametrize(
     "spoilt",
     [
         None,
@@ -121,6 +137,9 @@ def test_forms_of_a_list(answer: Any, models: list[tuple[str, int | None]]) -> N
         {"id": "b", "context_length": -1},
         {"id": "b", "context_length": 1e30},
         {"id": "b", "context_window": "wide"},
+        {"id": "b", "expiration_date": "soon"},
+        {"id": "b", "expiration_date": "9999-12-31"},
+        {"id": "b", "shutdown_date": 1800000000},
     ],
 )
 def test_a_bad_entry_is_reported_and_then_nothing_is_taken_to_be_gone(spoilt: Any) -> None:
@@ -141,6 +160,28 @@ def test_an_empty_list_takes_nothing_back() -> None:
     listing = one_list({"data": []})
     assert not listing.complete
     assert [problem.reason for problem in listing.problems] == ["only 0 models: none is taken to be gone"]
+
+
+def page(name: str, following: Any) -> bytes:
+    return json_answer(json.dumps({"data": [{"id": name}], "links": {"next": following}}))
+
+
+def test_pages_that_a_list_leads_to_are_read() -> None:
+    with Canned(page("a", "/v1/models?offset=1&limit=1"), page("b", None)) as server:
+        listing = list_of(server)
+        assert asked(server) == ["/v1/models", "/v1/models?offset=1&limit=1"]
+    assert ([model.provider_model for model in listing.models], listing.complete) == (["a", "b"], True)
+
+
+@pytest.mark.parametrize(
+    "following", ["https://elsewhere.test/v1/models", "//elsewhere.test/", "http://[", "/v1/models"]
+)
+def test_pages_that_lead_elsewhere_or_round_in_circles_are_not_followed(following: str) -> None:
+    with Canned(page("a", following), page("b", None)) as server:
+        listing = list_of(server)
+        assert len(server.requests) == 1
+    assert (listing.models, listing.complete) == ((), False)
+    assert [problem.reason for problem in listing.problems] == ["says that there is more, and not where"]
 
 
 @pytest.mark.parametrize("last", [None, 7, "two words", "a&limit=1"])

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -192,9 +192,11 @@ def test_lists_in_openai_s_form(practice: PracticeProviders, provider_id: str) -
 def test_a_list_follows_the_feed(practice: PracticeProviders) -> None:
     practice.feed(provider="openai", model="gpt-99")
     practice.feed(**GPT, remove=True)
-    names = [model.provider_model for model in read_list(endpoint(practice, "openai")).models]
-    assert "gpt-99" in names
-    assert "gpt-4o" not in names
+    practice.feed(provider="openai", model="gpt-4o-mini", endsOn="2027-03-01")
+    ends = {model.provider_model: model.ends_on for model in read_list(endpoint(practice, "openai")).models}
+    assert ends["gpt-99"] is None
+    assert ends["gpt-4o-mini"] == date(2027, 3, 1)
+    assert "gpt-4o" not in ends
 
 
 def test_anthropic_s_list_is_read_page_by_page(practice: PracticeProviders, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from stoa.db import Database, Scope
+from stoa.domain.feed import ListedModel, Listing
 from stoa.store import registry_changes
 from stoa.workflows.recompute import recompute
 from tests.integration.chat.support import says
@@ -183,6 +184,20 @@ def test_what_an_admin_decides_otherwise_is_never_overwritten(registry: Registry
     registry.sync()
     assert (registry.base("gpt-99"), registry.offered("gpt-99")["contextWindow"]) == ((0.9, 1.9), 900_000)
     assert {change["kind"] for change in registry.listed(status="open")} == {"price", "context"}
+
+
+def test_an_end_that_a_providers_list_announces_is_proposed_with_its_date(registry: Registry) -> None:
+    def says(on: date | None) -> None:
+        model = ListedModel("openai", "gpt-4o", None, on, tells_end=True)
+        registry.feeds.listings = (Listing("openai", (model,), (), complete=True),)
+        registry.clock.pass_by(DAY)
+        registry.sync()
+
+    says(date(2027, 6, 1))
+    after = registry.open_change("retirement")["after"]
+    assert (after["why"], after["deprecatedAt"]) == ("deprecated", "2027-06-01T00:00:00+00:00")
+    says(None)
+    assert registry.listed(status="open") == []
 
 
 def test_a_date_that_an_admin_decided_stays(registry: Registry) -> None:

@@ -108,6 +108,24 @@ def test_a_feeds_context_stands_before_a_lists() -> None:
     assert one(reading) == one(reading, reading)
 
 
+def test_a_list_that_says_something_else_of_a_model_that_no_feed_sizes() -> None:
+    readings = [Reading(feed(), feed(), (listing("m-9", context=context),)) for context in (5_000, 6_000, None)]
+    assert [one(*readings[:count]).context_window for count in (1, 2, 3)] == [5_000, 6_000, 6_000]
+    unread = Reading(NOTHING, feed(), (listing("m-9", context=7_000),))
+    assert one(*readings, unread).context_window == 6_000, "the feed, which cannot be read now, may have said so"
+
+
+def test_an_end_that_a_list_announces_and_takes_back() -> None:
+    def ending(on: date | None, *, told: bool = True) -> Reading:
+        listed = ListedModel("acme", "m-1", None, on, told)
+        return Reading(feed(feed_model()), feed(), (Listing("acme", (listed,), (), True),))
+
+    day = date(2030, 1, 1)
+    assert one(ending(day)).deprecated_on == day
+    assert one(ending(day), ending(None, told=False)).deprecated_on == day
+    assert one(ending(day), ending(None)).deprecated_on is None
+
+
 def test_models_are_the_first_sources_and_what_it_has_not() -> None:
     first, second = feed_model("m-1", prices=("1", "2")), feed_model("m-1", prices=("3", "4"))
     other = replace(second, provider_model="m-2")

@@ -170,6 +170,7 @@ def test_a_new_model_holds_what_is_known_of_it() -> None:
         "outputPrice": "2",
         "rates": {},
     }
+    assert new_models([fact(deprecated_on=date(2030, 1, 1))], set()) == [], "nobody begins with what ends"
     (unpriced,) = new_models([fact(price=None, is_listed=True)], set())
     assert (unpriced.after["inputPrice"], price_from(unpriced.after)) == (None, None)
     (taken_elsewhere,) = changes(held(is_taken=False), fact())

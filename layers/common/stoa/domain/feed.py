@@ -84,11 +84,13 @@ class FeedResult:
 
 @dataclass(frozen=True, slots=True)
 class ListedModel:
-    """A model that its provider lists as being there."""
+    """A model that its provider lists as being there. `tells_end`: the list says when it ends, or that nobody knows."""
 
     provider_id: str
     provider_model: str
     context_window: int | None
+    ends_on: date | None = None
+    tells_end: bool = False
 
 
 @dataclass(frozen=True, slots=True)

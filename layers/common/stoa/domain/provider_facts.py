@@ -4,7 +4,7 @@ Facts are kept: a source that could not be read in full, or that leaves a model 
 source prices, the second one confirms, and a provider's own list tells what is there.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -78,8 +78,9 @@ def merged(before: Mapping[Key, Facts], reading: Reading) -> dict[Key, Facts]:
         for model in reading.models():
             facts[model.key] = _with_feed(facts.get(model.key), model, confirming.get(model.key), reading)
     names = Names(reading.models())
+    sized = {model.key for model in reading.models() if model.context_window} if reading.first.complete else set(facts)
     for listing in reading.listings:
-        facts |= _with_listing(facts, listing, names)
+        facts |= _with_listing(facts, listing, names, sized)
     return facts
 
 
@@ -103,14 +104,23 @@ def _with_feed(before: Facts | None, model: FeedModel, second: FeedModel | None,
     )
 
 
-def _with_listing(facts: Mapping[Key, Facts], listing: Listing, names: Names) -> dict[Key, Facts]:
-    """What a provider's list changes in the facts of its models."""
+def _with_listing(
+    facts: Mapping[Key, Facts], listing: Listing, names: Names, sized: Collection[Key]
+) -> dict[Key, Facts]:
+    """What a provider's list changes in the facts of its models. Of those `sized` a feed tells the context."""
     changed: dict[Key, Facts] = {}
     for listed in listing.models:
         keys = _meant(facts, names, listed.provider_id, listed.provider_model)
         for key in keys or [(listed.provider_id, listed.provider_model)]:
             known = changed.get(key) or facts.get(key) or Facts(*key, display_name=listed.provider_model)
-            changed[key] = replace(known, is_listed=True, context_window=known.context_window or listed.context_window)
+            sizes = (known.context_window, listed.context_window)
+            changed[key] = replace(
+                known,
+                is_listed=True,
+                context_window=(sizes[0] or sizes[1]) if key in sized else (sizes[1] or sizes[0]),
+                # A provider takes an announced end back by leaving it out.
+                deprecated_on=listed.ends_on if listed.tells_end else known.deprecated_on,
+            )
     if listing.complete:
         gone = [known for known in facts.values() if known.provider_id == listing.provider_id and known.is_listed]
         changed |= {known.key: replace(known, is_listed=False) for known in gone if known.key not in changed}

@@ -140,9 +140,8 @@ def suggested_successor(model: Held, held: Iterable[Held]) -> str | None:
 
 
 def _can_be_offered(fact: Facts) -> bool:
-    return (
-        fact.lifecycle == "active" and fact.is_listed is not False and (fact.price is not None or bool(fact.is_listed))
-    )
+    stays = fact.lifecycle == "active" and fact.deprecated_on is None and fact.is_listed is not False
+    return stays and (fact.price is not None or bool(fact.is_listed))
 
 
 def _new_model(fact: Facts, model_id: str | None = None) -> Change:

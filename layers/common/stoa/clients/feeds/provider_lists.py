@@ -1,15 +1,17 @@
 """What the providers themselves list: which models are there, and how much context they take.
 
 OpenAI's form (https://platform.openai.com/docs/api-reference/models/list) is everybody's, with context windows under
-several names; some leave its envelope out. Anthropic's comes in pages
+several names; some leave its envelope out. OpenAI, OpenRouter and Mistral also tell when a model ends. OpenRouter's may
+come in pages (https://openrouter.ai/docs/api-reference/list-available-models), and Anthropic's does
 (https://docs.anthropic.com/en/api/models-list). Bedrock, Replicate and Azure's deployments have no list of this kind.
 """
 
 from collections.abc import Mapping
-from typing import Any
-from urllib.parse import urlencode
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+from urllib.parse import urlencode, urljoin, urlsplit
 
-from pydantic import AliasChoices, BaseModel, Field
+from pydantic import AliasChoices, BaseModel, BeforeValidator, Field
 
 from stoa.clients.feeds.fetch import FeedUnreadable, get, parse_json
 from stoa.clients.feeds.fields import READING, Label, entry_name, problems_of
@@ -20,6 +22,16 @@ from stoa.domain.feed import CONTEXT_LIMIT, FeedProblem, ListedModel, Listing, i
 CHAT = "/chat/completions"
 PAGE_SIZE = 1000
 MOST_PAGES = 20
+
+
+def _day(value: object) -> date | None:
+    """The day of a date, or of an instant in UTC."""
+    if value is None:
+        return None
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    if moment is None or not 2000 <= moment.year <= 2200:
+        raise ValueError("not a date")
+    return (moment if moment.tzinfo is None else moment.astimezone(UTC)).date()
 
 
 class Entry(BaseModel):
@@ -35,6 +47,10 @@ class Entry(BaseModel):
         validation_alias=AliasChoices(
             "context_window", "context_length", "max_context_length", "max_model_len", "max_input_tokens"
         ),
+    )
+    ends_on: Annotated[date | None, BeforeValidator(_day)] = Field(
+        default=None,
+        validation_alias=AliasChoices("shutdown_date", "expiration_date", "deprecation"),  # OpenAI; OpenRouter; Mistral
     )
 
 
@@ -62,7 +78,9 @@ def read_list(endpoint: Endpoint, last_count: int | None = None) -> Listing:
             named = entry_name(endpoint.provider_id, entry.get("id") if isinstance(entry, dict) else None)
             problems += problems_of(source, named, error)
             continue
-        models.setdefault(name, ListedModel(endpoint.provider_id, name, read.context_window))
+        tells_end = "ends_on" in read.model_fields_set
+        listed = ListedModel(endpoint.provider_id, name, read.context_window, read.ends_on, tells_end)
+        models.setdefault(name, listed)
     if not models or too_few(len(models), last_count):
         problems.append(FeedProblem(source, "", None, f"only {len(models)} models: none is taken to be gone"))
     return Listing(endpoint.provider_id, tuple(models.values()), tuple(problems), complete=not problems)
@@ -73,22 +91,46 @@ def _entries(endpoint: Endpoint) -> list[Any]:
     if address is None:
         raise FeedUnreadable("has no list")
     headers = base_headers(endpoint)
-    if endpoint.wire != "anthropic":
-        return _listed(parse_json(get(address, headers).body))
-    headers["anthropic-version"] = endpoint.options.get("anthropic_version", "2023-06-01")
+    if endpoint.wire == "anthropic":
+        headers["anthropic-version"] = endpoint.options.get("anthropic_version", "2023-06-01")
+        address = f"{address}?{urlencode({'limit': PAGE_SIZE})}"
     found: list[Any] = []
-    after = ""
-    for _ in range(MOST_PAGES):
-        query = urlencode({"limit": PAGE_SIZE} | ({"after_id": after} if after else {}))
-        page = parse_json(get(f"{address}?{query}", headers).body)
-        found += _listed(page)
-        if not isinstance(page, dict) or page.get("has_more") is not True:
-            return found
-        last = page.get("last_id")
-        if not isinstance(last, str) or not is_name(last) or last == after:
+    asked: set[str] = set()
+    following: str | None = address
+    while following is not None:
+        if following in asked or urlsplit(following)[:2] != urlsplit(address)[:2]:  # the key is for this host alone
             raise FeedUnreadable("says that there is more, and not where")
-        after = last
-    raise FeedUnreadable(f"more than {MOST_PAGES} pages")
+        if len(asked) == MOST_PAGES:
+            raise FeedUnreadable(f"more than {MOST_PAGES} pages")
+        asked.add(following)
+        page = parse_json(get(following, headers).body)
+        found += _listed(page)
+        following = _following(page, address)
+    return found
+
+
+def _following(page: Any, address: str) -> str | None:
+    """Where the next page is; None: this was the last one. Raises FeedUnreadable."""
+    if not isinstance(page, Mapping):
+        return None
+    links = page.get("links")
+    following = links.get("next") if isinstance(links, Mapping) else None
+    if isinstance(following, str):
+        return _joined(address, following)
+    if page.get("has_more") is not True:
+        return None
+    last = page.get("last_id")
+    if not isinstance(last, str) or not is_name(last):
+        raise FeedUnreadable("says that there is more, and not where")
+    query = urlencode({"limit": PAGE_SIZE, "after_id": last})
+    return f"{address.partition('?')[0]}?{query}"
+
+
+def _joined(address: str, following: str) -> str:
+    try:
+        return urljoin(address, following)
+    except ValueError:  # a bracket without its other half, and the like
+        raise FeedUnreadable("says that there is more, and not where") from None
 
 
 def _listed(page: Any) -> list[Any]:
