@@ -189,6 +189,11 @@ def test_lists_in_openai_s_form(practice: PracticeProviders, provider_id: str) -
     assert {model.provider_id for model in listing.models} == {provider_id}
 
 
+def test_a_list_that_is_elsewhere_is_asked_for_there(practice: PracticeProviders) -> None:
+    assert read_list(endpoint(practice, "cohere")).complete
+    assert practice.calls()[-1]["path"] == "/cohere/v1/models"
+
+
 def test_a_list_follows_the_feed(practice: PracticeProviders) -> None:
     practice.feed(provider="openai", model="gpt-99")
     practice.feed(**GPT, remove=True)
@@ -224,7 +229,7 @@ def test_a_list_that_lost_half_of_its_models_takes_nothing_back(practice: Practi
 
 
 def test_providers_without_a_list_are_not_asked(practice: PracticeProviders) -> None:
-    for provider_id in ("replicate", "azure_openai"):
+    for provider_id in ("replicate", "azure_openai", "perplexity", "databricks", "cloudflare"):
         assert not has_list(endpoint(practice, provider_id))
     assert [problem.reason for problem in read_list(endpoint(practice, "replicate")).problems] == ["has no list"]
 

@@ -133,7 +133,7 @@ def _endpoint(provider: Mapping[str, Any], options: dict[str, str], keys: tuple[
 
         return _PLACEHOLDER.sub(value_of, template)
 
-    for path in {"chat_path", "key_check"} & set(options):
+    for path in {"chat_path", "key_check", "list_path"} & set(options):
         options[path] = fill(options[path])
     return Endpoint(
         provider_id=provider_id,

@@ -142,6 +142,9 @@ def _listed(page: Any) -> list[Any]:
 
 
 def _address(endpoint: Endpoint) -> str | None:
+    told = endpoint.options.get("list_path")
+    if told is not None:
+        return f"{endpoint.base_url}{told}" if told else None
     if endpoint.wire == "anthropic":
         return f"{endpoint.base_url}/v1/models"
     path = endpoint.options.get("chat_path", "")

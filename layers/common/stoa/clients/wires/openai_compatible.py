@@ -10,6 +10,7 @@ usage          `stream_options`: usage must be asked for; anything else: it come
 free_temperature    models (prefixes, separated by spaces) that take a temperature, where not all do
 fixed_temperature   models (prefixes) that refuse a temperature, where the others take one
 key_check      what a key is tried on (`stoa.clients.key_check`)
+list_path      where its models are listed; without it beside the chat's path, empty: nowhere (`feeds.provider_lists`)
 completion_tokens   models (prefixes) that take `max_completion_tokens`, whatever `tokens_field` says
 """
 
