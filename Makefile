@@ -2,6 +2,7 @@
 VENV ?= .venv
 BUILD_VENV ?= .venv-build
 BENCH_VENV ?= .venv-bench
+TEST_PROCESSES ?= 2
 BIN := $(VENV)/bin
 SAM_CLI_TELEMETRY ?= 0
 export SAM_CLI_TELEMETRY
@@ -19,7 +20,7 @@ run: ready-run ## Run all of Stoa on this machine, on 127.0.0.1:8787 (other port
 test: lint ## Check everything that needs no build: style, types, import contracts, tests on a real PostgreSQL
 	@mkdir -p .stoa
 	@echo "Running the tests …"
-	@$(BIN)/python -m pytest --quiet \
+	@$(BIN)/python -m pytest --quiet --numprocesses $(TEST_PROCESSES) --dist loadfile \
 	    --cov=stoa --cov=functions --cov-branch --cov-report= --ignore tests/e2e tests \
 	    && sh dev/coverage.sh $(BIN) $(COVERAGE_REPORT)
 

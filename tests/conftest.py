@@ -18,6 +18,7 @@ from stoa.ids import new_id
 from stoa.provider_health import provider_health
 from stoa.settings import settings
 from stoa.workflows.registry import create_tenant
+from tests.aws_server import aws_server
 
 # Tests lose nothing when the machine stops, so they need not wait for its disk.
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
@@ -87,3 +88,12 @@ def function_environment(runtime_url: str, monkeypatch: pytest.MonkeyPatch) -> I
         database().close()
     settings.cache_clear()
     database.cache_clear()
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of an empty stand-in for AWS, to which the environment leads."""
+    with aws_server() as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        yield environment["AWS_ENDPOINT_URL"]

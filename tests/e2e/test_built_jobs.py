@@ -6,11 +6,11 @@ from uuid import UUID
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from dev.aws_setup import MAIL_FROM, RESULTS_BUCKET, RUN_QUEUE_PATH, prepare_aws, sent_mail
 from dev.gateway.queues import queue_event
 from dev.practice import PracticeProviders, practice_environment
+from tests.aws_server import aws_server
 from tests.e2e.built import Start, answer_of, call, sample, sample_for, serve
 
 
@@ -27,21 +27,16 @@ def test_the_daily_function_reports_what_it_did(start: Start, tenant: UUID) -> N
 @pytest.fixture
 def aws() -> Iterator[dict[str, str]]:
     """A stand-in for AWS with what the template makes: the settings that lead to it."""
-    keys = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1"}
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    url = f"http://127.0.0.1:{server.get_host_and_port()[1]}"
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in keys.items():
+    with aws_server() as environment, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
             patch.setenv(name, value)
+        url = environment["AWS_ENDPOINT_URL"]
         prepare_aws(url)
-        yield keys | {
-            "AWS_ENDPOINT_URL": url,
+        yield environment | {
             "STOA_MAIL_FROM": MAIL_FROM,
             "STOA_RESULTS_BUCKET": RESULTS_BUCKET,
             "STOA_RUN_QUEUE_URL": url + RUN_QUEUE_PATH,
         }
-    server.stop()
 
 
 def test_a_run_goes_through_queue_chat_and_mail(

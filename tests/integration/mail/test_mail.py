@@ -7,7 +7,6 @@ from email import message_from_bytes, policy
 from uuid import UUID
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from dev.aws_setup import MAIL_FROM, prepare_aws, sent_mail
 from functions.mailer.handler import handler
@@ -180,34 +179,23 @@ def test_a_mail_is_what_mail_programs_read() -> None:
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch, function_environment: None) -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    url = "http://{}:{}".format(*server.get_host_and_port())
-    for name, value in {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "STOA_MAIL_FROM": MAIL_FROM,
-    }.items():
-        monkeypatch.setenv(name, value)
+def ses(aws: str, monkeypatch: pytest.MonkeyPatch, function_environment: None) -> Iterator[str]:
+    monkeypatch.setenv("STOA_MAIL_FROM", MAIL_FROM)
     settings.cache_clear()
     mail._ses.cache_clear()
-    yield url
+    yield aws
     mail._ses.cache_clear()
-    server.stop()
 
 
-def test_it_goes_out_through_ses(aws: str, runtime_database: Database, tenant: UUID) -> None:
+def test_it_goes_out_through_ses(ses: str, runtime_database: Database, tenant: UUID) -> None:
     now = datetime.now(UTC) - timedelta(seconds=1)
     put(runtime_database, tenant, subject="Before anybody verified the sender", now=now)
     assert handler({}, None) == {"sent": 0, "postponed": 1, "given_up": 0}
-    prepare_aws(aws)
+    prepare_aws(ses)
     put(runtime_database, tenant, "another", subject="An invitation", now=now)
 
     assert handler({}, None) == {"sent": 1, "postponed": 0, "given_up": 0}
-    (told,) = sent_mail(aws)
+    (told,) = sent_mail(ses)
     assert (told["to"], told["subject"], told["text"]) == (["ada@demo.test"], "An invitation", "A text.\n")
 
 

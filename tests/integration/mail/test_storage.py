@@ -4,7 +4,6 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from dev.aws_setup import RESULTS_BUCKET, prepare_aws
 from stoa.clients import storage
@@ -13,24 +12,13 @@ from stoa.settings import settings
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    url = "http://{}:{}".format(*server.get_host_and_port())
-    for name, value in {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "STOA_RESULTS_BUCKET": RESULTS_BUCKET,
-    }.items():
-        monkeypatch.setenv(name, value)
+def s3(aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setenv("STOA_RESULTS_BUCKET", RESULTS_BUCKET)
     settings.cache_clear()
     storage._s3.cache_clear()
-    yield url
+    yield aws
     settings.cache_clear()
     storage._s3.cache_clear()
-    server.stop()
 
 
 def test_what_was_put_is_what_the_link_gives(s3: str) -> None:

@@ -2,34 +2,28 @@ from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from dev.aws_setup import KMS_ALIAS, prepare_aws
 from dev.practice import PracticeProviders, practice_environment
 from stoa.db import Database
+from tests.aws_server import aws_server
 from tests.integration.model_admin.support import Admin, new_tenant
 
-LOCAL = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1"}
 
-
-@pytest.fixture(scope="session")
-def aws_url() -> Iterator[str]:
-    """The address of a stand-in for AWS, with what the installation needs there."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    url = "http://{}:{}".format(*server.get_host_and_port())
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in LOCAL.items():
-            environment.setenv(name, value)
-        prepare_aws(url)
-    yield url
-    server.stop()
+@pytest.fixture(scope="module")
+def prepared_aws() -> Iterator[dict[str, str]]:
+    """The settings that lead to a stand-in for AWS, with what the installation needs there."""
+    with aws_server() as environment, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        prepare_aws(environment["AWS_ENDPOINT_URL"])
+        yield environment
 
 
 @pytest.fixture
-def kms(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def kms(prepared_aws: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
     """A KMS with the installation's key, found by what the environment says; the key's name."""
-    for name, value in {**LOCAL, "AWS_ENDPOINT_URL": aws_url, "STOA_KMS_ARN": KMS_ALIAS}.items():
+    for name, value in {**prepared_aws, "STOA_KMS_ARN": KMS_ALIAS}.items():
         monkeypatch.setenv(name, value)
     return KMS_ALIAS
 

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from dev.aws_setup import RUN_QUEUE_PATH, prepare_aws
 from dev.gateway.queues import failed_ids, queue_event
@@ -24,27 +23,16 @@ from tests.integration.schedules.support import Office
 
 
 @pytest.fixture
-def sqs(monkeypatch: pytest.MonkeyPatch, function_environment: None) -> Iterator[Any]:
+def sqs(aws: str, monkeypatch: pytest.MonkeyPatch, function_environment: None) -> Iterator[Any]:
     import boto3
 
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    url = "http://{}:{}".format(*server.get_host_and_port())
-    for name, value in {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "STOA_RUN_QUEUE_URL": url + RUN_QUEUE_PATH,
-    }.items():
-        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("STOA_RUN_QUEUE_URL", aws + RUN_QUEUE_PATH)
     settings.cache_clear()
     run_queue._sqs.cache_clear()
-    prepare_aws(url)
+    prepare_aws(aws)
     yield boto3.client("sqs")
     settings.cache_clear()
     run_queue._sqs.cache_clear()
-    server.stop()
 
 
 @pytest.fixture
