@@ -247,6 +247,25 @@ def test_a_name_without_an_address_may_have_one_later(monkeypatch: pytest.Monkey
     assert raised.value.retryable
 
 
+def test_a_name_server_that_never_answers_is_left_when_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook_out, "TOTAL_SECONDS", 0.05)
+    over = threading.Event()
+
+    def silent(host: str, port: int) -> list[str]:
+        over.wait(5)
+        return ["8.8.8.8"]
+
+    with pytest.raises(DeliveryFailed, match="could not be resolved") as raised:
+        post(f"https://{HOST}/", b"", secret=SECRET, delivery_id="d", timestamp=1, resolver=silent)
+    assert raised.value.retryable
+    over.set()
+
+
+def test_a_name_with_its_final_dot_is_the_name(receiver: Receiver, deliver: Callable[..., int]) -> None:
+    assert deliver(f"https://{HOST}./hook") == 200
+    assert f"\r\nHost: {HOST}\r\n".encode() in receiver.requests[0]
+
+
 def test_an_address_that_the_rules_refuse_is_not_even_resolved() -> None:
     def never(host: str, port: int) -> list[str]:
         raise AssertionError(host)

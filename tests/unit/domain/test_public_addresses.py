@@ -20,6 +20,7 @@ PRIVATE = [
     "169.254.170.2",  # credentials of a container
     "100.64.0.1",  # carrier-grade NAT
     "192.0.0.1",
+    "192.88.99.1",  # relays of 6to4, which are no more
     "192.0.2.1",
     "198.18.0.1",
     "198.51.100.1",
@@ -39,6 +40,10 @@ PRIVATE = [
     "2002:a9fe:a9fe::1",
     "2001::1",  # Teredo
     "2001:db8::1",
+    "3fff::1",  # documentation
+    "5f00::1",  # segment routing
+    "::ffff:0:127.0.0.1",  # IPv4-translated, RFC 2765
+    "4000::1",  # nobody's
     "fc00::1",
     "fd00:ec2::254",  # the cloud's metadata
     "fe80::1",
@@ -125,6 +130,7 @@ def test_addresses_that_are_taken(url: str) -> None:
         ("https://bücher.example/", "printable"),
         ("https://-bad-.example/", "such as"),
         ("https://a..example/", "such as"),
+        ("https://a.example../", "such as"),
         ("https://example.org/" + "a" * 2000, "at most"),
     ],
 )

@@ -16,6 +16,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
@@ -68,7 +69,7 @@ def post(
     if problem is not None:
         raise DeliveryFailed(problem, retryable=False)
     parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port or 443
+    host, port = (parts.hostname or "").removesuffix("."), parts.port or 443
     ends = time.monotonic() + TOTAL_SECONDS
     address = _checked_address(host, port, resolver, may_go_to)
     connection = _PinnedConnection(host, port, address, context or tls(), ends)
@@ -98,13 +99,27 @@ def post(
 
 def _checked_address(host: str, port: int, resolver: Resolver, may_go_to: Callable[[str], bool]) -> str:
     try:
-        addresses = resolver(host, port)
+        addresses = _looked_up(host, port, resolver)
     except (OSError, UnicodeError):
         raise DeliveryFailed("the name could not be resolved", retryable=True) from None
     # One that is not public is reason enough: who lists a private address beside a public one is up to no good.
     if not addresses or not all(may_go_to(address) for address in addresses):
         raise DeliveryFailed("the name leads to an address that is not on the internet", retryable=False)
     return addresses[0]
+
+
+def _looked_up(host: str, port: int, resolver: Resolver) -> list[str]:
+    # The machine's resolver takes no time limit, and who owns a name may let its name server be silent.
+    found: Future[list[str]] = Future()
+
+    def look() -> None:
+        try:
+            found.set_result(resolver(host, port))
+        except Exception as error:  # noqa: BLE001 - raised below, where it is waited for
+            found.set_exception(error)
+
+    threading.Thread(target=look, daemon=True).start()
+    return found.result(TOTAL_SECONDS)
 
 
 class _PinnedConnection(http.client.HTTPSConnection):

@@ -8,7 +8,7 @@ OWASP: Server-Side Request Forgery Prevention Cheat Sheet.
 """
 
 import re
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 LONGEST_URL = 2000
@@ -24,7 +24,9 @@ _NEVER = (
     IPv6Network("64:ff9b:1::/48"),  # local-use NAT64, RFC 8215
     IPv6Network("2001::/23"),  # protocol assignments: Teredo and the like
     IPv6Network("fec0::/10"),  # the abolished site-local range
+    IPv6Network("3fff::/20"),  # documentation, RFC 9637: younger than Python's list
 )
+_RELAYS_OF_6TO4 = IPv4Network("192.88.99.0/24")  # abolished, RFC 7526; Python still counts it as global
 
 
 def is_public(address: str) -> bool:
@@ -69,7 +71,7 @@ def _problem_of(parts: SplitResult, host: str | None, port: int | None) -> str |
 
 
 def _name_problem(host: str) -> str | None:
-    labels = host.rstrip(".").split(".")
+    labels = host.removesuffix(".").split(".")
     if is_public(host):
         return None
     # Also 0177.0.0.1, 2130706433 and 0x7f.1, which some resolvers read as addresses: no public name ends in a number.
@@ -89,6 +91,8 @@ def _is_public(address: IPv4Address | IPv6Address) -> bool:
         inner = address.ipv4_mapped or _wrapped(address)
         if inner is not None:
             return _is_public(inner)
+    elif address in _RELAYS_OF_6TO4:
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
