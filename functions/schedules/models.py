@@ -175,6 +175,7 @@ class PlannedTime(AnswerSchema):
 
     at: datetime = Field(description="In UTC.")
     local: datetime = Field(description="As clocks in the schedule's zone show it.")
+    words: str = Field(description="The same in plain words.", examples=["Friday 3 July 2026 at 09:00"])
 
 
 class Preview(AnswerSchema):

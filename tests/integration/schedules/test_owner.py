@@ -67,6 +67,8 @@ def test_a_preview_saves_nothing(ada: Client) -> None:
     assert len(times) == 5
     assert times == sorted(times)
     assert {moment(one["local"]).strftime("%H:%M") for one in preview["nextRuns"]} == {"09:00"}
+    words = f"{times[0]:%A} {times[0].day} {times[0]:%B} {times[0].year} at 09:00"
+    assert preview["nextRuns"][0]["words"] == words
     assert [moment(one["local"]) for one in preview["nextRuns"]] == times
     assert ada.get("/api/schedules").data == []
 

@@ -117,8 +117,14 @@ def test_a_refusal_names_the_field(given: dict[str, Any], problems: dict[str, st
         ("0 0 1,15 * *", "On the 1st and 15th of every month at 00:00"),
         (
             "0 0 2,3,11,12,13,22,23,31 * *",
-            "On the 2nd, 3rd, 11th, 12th, 13th, 22nd, 23rd and 31st of every month at 00:00",
+            "On the 2nd, 3rd, 11th to 13th, 22nd, 23rd and 31st of every month at 00:00",
         ),
+        ("10-52 * * * *", "Every hour at 10 to 52 minutes past"),
+        (
+            "0 6-9,12,17-19 1-15 4-10 *",
+            "Every hour, in the hours 6 to 9, 12 and 17 to 19, on the 1st to 15th of April to October",
+        ),
+        ("0 9 * * 4-7,1", "Every Monday and Thursday to Sunday at 09:00"),
         ("30 6 29 2 *", "On the 29th of February at 06:30"),
         ("0 9 13 * FRI", "On the 13th of every month, and every Friday at 09:00"),
         ("0 9 13 6 FRI", "On the 13th of June, and every Friday in June at 09:00"),

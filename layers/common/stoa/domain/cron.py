@@ -157,7 +157,8 @@ def _part_values(part: str, field: _Field) -> range:
         first = _value(found["first"], field)
         last = _value(found["last"], field) if found["last"] else first
         if found["step"] and not found["last"]:
-            raise InvalidCron(f"{field.name}: a step needs a range; write {first}-{field.high}/{step}")
+            example = f"{first}-{field.high}/{step}" if 1 <= step <= field.high - first else "1-5/2"
+            raise InvalidCron(f"{field.name}: a step needs a range, such as {example}")
     if last < first:
         raise InvalidCron(f"{field.name}: the range {found['range']} runs backwards; write it as two, with a comma")
     if found["step"] and not 1 <= step <= last - first:

@@ -1,6 +1,6 @@
 """A rhythm in plain English, for the people whose schedule it is."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
 
 from stoa.domain.cron import Cron
@@ -56,7 +56,7 @@ def _times(cron: Cron) -> str:
     if step and minutes[0] == 0 and len(minutes) > 1:
         often = "every minute" if step == 1 else f"every {step} minutes"
         return often if cron.every_hour else f"{often}, {_hours(hours)}"
-    past = "" if minutes == [0] else f" at {_list(minutes)} minutes past"
+    past = "" if minutes == [0] else f" at {_spans(minutes)} minutes past"
     if cron.every_hour:
         return f"every hour{past}"
     if _step(hours, 24) and hours[0] == 0:
@@ -67,18 +67,18 @@ def _times(cron: Cron) -> str:
 def _hours(hours: Sequence[int]) -> str:
     if hours[-1] - hours[0] == len(hours) - 1:
         return f"from {hours[0]:02}:00 to {hours[-1]:02}:59"
-    return "in the hours " + _list(hours)
+    return "in the hours " + _spans(hours)
 
 
 def _days(cron: Cron) -> str:
     """Which days, as the start of a sentence; empty for every day."""
-    months = "" if len(cron.months) == 12 else _list(_MONTHS[month - 1] for month in sorted(cron.months))
+    months = "" if len(cron.months) == 12 else _spans(sorted(cron.months), lambda month: _MONTHS[month - 1])
     if cron.every_day_of_month and cron.every_weekday:
         return f"Every day in {months}" if months else ""
     weekdays = "" if cron.every_weekday else _weekdays(cron.weekdays)
     if cron.every_day_of_month:
         return f"Every {weekdays} in {months}" if months else f"Every {weekdays}"
-    dates = f"On the {_list(map(_ordinal, sorted(cron.days)))} of {months or 'every month'}"
+    dates = f"On the {_spans(sorted(cron.days), _ordinal)} of {months or 'every month'}"
     if not weekdays:
         return dates
     return f"{dates}, and every {weekdays}" + (f" in {months}" if months else "")
@@ -89,7 +89,8 @@ def _weekdays(days: frozenset[int]) -> str:
         return "weekday"
     if days == _WEEKEND:
         return "Saturday and Sunday"
-    return _list(_WEEKDAYS[day] for day in sorted(days, key=lambda day: (day - 1) % 7))  # the week begins on Monday
+    from_monday = sorted(day or 7 for day in days)  # where the week begins
+    return _spans(from_monday, lambda day: _WEEKDAYS[day % 7])
 
 
 def _step(values: Sequence[int], size: int) -> int:
@@ -101,6 +102,18 @@ def _step(values: Sequence[int], size: int) -> int:
 def _ordinal(number: int) -> str:
     ending = "th" if number // 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"
+
+
+def _spans(values: Sequence[int], word: Callable[[int], str] = str) -> str:
+    """Sorted values as a list, in which three neighbours or more are told as the first to the last."""
+    spans: list[list[int]] = []
+    for value in values:
+        if spans and value == spans[-1][-1] + 1:
+            spans[-1].append(value)
+        else:
+            spans.append([value])
+    texts = ([f"{word(span[0])} to {word(span[-1])}"] if len(span) > 2 else map(word, span) for span in spans)
+    return _list(text for span in texts for text in span)
 
 
 def _list(items: Iterable[object]) -> str:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from stoa.answers import iso
 from stoa.db import Row
 from stoa.domain.cadence import Cadence, read_cadence
+from stoa.domain.cron_words import instant_words
 from stoa.domain.markup import money_text
 from stoa.errors import InvalidFields
 
@@ -61,10 +62,16 @@ def _words(row: Row) -> str:
 def described_preview(cadence: Cadence, now: datetime) -> dict[str, Any]:
     """A rhythm in plain words, and its next times by UTC and by the zone's clocks."""
     zone = ZoneInfo(cadence.time_zone)
-    upcoming = cadence.upcoming(now)
     return {
         "description": cadence.words(),
-        "nextRuns": [{"at": iso(at), "local": at.astimezone(zone).isoformat(timespec="seconds")} for at in upcoming],
+        "nextRuns": [
+            {
+                "at": iso(at),
+                "local": at.astimezone(zone).isoformat(timespec="seconds"),
+                "words": instant_words(at, zone),
+            }
+            for at in cadence.upcoming(now)
+        ],
     }
 
 
