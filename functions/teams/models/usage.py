@@ -12,7 +12,9 @@ from .fields import NextTeamPage
 class TeamUsageParameters(Schema):
     """Which messages."""
 
-    period: str | None = Field(None, description="A day of the period, such as 2026-03-31; else the present one.")
+    period: str | None = Field(
+        None, description="A day of the period, such as 2026-03-31; else that of `day`, or of today."
+    )
     user_id: str | None = Field(None, description="Of one member.")
     model_id: str | None = Field(None, description="To one model.")
     day: str | None = Field(None, description="Of one day of the tenant's calendar.")

@@ -60,6 +60,18 @@ def test_the_log_by_member_model_and_day(owner: Person, ben: Person, team_id: st
     assert usage(owner, team_id, period="2026-01-01")["stats"]["messages"] == 0
 
 
+def test_a_period_that_began_by_another_anchor_is_told_as_it_was(owner: Person, team_id: str) -> None:
+    """As when a team that an admin had switched on is paid for, or paid for again: its months begin on another day."""
+    present = usage(owner, team_id)["period"]
+    today = present["startsOn"]  # the admin switched it on today
+    owner.as_admin("UPDATE teams SET anchor_day = extract(day FROM :today ::date + 14)::int RETURNING id", today=today)
+
+    assert usage(owner, team_id)["stats"]["messages"] == 0
+    for query in ({"period": today}, {"day": today}):
+        told = usage(owner, team_id, **query)
+        assert (told["period"], told["stats"]["messages"]) == (present, 3)
+
+
 def test_pages_of_the_log(owner: Person, team_id: str) -> None:
     first = owner.get(f"/api/teams/{team_id}/usage", limit=2)
     second = owner.get(f"/api/teams/{team_id}/usage", limit=2, cursor=first.body["meta"]["nextCursor"])

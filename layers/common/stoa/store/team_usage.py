@@ -4,6 +4,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from stoa.db import Connection, Row
+from stoa.domain.periods import Period
 from stoa.store.counters import COUNTS
 
 _LINES = f"""
@@ -36,6 +37,14 @@ WHERE l.tenant_id = :tenant_id ::uuid AND l.team_id = :team_id ::uuid AND l.team
 GROUP BY GROUPING SETS ((), (l.user_id), (l.model_id), (l.local_day))
 ORDER BY kind, l.local_day, tokens DESC, l.model_id, l.user_id
 """  # noqa: S608
+
+_BEGUN = """
+SELECT p.starts_on, p.ends_on FROM team_periods p
+WHERE p.tenant_id = :tenant_id ::uuid AND p.team_id = :team_id ::uuid
+    AND p.starts_on <= :day ::date AND p.ends_on > :day
+ORDER BY p.starts_on DESC
+LIMIT 1
+"""
 
 # Only for whoever looks: the first message of a period makes its row if this has not.
 _OPEN = """
@@ -96,6 +105,12 @@ def sums(
     return connection.run(
         _SUMS, tenant_id=tenant_id, team_id=team_id, period=period, user_id=user_id, model_id=model_id, day=day
     )
+
+
+def begun(connection: Connection, tenant_id: UUID, team_id: UUID, day: date) -> Period | None:
+    """The last of the team's periods that began by `day` and held it; None: there is no row of one."""
+    rows = connection.run(_BEGUN, tenant_id=tenant_id, team_id=team_id, day=day)
+    return Period(rows[0]["starts_on"], rows[0]["ends_on"]) if rows else None
 
 
 def active_teams(connection: Connection, tenant_id: UUID, now: datetime) -> list[Row]:

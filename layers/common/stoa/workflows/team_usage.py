@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from stoa.answers import iso
-from stoa.db import Row
-from stoa.domain.periods import period_of
+from stoa.db import Connection, Row
+from stoa.domain.periods import Period, period_of
 from stoa.domain.teams import MEMBER, check_manager
 from stoa.store import team_usage as store
 from stoa.team_desk import TeamDesk, own_team
@@ -15,7 +15,7 @@ from stoa.team_desk import TeamDesk, own_team
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which lines: of the period that holds `period_day` (None: the present one), of one member, model or day."""
+    """Which lines: of the period that holds `period_day`, else `day`, else today; of one member, model or day."""
 
     period_day: date | None
     user_id: UUID | None
@@ -35,7 +35,7 @@ def read_usage(desk: TeamDesk, team_id: UUID, wanted: Wanted, *, before: UUID | 
             if user_id not in (None, desk.user_id):
                 check_manager(team["own_role"])
             user_id = desk.user_id
-        period = period_of(wanted.period_day or team["local_day"], team["anchor_day"] or 1)
+        period = _period(connection, desk, team, wanted.period_day or wanted.day)
         which: dict[str, Any] = {"user_id": user_id, "model_id": wanted.model_id, "day": wanted.day}
         rows = store.lines(
             connection, desk.tenant_id, team_id, period.starts_on, **which, before=before, rows=limit + 1
@@ -50,6 +50,13 @@ def read_usage(desk: TeamDesk, team_id: UUID, wanted: Wanted, *, before: UUID | 
         },
         "meta": {"nextCursor": rows[limit - 1]["id"] if len(rows) > limit else None},
     }
+
+
+def _period(connection: Connection, desk: TeamDesk, team: Row, day: date | None) -> Period:
+    """The period that holds the day. It may have begun by an earlier anchor; the later beginning is right."""
+    reckoned = period_of(day or team["local_day"], team["anchor_day"] or 1)
+    begun = store.begun(connection, desk.tenant_id, team["id"], day) if day else None
+    return max(reckoned, begun or reckoned)
 
 
 def _stats(sums: list[Row]) -> dict[str, Any]:
