@@ -44,11 +44,18 @@ class TestEach:
         ("marcus", "What is in our power, and what is not?", "VIII, 47"),
         ("marcus", "My colleagues are rude and difficult", "II, 1"),
         ("marcus", "I worry about the future", "VII, 8"),
+        ("marcus", "I am ashamed to ask for help", "VII, 7"),
+        ("marcus", "Somebody spreads rumours about me", "VIII, 49"),
+        ("marcus", "How do I forgive my father?", "VII, 22"),
         ("lao", "How should I lead my team?", "17"),
+        ("lao", "I am confused and don't know what to do", "15"),
+        ("lao", "My boss is micromanaging everything", "57"),
         ("lao", "How do I begin a big project?", "64"),
         ("simone", "Is a woman made by her upbringing?", "Becoming a woman"),
         ("simone", "I am losing myself in my marriage", "Love and reciprocity"),
         ("simone", "What meaning has retirement?", "Growing old"),
+        ("simone", "Why do anything at all?", "Pyrrhus and Cineas"),
+        ("simone", "My mother is dying in hospital and I feel grief", "A Very Easy Death"),
     ],
 )
 def test_a_question_finds_the_passage_that_answers_it_and_it_is_cited(
@@ -59,6 +66,7 @@ def test_a_question_finds_the_passage_that_answers_it_and_it_is_cited(
     (citation,) = events[-2].items
     assert f", {heading}" in citation["title"]
     assert citation["quote"] in str(providers.calls[0].system)
+    assert "\n" not in citation["quote"]  # the file's lines are not the quote's
 
 
 def test_loading_the_registry_again_writes_nothing(runtime_database: Database, owner_database: Database) -> None:

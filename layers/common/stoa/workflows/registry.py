@@ -120,7 +120,7 @@ def _whole(text: str) -> int | None:
 def _knowledge() -> Iterator[dict[str, Any]]:
     """What the system's personas know. Ids are made of what they stand for, so that loading again writes nothing."""
     for persona_id, documents in _toml("persona_knowledge.toml").items():
-        for document in documents:
+        for document in ({**one, "content": _unwrapped(one["content"])} for one in documents):
             document_id = uuid5(_KNOWLEDGE_IDS, f"{persona_id}/{document['title']}/{document['content']}")
             passages = [
                 {"id": uuid5(document_id, str(position)), "position": position, **passage._asdict()}
@@ -128,6 +128,11 @@ def _knowledge() -> Iterator[dict[str, Any]]:
             ]
             size = len(document["content"].encode())
             yield {"id": document_id, "persona_id": persona_id, "bytes": size, **document, "passages": passages}
+
+
+def _unwrapped(content: str) -> str:
+    """Each paragraph in one line: the file's lines are broken for its readers, a quote's must not be."""
+    return "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in content.strip().split("\n\n"))
 
 
 def _named(table: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
