@@ -354,6 +354,15 @@ def test_what_was_never_paid_takes_nothing_from_a_team_that_an_admin_switched_on
     assert team.mails() == ["The plan of your team The Stoics has ended"]
 
 
+def test_a_team_that_an_admin_switched_on_after_its_end_is_not_ended_by_late_news(team: TeamShop) -> None:
+    events = team.begin() + team.act("cancel")
+    team.shop.deliver(*events)
+    assert team.row()["status"] == "canceled"
+    set_team(team, "status = 'active', access_until = NULL")
+    team.shop.deliver(*[{**event, "id": f"{event['id']}-late"} for event in events])
+    assert team.standing() == ("active", None)
+
+
 def test_a_plan_is_written_whole_and_lists_only_what_can_be_covered(team: TeamShop) -> None:
     shop = team.shop
     assert team.sell()["version"] == 1
