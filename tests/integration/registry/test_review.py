@@ -273,6 +273,16 @@ def test_an_operators_price_wins_over_what_was_accepted_before(registry: Registr
     assert registry.base("gpt-4o") == (1.9, 7.6)
 
 
+def test_a_price_that_an_operator_has_replaced_cannot_be_taken_back(registry: Registry, owner_database: Database) -> None:
+    registry.feeds.price("gpt-4o", "2.4", "9.6")
+    registry.sync()
+    with owner_database.autocommit(Scope()) as connection:
+        connection.run("UPDATE models SET base_input_price = 2, base_output_price = 8 WHERE id = 'gpt-4o'")
+    (change,) = registry.listed(kind="price")
+    assert registry.undo(change).error["code"] == "CHANGE_FOLLOWED"
+    assert registry.base("gpt-4o") == (2, 8)
+
+
 def test_each_tenant_decides_for_itself(registry: Registry, other: Registry) -> None:
     registry.feeds.price("gpt-4o", "5", "10")
     registry.sync()

@@ -17,7 +17,7 @@ from stoa.pages import Page
 from stoa.price_planning import replan
 from stoa.registry_accepting import Accepted, accept, accept_price, change_row, decided_otherwise
 from stoa.registry_view import change_view
-from stoa.store import audit, feed_facts, pricing_configs, tenant_models
+from stoa.store import audit, feed_facts, pricing, pricing_configs, tenant_models
 from stoa.store import registry_changes as store
 
 # What an admin may decide beside a change of each kind, by column.
@@ -87,12 +87,10 @@ def undo_change(desk: Desk, change_id: UUID) -> dict[str, Any]:
     with desk.database.transaction(desk.scope) as connection:
         row = _locked(connection, desk, change_id, ("approved", "applied"))
         if store.was_followed(connection, desk.tenant_id, row):
-            raise Conflict(
-                "CHANGE_FOLLOWED", "A newer change of this kind was accepted since. Take that one back first."
-            )
+            raise _followed("A newer change of this kind was accepted since. Take that one back first.")
         model_id, before = str(row["model_id"]), row["before"]
         if row["kind"] == PRICE:
-            _take_back_price(connection, desk, model_id, price_from(before))
+            _take_back_price(connection, desk, model_id, price_from(row["after"]), price_from(before))
         else:
             columns = (
                 {"enabled": False} if row["kind"] == NEW_MODEL else {_inner(name): before[name] for name in before}
@@ -124,7 +122,16 @@ def _kind(desk: Desk, change_id: UUID) -> str:
     return str(rows[0]["kind"])
 
 
-def _take_back_price(connection: Connection, desk: Desk, model_id: str, before: Price | None) -> None:
+def _followed(how: str) -> Conflict:
+    return Conflict("CHANGE_FOLLOWED", how)
+
+
+def _take_back_price(
+    connection: Connection, desk: Desk, model_id: str, accepted: Price | None, before: Price | None
+) -> None:
+    (model,) = pricing.models(connection, desk.tenant_id, [model_id], desk.now)
+    if (model.base.input_price, model.base.output_price, model.base.rates) != accepted:
+        raise _followed("An operator has set another price since; there is nothing to take back.")
     if before is None:
         raise Conflict("PRICE_UNKNOWN", "No price was known before this one. Switch the model off instead.")
     actor_id = desk.actor.user_id
