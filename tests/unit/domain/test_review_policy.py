@@ -107,6 +107,8 @@ def test_what_an_admin_decided_otherwise_waits_whatever_the_policy(own: Any, tol
         (moved("0", "2"), "apply", "propose", "A price of 0 waits for an admin."),
         (moved("0.09", "2"), "apply", "propose", "A price that falls by more than 90 % waits for an admin."),
         (moved("0.1", "2"), "apply", "apply", "The policy applies changes of this kind."),
+        (moved("10.1", "2"), "apply", "propose", "A price that rises by more than 900 % waits for an admin."),
+        (moved("10", "2"), "agreed", "apply", "Both sources agree."),
     ],
 )  # fmt: skip
 def test_decisions(found: Change, rule: Any, outcome: str, reason: str) -> None:

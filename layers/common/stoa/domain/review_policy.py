@@ -31,8 +31,9 @@ ALLOWED: Mapping[str, tuple[Rule, ...]] = {
     "retirement": ("apply", "review", "ignore"),
 }
 
-# A price that falls further at once has probably lost a digit.
+# A price that falls or rises further at once has probably lost a digit, or been given one too many.
 DEEPEST_FALL = Decimal(-90)
+STEEPEST_RISE = Decimal(900)
 
 
 def with_rules(policy: Mapping[str, Rule], given: Mapping[str, Rule | None]) -> dict[str, Rule]:
@@ -105,6 +106,8 @@ def _doubt(change: Change) -> str | None:
                 return "A price of 0 waits for an admin."
             if move.percent < DEEPEST_FALL:
                 return f"A price that falls by more than {-DEEPEST_FALL} % waits for an admin."
+            if move.percent > STEEPEST_RISE:
+                return f"A price that rises by more than {STEEPEST_RISE} % waits for an admin."
     return None
 
 
