@@ -64,8 +64,8 @@ def settle(connection: Connection, reference: TeamReference, notice: Subscriptio
     after = derive(facts)
     newly_paid = known.paid_until is None and facts.paid_until is not None
     terms = row["checkout"].get("terms", {}) if newly_paid else row["plan_terms"]
-    # What was never paid changes nothing, and no news are none: an admin may have switched the team on, before its owner
-    # came to pay or after the subscription had ended.
+    # What was never paid changes nothing, nor does what was known: an admin may have switched the team on before its
+    # owner came to pay, or after the subscription had ended.
     is_news = facts.paid_until is not None and after != before
     stands = after if is_news else TeamStanding(row["status"], row["access_until"])
     team_billing.save(

@@ -273,7 +273,7 @@ def test_an_operators_price_wins_over_what_was_accepted_before(registry: Registr
     assert registry.base("gpt-4o") == (1.9, 7.6)
 
 
-def test_a_price_that_an_operator_has_replaced_cannot_be_taken_back(registry: Registry, owner_database: Database) -> None:
+def test_a_price_that_an_operator_replaced_cannot_be_taken_back(registry: Registry, owner_database: Database) -> None:
     registry.feeds.price("gpt-4o", "2.4", "9.6")
     registry.sync()
     with owner_database.autocommit(Scope()) as connection:
