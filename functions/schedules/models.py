@@ -240,7 +240,7 @@ class Run(AnswerSchema):
     charge: str | None = Field(description="USD, exact.")
     latency_ms: int | None
     error: RunError | None
-    delivery: Delivery | None
+    delivery: Delivery | None = Field(description="Null: nothing to deliver, or a mail of more than 90 days ago.")
 
 
 class RunAnswer(AnswerSchema):

@@ -14,7 +14,7 @@ from stoa.identity import Member
 from stoa.ids import new_id
 from stoa.prompt_run import RunAnswer, RunPrompt
 from stoa.workflows.scheduled_runs import TickReport, Worker, deliver, run, tick
-from stoa.workflows.schedules import owner
+from stoa.workflows.schedules import owner, runs
 from tests.integration.chat.support import Desk
 
 NOON = datetime(2027, 5, 3, 12, 0, tzinfo=UTC)
@@ -95,6 +95,12 @@ class Office:
 
     def runs(self) -> list[dict[str, Any]]:
         return self.rows("SELECT * FROM schedule_runs r WHERE r.tenant_id = :tenant_id ORDER BY r.id")
+
+    def told(self, schedule_id: UUID) -> dict[str, Any]:
+        """The newest run, as its owner is told of it."""
+        page = runs.list_runs(self.desk.database, self.desk.member, schedule_id, before=None, limit=1)
+        found: dict[str, Any] = page.rows[0]
+        return found
 
     def one(self, schedule_id: UUID) -> dict[str, Any]:
         return self.rows("SELECT * FROM schedules s WHERE s.tenant_id = :tenant_id AND s.id = :id", id=schedule_id)[0]

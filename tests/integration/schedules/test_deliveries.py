@@ -10,11 +10,36 @@ from typing import Any
 import pytest
 
 from dev import ROOT
+from stoa.clients.mail import Mail, MailNotSent
 from stoa.clients.webhook_out import DeliveryFailed, signature
 from stoa.errors import Unavailable
 from stoa.workflows.scheduled_runs import deliver, run
 from stoa.workflows.schedules import owner
-from tests.integration.schedules.support import HOOK, MINUTE, NOON, Office
+from stoa.workflows.send_mail import KEPT, send_mail
+from tests.integration.schedules.support import HOOK, HOUR, MINUTE, NOON, Office
+
+
+def test_a_mail_is_delivered_when_it_was_sent_and_not_before(office: Office) -> None:
+    sent, refused = office.schedule(), office.schedule(notification_email="nobody@example.test")
+    office.tick(NOON)
+    office.work()
+    waiting = {"status": "pending", "attempts": 0, "deliveredAt": None, "error": None, "link": None}
+    assert [office.told(each)["delivery"] for each in (sent, refused)] == [waiting, waiting]
+
+    def send(mail: Mail) -> None:
+        if mail.to == "nobody@example.test":
+            raise MailNotSent("InvalidParameterValue", permanent=True)
+
+    send_mail(office.desk.database, send, lambda: NOON + MINUTE, 5)
+    done = {"attempts": 1, "link": None}
+    assert office.told(sent)["delivery"] == {
+        **done, "status": "delivered", "deliveredAt": "2027-05-03T12:01:00.000Z", "error": None
+    }  # fmt: skip
+    assert office.told(refused)["delivery"] == {
+        **done, "status": "failed", "deliveredAt": None, "error": "the mail was not taken (InvalidParameterValue)"
+    }  # fmt: skip
+    send_mail(office.desk.database, send, lambda: NOON + KEPT + HOUR, 5)
+    assert office.told(refused)["delivery"] is None  # forgotten with the mail
 
 
 def test_a_webhook_gets_the_output_signed_and_is_tried_again(office: Office) -> None:

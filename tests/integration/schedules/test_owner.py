@@ -94,7 +94,7 @@ def test_a_preview_saves_nothing(ada: Client) -> None:
         ({"maxRuns": 0}, "maxRuns", "greater than or equal to 1"),
         ({"name": " "}, "name", "at least 1 character"),
         ({"prompt": ""}, "prompt", "at least 1 character"),
-        ({"notificationEmail": "nobody"}, "notificationEmail", "match pattern"),
+        ({"notificationEmail": "nobody"}, "notificationEmail", "an e-mail address"),
         ({"outputDestination": "fax"}, "outputDestination", "'email', 'webhook' or 'storage'"),
         ({"outputDestination": "webhook"}, "webhookUrl", "a webhook needs it"),
         (HOOK | {"webhookUrl": "http://example.org/hook"}, "webhookUrl", "https://"),

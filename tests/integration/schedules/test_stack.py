@@ -67,6 +67,7 @@ def ended_run(running: Running, token: str, path: str) -> dict[str, Any]:
     """The schedule's one run when it has ended and its output is delivered."""
     give_up = time.monotonic() + SECONDS
     while time.monotonic() < give_up:
+        call(running, None, "POST", "/dev/run/mailer")
         _, answer = call(running, token, "GET", f"{path}/runs")
         for run in answer["data"]:
             if run["status"] in ("succeeded", "failed") and (run["delivery"] or {}).get("status") != "pending":
@@ -85,7 +86,6 @@ def test_run_now_goes_through_the_queue_and_is_mailed(running: Running, token: s
     assert float(run["charge"]) > 0
     status, conversation = call(running, token, "GET", f"/api/conversations/{run['conversationId']}")
     assert [message["content"] for message in conversation["data"]["messages"]] == [PROMPT, run["output"]]
-    call(running, None, "POST", "/dev/run/mailer")
     _, mail = call(running, None, "GET", "/dev/mail")
     (one,) = [mail for mail in mail["data"] if mail["subject"] == "Through the stack"]
     assert one["to"] == ["ada@demo.test"]

@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo
 
 from stoa.db import Row
 from stoa.domain.cron_words import instant_words, place_words
+from stoa.store import schedule_runs
 from stoa.workflows.scheduled_runs.values import MOST_FAILURES_IN_ROW
 
 
@@ -12,7 +13,7 @@ def output(row: Row, text: str) -> dict[str, str]:
     return {
         "subject": row["name"],
         "text": f"{text}\n\n-- \n{_origin(row)}",
-        "dedupe_key": f"scheduled-run-{row['id']}",
+        "dedupe_key": schedule_runs.mail_key(row["id"]),
     }
 
 
@@ -24,7 +25,7 @@ def stored(row: Row, link: str, hours: int) -> dict[str, str]:
             f"The result is here, for {hours} hours at most:\n{link}\n\n"
             f"After that, the run's page gives a new link.\n\n-- \n{_origin(row)}"
         ),
-        "dedupe_key": f"scheduled-run-{row['id']}",
+        "dedupe_key": schedule_runs.mail_key(row["id"]),
     }
 
 

@@ -11,6 +11,7 @@ from stoa.domain.cron_words import instant_words
 from stoa.domain.markup import money_text
 from stoa.errors import InvalidFields
 
+_OF_MAIL = {"queued": "pending", "sent": "delivered", "dead": "failed"}
 SHOWN_CHARACTERS = 2000  # of an output in a list; alone it is shown whole
 
 
@@ -100,6 +101,8 @@ def described_run(row: Row) -> dict[str, Any]:
 
 
 def _described_delivery(row: Row) -> dict[str, Any] | None:
+    if row["delivery_status"] == "delivered" and row["delivery_attempts"] == 0:  # handed to the outbox
+        return _described_mail(row)
     if row["delivery_status"] is None:
         return None
     return {
@@ -107,5 +110,19 @@ def _described_delivery(row: Row) -> dict[str, Any] | None:
         "attempts": row["delivery_attempts"],
         "deliveredAt": row["delivered_at"] and iso(row["delivered_at"]),
         "error": row["delivery_error"],
+        "link": None,
+    }
+
+
+def _described_mail(row: Row) -> dict[str, Any] | None:
+    status = row["mail_status"]
+    if status is None:  # forgotten: workflows/send_mail.py
+        return None
+    error = row["mail_error"] and f"the mail was not taken ({row['mail_error']})"
+    return {
+        "status": _OF_MAIL[status],
+        "attempts": row["mail_attempts"],
+        "deliveredAt": iso(row["mail_settled_at"]) if status == "sent" else None,
+        "error": None if status == "sent" else error,
         "link": None,
     }
