@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from stoa.db import Scope
 from tests.integration.teams.client import Person, code
 
 REQUESTS = 20
@@ -24,7 +25,7 @@ def test_an_invitation_is_mailed_seen_and_taken_up(owner: Person, ben: Person) -
 
     invited = owner.invite(team_id, "Ben@Example.TEST").body["data"]
     assert (invited["email"], invited["status"], invited["userId"]) == ("ben@example.test", "invited", None)
-    with owner.database.autocommit(owner.desk().member.scope) as connection:
+    with owner.database.autocommit(Scope(tenant_id=owner.tenant_id)) as connection:
         (mail,) = connection.run("SELECT recipient, subject, body FROM mail_outbox")
     assert (mail["recipient"], mail["subject"]) == ("ben@example.test", "Join the team Lions")
     assert "olive@example.test invites you" in mail["body"]
