@@ -12,8 +12,8 @@ Role = Literal["owner", "admin", "member"]
 Email = Annotated[EmailAddress, AfterValidator(str.lower)]
 Name = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=200, pattern=r"\S"),
-    says("1 to 200 characters, not all of them blank"),
+    StringConstraints(strip_whitespace=True, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"),
+    says("1 to 200 characters in one line, not all of them blank"),
 ]
 Size = Annotated[int, Field(ge=1, le=10_000)]
 Tokens = Annotated[int, Field(ge=0, le=1_000_000_000_000)]

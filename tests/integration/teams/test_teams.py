@@ -47,6 +47,7 @@ def test_without_models_the_plan_covers_what_the_tenant_sells(owner: Person) -> 
     ("change", "path"),
     [
         ({"name": " "}, "name"),
+        ({"name": "Lions\nYour account is locked"}, "name"),  # it stands in mails to whomever a member names
         ({"type": "club"}, "type"),
         ({"maxMembers": 0}, "maxMembers"),
         ({"totalTokensMonthly": 0}, "totalTokensMonthly"),

@@ -80,6 +80,7 @@ def test_a_citation_names_its_passage_and_quotes_the_sentence_it_rests_on() -> N
         ("1. fish\n2. birds", "birds", "birds"),
         ("1. fish\n2. birds", "nothing", "fish"),
         ("天下皆知。道可道。", "道可道", "道可道。"),
+        ("上善若水。水善利萬物而不爭。", "水は万物に利あり、争わず。萬物", "水善利萬物而不爭。"),
         ("x" * 500, "x", "x" * MOST_QUOTE_CHARACTERS),
         ("...", "x", "..."),
     ],

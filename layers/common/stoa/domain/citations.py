@@ -18,7 +18,9 @@ _BLOCK_END = re.compile(r"\n[ \t]*\n|\n(?=[ \t]*(?:[-*+•]|[0-9]+[.)])[ \t])")
 _SENTENCE = re.compile(r".+?(?:[.!?…][\"'”’)\]]?(?=\s|$)|[。！？]|$)", re.DOTALL)
 _SENTENCE_END = re.compile(r"[.!?…。！？]\s")
 _NUMBER = re.compile(r"[0-9]+")
-_WORD = re.compile(r"\w{3,}")
+# Chinese and Japanese have no spaces: each character counts as a word, as it does where passages are searched.
+_CHARACTERS = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+_WORD = re.compile(rf"[{_CHARACTERS}]|[^\W{_CHARACTERS}]{{3,}}")
 
 
 def citations(answer: str, passages: Sequence[PromptPassage]) -> list[dict[str, Any]]:
