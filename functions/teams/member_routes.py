@@ -104,7 +104,7 @@ def add_to(api: Api) -> None:
         "/api/teams/{teamId}/accept",
         summary="Join a team",
         answer="TeamAnswer",
-        errors=(410,),
+        errors=(409, 410),
         tags=("teams",),
     )
     def post_accept(request: Request) -> dict[str, Any]:

@@ -137,6 +137,20 @@ def test_the_cap_counts_active_and_invited_under_many_at_once(owner: Person) -> 
     assert owner.get(f"/api/teams/{team_id}").data["memberCount"] == 4
 
 
+def test_who_was_invited_before_the_team_was_cut_to_its_plan_joins_while_there_is_room(
+    owner: Person, ben: Person, cleo: Person
+) -> None:
+    team_id = owner.make(maxMembers=3)
+    for person in (ben, cleo):
+        owner.invite(team_id, person.email)
+    owner.as_admin("UPDATE teams SET max_members = 2 RETURNING id")  # as the payment of a smaller plan does
+
+    assert ben.accept(team_id).status == 200
+    assert code(cleo.accept(team_id)) == (409, "TEAM_FULL")
+    ben.delete(f"/api/teams/{team_id}/members/{ben.user_id}")
+    assert cleo.accept(team_id).status == 200
+
+
 def test_one_invitation_taken_up_many_times_at_once_makes_one_member(owner: Person, ben: Person) -> None:
     team_id = owner.make()
     owner.invite(team_id, ben.email)

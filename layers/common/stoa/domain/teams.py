@@ -56,7 +56,7 @@ def check_room(seats_taken: int, max_members: int) -> None:
     if seats_taken >= max_members:
         raise Conflict(
             "TEAM_FULL",
-            f"All {max_members} places of the team are taken, open invitations included. Remove somebody first.",
+            f"All {max_members} places of the team are taken, open invitations included. Somebody has to leave first.",
             details={"maxMembers": max_members, "members": seats_taken},
         )
 

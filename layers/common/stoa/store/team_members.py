@@ -34,7 +34,11 @@ LIMIT 200
 """
 
 _INVITATION = """
-SELECT m.id, m.invitation_expires_at FROM team_members m
+SELECT m.id, m.invitation_expires_at, g.max_members, (
+        SELECT count(*) FROM team_members a
+        WHERE a.tenant_id = :tenant_id AND a.team_id = g.id AND a.status = 'active'
+    ) AS active_members
+FROM team_members m
 JOIN teams g ON g.id = m.team_id
 WHERE m.tenant_id = :tenant_id ::uuid AND m.team_id = :team_id ::uuid AND m.email = :email ::text
     AND m.status = 'invited' AND g.status <> 'closed'
@@ -118,7 +122,8 @@ def invitations(connection: Connection, tenant_id: UUID, email: str, now: dateti
 
 
 def invitation(connection: Connection, tenant_id: UUID, team_id: UUID, email: str) -> Row | None:
-    """The team's invitation for an e-mail, expired or not, that was neither taken up nor declined."""
+    """The team's invitation for an e-mail, expired or not, that was neither taken up nor declined, and the team's
+    room."""
     rows = connection.run(_INVITATION, tenant_id=tenant_id, team_id=team_id, email=email)
     return rows[0] if rows else None
 

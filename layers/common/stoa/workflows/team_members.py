@@ -66,7 +66,7 @@ def list_invitations(desk: TeamDesk) -> list[dict[str, Any]]:
 def accept(desk: TeamDesk, team_id: UUID) -> dict[str, Any]:
     """Take up the invitation for the member's own e-mail; once in, it is told again.
 
-    Raises NotFound without one, 410 when it has expired.
+    Raises NotFound without one, 410 when it has expired, Conflict when the team has no room any more.
     """
     with desk.database.transaction(desk.scope) as connection:
         invitation = _locked_invitation(connection, desk, team_id)
@@ -78,6 +78,7 @@ def accept(desk: TeamDesk, team_id: UUID) -> dict[str, Any]:
         if invitation is None:
             raise NotFound("invitation")
         rules.check_in_time(invitation["invitation_expires_at"], desk.now)
+        rules.check_room(invitation["active_members"], invitation["max_members"])
         store.join(connection, desk.tenant_id, invitation["id"], desk.user_id, desk.now)
         joined = described_own_team(own_team(connection, desk, team_id))
     emit("team_member_joined", teamId=str(team_id), role=joined["role"])
