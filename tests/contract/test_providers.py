@@ -25,7 +25,7 @@ def test_its_address_and_how_usage_comes_are_the_row_s(provider: str) -> None:
     assert f"`{row['chat_path'].partition('?')[0]}`" in address
     assert ("auth_header" in options) == (f"`{options.get('auth_header')}`" in key)
     assert ("asked" in usage) == (options.get("usage") == "stream_options")
-    assert checked.strip()
+    assert "https://" in checked, "where its documentation is"
 
 
 def test_there_are_25_or_more() -> None:
