@@ -17,7 +17,8 @@ class NotSynced(Exception):
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, int]:
-    """Do what is due, and report it. `{"atOnce": true}`, by hand, does not wait for the tenants' times.
+    """Do what is due, and report it. By hand, `{"atOnce": true}` does not wait for the tenants' times, and with
+    `{"believeFewer": true}` sources may have lost most of their models.
 
     Raises NotSynced, for the alarm, after everything else is done.
     """
@@ -26,7 +27,8 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, int]:
     def read(providers: Sequence[Row], counts: Mapping[str, int]) -> Reading:
         return read_sources(providers, now, counts)
 
-    report = sync(database(), read, now, at_once=event.get("atOnce") is True)
+    by_hand = {"at_once": event.get("atOnce") is True, "believe_fewer": event.get("believeFewer") is True}
+    report = sync(database(), read, now, **by_hand)
     done = asdict(report)
     logger().info("providers synced", extra=done)
     _publish(report)

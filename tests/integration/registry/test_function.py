@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -63,6 +64,19 @@ def test_the_function_syncs_and_reports(registry: Registry, practice: PracticePr
     practice.feed(provider="openai", model="gpt-4o", risePercent=30)
     assert function.handler({"atOnce": True}, None)["changes_proposed"] == 1
     assert registry.open_change("price")["percent"] == 30
+
+
+def test_a_feed_with_few_models_is_believed_when_somebody_says_so(
+    registry: Registry, practice: PracticeProviders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function.handler({}, None)
+    practice.feed(provider="openai", model="gpt-4o", risePercent=-10)
+    monkeypatch.setattr("stoa.domain.feed.SMALLEST_PART", Decimal(2))  # as if both had lost half of their models
+    with pytest.raises(function.NotSynced):
+        function.handler({"atOnce": True}, None)
+    assert registry.base("gpt-4o") == (2.5, 10)
+    assert function.handler({"atOnce": True, "believeFewer": True}, None)["changes_applied"] == 1
+    assert registry.base("gpt-4o") == (2.25, 9)
 
 
 def test_a_feed_that_cannot_be_read_raises_the_alarm_and_tries_again(

@@ -56,9 +56,11 @@ class _Outcome(NamedTuple):
     replanned: int
 
 
-def sync(database: Database, read: Read, now: datetime, *, at_once: bool = False) -> SyncReport:
+def sync(
+    database: Database, read: Read, now: datetime, *, at_once: bool = False, believe_fewer: bool = False
+) -> SyncReport:
     """Bring the tenants up to date that want it now, or `at_once` all that want it at all. One that fails is counted
-    and holds up no other.
+    and holds up no other. `believe_fewer`: a source that lost most of its models is not taken for a broken one.
 
     Raises Unavailable when the list of tenants cannot be read.
     """
@@ -66,7 +68,8 @@ def sync(database: Database, read: Read, now: datetime, *, at_once: bool = False
     due = _due_tenants(database, now, at_once, report)
     if not due:
         return report
-    reading = read(*known(database))
+    providers, counts = known(database)
+    reading = read(providers, dict.fromkeys(counts, 0) if believe_fewer else counts)
     learnt = learn(database, reading, now)
     report.feeds_incomplete = sum(not part.complete for part in reading.parts)
     report.problems, report.models_added, report.models_changed = learnt.problems, learnt.added, learnt.changed
