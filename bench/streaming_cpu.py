@@ -6,7 +6,7 @@ import time
 from http.client import HTTPConnection
 from pathlib import Path
 
-from bench.chat import _paths
+from bench.chat import paths
 from bench.measure import Result, at_most, in_turn
 from bench.processes import serving
 from dev import ROOT
@@ -25,7 +25,7 @@ def measure(folder: Path) -> list[Result]:
     """Both over plain HTTP on a kept connection, to the last chunk."""
     port = free_port()
     command = [sys.executable, "-m", "dev.practice", "--port", str(port), "--delay-ms", "0"]
-    with serving(command, port, folder / "upstream.log", ROOT, _paths()):
+    with serving(command, port, folder / "upstream.log", ROOT, paths()):
         medians = in_turn({"ours": lambda: _cpu(_Wire(port)), "http.client": lambda: _cpu(_Raw(port))})
     ours, raw = medians["ours"], medians["http.client"]
     detail = f"{ours:.2f} ms against {raw:.2f} ms of processor time"
