@@ -1,6 +1,7 @@
 """A chosen model ends: its members are told, and moved on the date; the answers before say so, too."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,9 +10,10 @@ import pytest
 
 from stoa.db import Database, Scope
 from stoa.store import mail_outbox
+from stoa.workflows import retire_models as retire_module
 from stoa.workflows.preferences import patch_model_preferences, put_preferences, read_preferences
 from stoa.workflows.retire_models import RetirementReport, retire_models
-from tests.integration.chat.support import Desk
+from tests.integration.chat.support import Desk, make_member
 from tests.integration.health.support import Clock
 
 OLD, NEW = "phi-4", "codestral-latest"  # both free; neither ends in the registry
@@ -64,6 +66,32 @@ def test_members_are_warned_thirty_and_seven_days_before_once_each(desk: Desk, c
     assert [mail["recipient"] for mail in mails(desk)] == ["ada@example.test"] * 2
     assert mails(desk)[0]["subject"].startswith("Phi-4 ends on ")
     assert "Codestral then takes its place in your choices." in mails(desk)[0]["body"]
+
+
+@pytest.mark.parametrize("days", [20, 0])
+def test_who_was_told_is_not_looked_at_again_each_hour(
+    desk: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    """They may be millions: a run that began with them again each time would never come to the others."""
+    looked_at: list[UUID] = []
+    load = retire_module.load_view_of
+
+    def noting(database: Database, tenant_id: UUID, user_id: UUID, now: datetime) -> Any:
+        looked_at.append(user_id)
+        return load(database, tenant_id, user_id, now)
+
+    monkeypatch.setattr(retire_module, "load_view_of", noting)
+    noon = clock.now.replace(hour=12)
+    ends(desk, noon + timedelta(days=days), None)
+    chooses(desk, noon)
+    silent = replace(desk, member=make_member(desk.database, desk.member.tenant_id, f"silent-{days}"))
+    chooses(silent, noon)
+    desk.change("UPDATE users SET email = NULL WHERE id = :id", id=silent.member.user_id)
+    for hour in range(3):
+        retire_models(desk.database, noon + timedelta(hours=hour))
+    assert looked_at.count(desk.member.user_id) == 1
+    assert looked_at.count(silent.member.user_id) == (0 if days else 3)
+    assert len(mails(desk)) == 1
 
 
 def test_nobody_else_is_told(desk: Desk, clock: Clock) -> None:
@@ -176,10 +204,6 @@ def test_answers_of_a_model_that_will_end_say_so(desk: Desk, clock: Clock) -> No
 def test_a_page_at_a_time_reaches_everybody(
     desk: Desk, clock: Clock, runtime_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dataclasses import replace
-
-    from tests.integration.chat.support import make_member
-
     monkeypatch.setattr("stoa.workflows.retire_models.PAGE", 2)
     ends(desk, clock.now)
     for number in range(5):

@@ -15,18 +15,18 @@ from stoa import retirement_words
 from stoa.answers import failure
 from stoa.db import Connection, Database, Row, RuleRefused, Scope, StatementFailed
 from stoa.domain.lifecycle import FIRST_WARNING, Retirement, columns, moved_choices, retirements, warning_due
-from stoa.domain.offers import Offer
 from stoa.errors import StoaError
 from stoa.member_view import load_view_of
 from stoa.observe import emit, logger
 from stoa.store import audit, catalogue, mail_outbox, preferences, tenants
 from stoa.store.audit import Actor
+from stoa.store.preferences import EndingModel
 
 PAGE = 200
 # Somebody whose model has no successor keeps their choice, and is told so once; not again a year later.
 TOLD_WITHIN = timedelta(days=30)
-# Who still names a model that ended long ago has no successor they may use, or named it since. Once a day is enough for
-# them: they may be many, and their messages find another model anyway.
+# Who still names a model that has ended, and knows it or it is long ago, has no successor they may use, or named it
+# since. Once a day is enough for them: they may be many, and their messages find another model anyway.
 HOUR_FOR_THE_LONG_OVER = 3
 
 
@@ -58,37 +58,46 @@ def retire_models(database: Database, now: datetime) -> RetirementReport:
 
 def _retire_in(database: Database, tenant_id: UUID, now: datetime, report: RetirementReport) -> None:
     ending = _ending_models(database, tenant_id, now)
-    for member in _who_chose(database, tenant_id, sorted(ending)) if ending else ():
+    for member in _who_chose(database, tenant_id, ending) if ending else ():
         view = load_view_of(database, tenant_id, member["user_id"], now)
         concerned = retirements(view.offers, view.preferences, now)
         over = [one for one in concerned if one.ends_at <= now]
         if over:
             report.members_moved += _move(database, tenant_id, member, over, now)
         for one in concerned:
-            days = warning_due(one.ends_at, now)
-            if days is not None:
+            if warning_due(one.ends_at, now) is not None:
                 with database.autocommit(Scope(tenant_id=tenant_id)) as connection:
-                    report.members_warned += _tell(connection, tenant_id, member, one, f"{days} days", now)
+                    report.members_warned += _tell(connection, tenant_id, member, one, now)
 
 
-def _ending_models(database: Database, tenant_id: UUID, now: datetime) -> dict[str, Offer]:
+def _ending_models(database: Database, tenant_id: UUID, now: datetime) -> list[EndingModel]:
     """The tenant's models that have ended, or will soon enough to be told."""
     with database.autocommit(Scope(tenant_id=tenant_id)) as connection:
         ((row,),) = connection.run_all([catalogue.statement(tenant_id, now, None)])
     offers = catalogue.from_row(row, None).offers_at(now)
-    since = now - TOLD_WITHIN if now.hour != HOUR_FOR_THE_LONG_OVER else datetime.min.replace(tzinfo=UTC)
-    return {
-        model_id: offer
-        for model_id, offer in offers.items()
-        if offer.deprecated_at is not None and since <= offer.deprecated_at <= now + FIRST_WARNING
-    }
+    all_that_are_over = now.hour == HOUR_FOR_THE_LONG_OVER
+    since = datetime.min.replace(tzinfo=UTC) if all_that_are_over else now - TOLD_WITHIN
+    found = []
+    for model_id, offer in sorted(offers.items()):
+        ends_at = offer.deprecated_at
+        if ends_at is not None and since <= ends_at <= now + FIRST_WARNING:
+            is_over = ends_at <= now
+            told_by = None if is_over and all_that_are_over else _told_by(model_id, ends_at, now)
+            found.append(EndingModel(model_id, told_by, is_over))
+    return found
 
 
-def _who_chose(database: Database, tenant_id: UUID, model_ids: list[str]) -> Iterator[Row]:
+def _told_by(model_id: str, ends_at: datetime, now: datetime) -> str:
+    """What the key of the mail that is due begins with; the member's id follows."""
+    days = warning_due(ends_at, now)
+    return f"retirement:{model_id}:{ends_at.date()}:{'over' if days is None else f'{days} days'}:"
+
+
+def _who_chose(database: Database, tenant_id: UUID, models: list[EndingModel]) -> Iterator[Row]:
     after: UUID | None = None
     while True:
         with database.autocommit(Scope(tenant_id=tenant_id)) as connection:
-            page = preferences.naming(connection, tenant_id, model_ids, after=after, rows=PAGE)
+            page = preferences.naming(connection, tenant_id, models, after=after, rows=PAGE)
         yield from page
         if len(page) < PAGE:
             return
@@ -110,7 +119,7 @@ def _move(database: Database, tenant_id: UUID, member: Row, over: list[Retiremen
             _record(connection, tenant_id, user_id, {name: before[name] for name in changes}, changes)
         for one in over:
             if one.ends_at > now - TOLD_WITHIN:
-                _tell(connection, tenant_id, member, one, "over", now)
+                _tell(connection, tenant_id, member, one, now)
     if changes:
         emit("member_moved_to_successor", userId=str(user_id), models=heirs)
     return bool(changes)
@@ -124,20 +133,17 @@ def _record(
     )
 
 
-def _tell(
-    connection: Connection, tenant_id: UUID, member: Row, retirement: Retirement, stage: str, now: datetime
-) -> bool:
-    """Queue the mail of this stage, once; False where it was queued before, or nobody knows an address."""
+def _tell(connection: Connection, tenant_id: UUID, member: Row, retirement: Retirement, now: datetime) -> bool:
+    """Queue the mail that is due, once; False where it was queued before, or nobody knows an address."""
     if member["email"] is None:
         return False
     is_over = retirement.ends_at <= now
-    ends = retirement.ends_at.date()
     return mail_outbox.put(
         connection,
         tenant_id=tenant_id,
         to=member["email"],
         subject=retirement_words.subject(retirement, is_over=is_over),
         text=retirement_words.text(retirement, is_over=is_over),
-        dedupe_key=f"retirement:{member['user_id']}:{retirement.offer.model_id}:{ends}:{stage}",
+        dedupe_key=f"{_told_by(retirement.offer.model_id, retirement.ends_at, now)}{member['user_id']}",
         now=now,
     )
