@@ -36,7 +36,7 @@ def add_people(database: Database, tenants: Tenants, issuer: Issuer) -> None:
     tenant_id = tenants.find_or_create(DEMO_TENANT)
     with database.autocommit(Scope(tenant_id=tenant_id)) as connection:
         for email in (ADMIN, *MEMBERS):
-            users.ensure(connection, tenant_id, issuer.subject(email, tenant_id), email)
+            users.ensure(connection, tenant_id, issuer.subject(email, tenant_id), email, is_admin=email == ADMIN)
 
 
 def default_groups(email: str, slug: str) -> list[str]:

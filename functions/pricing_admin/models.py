@@ -124,7 +124,7 @@ class PricingConfigUpdate(Parts):
     sync_policy: SyncPolicyUpdate = Field(default_factory=lambda: SyncPolicyUpdate.model_validate({}))
     notice_emails: Annotated[list[EmailAddress], Field(max_length=20)] = Field(
         default_factory=list,
-        description="Who is written to when a provider's price moves.",
+        description="Who is written to when a provider's price moves. Nobody named: the admins of the last 90 days.",
         examples=[["ops@shop.test"]],
     )
     version: Version = Field(

@@ -105,7 +105,9 @@ class Members:
         if cached is not None and cached[0] > time.monotonic():
             return cached[1]
         with database.autocommit(Scope(tenant_id=principal.tenant_id)) as connection:
-            row = users.ensure(connection, principal.tenant_id, principal.subject, principal.email)
+            row = users.ensure(
+                connection, principal.tenant_id, principal.subject, principal.email, is_admin=principal.is_admin
+            )
         if row is None:
             raise Forbidden("Your account belongs to no tenant of this installation.", code="NO_TENANT")
         if row["status"] != "active":

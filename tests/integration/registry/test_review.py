@@ -8,6 +8,7 @@ import pytest
 
 from stoa.db import Database, Scope
 from stoa.domain.feed import ListedModel, Listing
+from stoa.identity import members
 from stoa.store import registry_changes
 from stoa.workflows.recompute import recompute
 from tests.integration.chat.support import says
@@ -51,6 +52,29 @@ def test_a_rise_of_30_percent_is_proposed_told_and_applied_after_approval_and_gr
     charges = [row["charge"] for row in registry.query("SELECT charge FROM usage ORDER BY id")]
     assert charges == [Decimal("0.03255441")] * 3 + [Decimal("0.042320733")]
     assert registry.audited()[-1] == ("registry_change.approve", "gpt-4o-mini")
+
+
+def test_where_nobody_is_named_the_admins_who_were_here_are_told(registry: Registry) -> None:
+    registry.listed()
+    registry.member().send("GET", "/api/models")
+    registry.feeds.price("gpt-4o-mini", "0.195", "0.78")
+    registry.sync()
+    assert [mail["recipient"] for mail in registry.mails()] == ["boss@example.test"]
+    registry.config(notifyOnPriceChange=False)
+    registry.feeds.price("gpt-4o-mini", "0.3", "0.78")
+    registry.clock.pass_by(DAY)
+    registry.sync()
+    assert len(registry.mails()) == 1
+
+
+def test_who_is_an_admin_no_more_is_not_told(registry: Registry) -> None:
+    registry.listed()
+    members._known.clear()
+    registry.groups = ""
+    registry.send("GET", "/api/models")
+    registry.feeds.price("gpt-4o-mini", "0.195", "0.78")
+    registry.sync()
+    assert registry.mails() == []
 
 
 def test_an_overridden_price_does_not_move(registry: Registry) -> None:

@@ -8,15 +8,24 @@ from stoa.db import Connection, Row, json_parameter
 from stoa.ids import new_id
 
 # Selecting from tenants makes an unknown tenant yield no row instead of an error.
-# An e-mail may change at the issuer, and the row follows; nothing else of an existing member is touched.
+# An e-mail may change at the issuer, and so may who is an admin, and the row follows; nothing else of it is touched.
 _ENSURE = """
-INSERT INTO users AS u (id, tenant_id, subject, email, last_active_at)
-SELECT :id, t.id, :subject, :email, now()
+INSERT INTO users AS u (id, tenant_id, subject, email, last_active_at, admin_at)
+SELECT :id, t.id, :subject, :email, now(), CASE WHEN :is_admin ::boolean THEN now() END
 FROM tenants t
 WHERE t.id = :tenant_id
 ON CONFLICT (tenant_id, subject) DO UPDATE
-    SET email = coalesce(excluded.email, u.email), last_active_at = now()
+    SET email = coalesce(excluded.email, u.email), last_active_at = now(),
+        admin_at = excluded.admin_at
 RETURNING u.id, u.status
+"""
+
+_ADMINS = """
+SELECT DISTINCT u.email FROM users u
+WHERE u.tenant_id = :tenant_id ::uuid AND u.admin_at > now() - make_interval(days => :days ::int)
+    AND u.status = 'active' AND u.email IS NOT NULL
+ORDER BY u.email
+LIMIT :rows ::int
 """
 
 _PROFILE = """
@@ -34,10 +43,17 @@ WHERE u.tenant_id = :tenant_id ::uuid AND u.id = :user_id ::uuid
 """
 
 
-def ensure(connection: Connection, tenant_id: UUID, subject: str, email: str | None) -> Row | None:
+def ensure(
+    connection: Connection, tenant_id: UUID, subject: str, email: str | None, *, is_admin: bool = False
+) -> Row | None:
     """The member's `id` and `status`, made if this is the first request; None when there is no such tenant."""
-    rows = connection.run(_ENSURE, id=new_id(), tenant_id=tenant_id, subject=subject, email=email)
+    rows = connection.run(_ENSURE, id=new_id(), tenant_id=tenant_id, subject=subject, email=email, is_admin=is_admin)
     return rows[0] if rows else None
+
+
+def admin_emails(connection: Connection, tenant_id: UUID, *, days: int, rows: int) -> list[str]:
+    """The addresses of those whose last request was an admin's, and not so many days ago."""
+    return [row["email"] for row in connection.run(_ADMINS, tenant_id=tenant_id, days=days, rows=rows)]
 
 
 def profile(connection: Connection, tenant_id: UUID, user_id: UUID) -> Row:

@@ -25,8 +25,12 @@ from stoa.feed_learning import Learnt, known, learn
 from stoa.observe import emit, logger
 from stoa.price_planning import replan
 from stoa.registry_accepting import Accepted, accept, change_row
-from stoa.store import mail_outbox, pricing_configs, registry_changes, tenants
+from stoa.store import mail_outbox, pricing_configs, registry_changes, tenants, users
 from stoa.store.pricing_configs import PricingSettings
+
+# Where a tenant named nobody to write to: so many of its admins who were here in so many days.
+ADMIN_DAYS = 90
+MOST_ADMINS = 20
 
 # Reads all sources, for the providers of these rows; it is given how many models each source had the last time.
 Read = Callable[[Sequence[Row], Mapping[str, int]], Reading]
@@ -186,7 +190,9 @@ def _write_to_admins(
         return
     mail = notice(told)
     about = hashlib.sha256("".join(f"{entry.change.subject}{entry.change.digest}" for entry in told).encode())
-    for address in settings.notice_emails:
+    for address in settings.notice_emails or users.admin_emails(
+        connection, tenant_id, days=ADMIN_DAYS, rows=MOST_ADMINS
+    ):
         mail_outbox.put(
             connection,
             tenant_id=tenant_id,
