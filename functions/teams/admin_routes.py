@@ -66,12 +66,15 @@ def add_to(api: Api) -> None:
         "/api/admin/teams/{teamId}/activate",
         summary="Switch a team on",
         answer="AdminTeamAnswer",
+        parameters="EditParameters",
         errors=(409,),
         tags=("admin",),
     )
     def post_activate(request: Request) -> dict[str, Any]:
-        """Its members may use the models of its plan from now on. Its periods begin on this day of the month."""
-        return {"data": team_admin.activate(desk_of(request), _team_id(request))}
+        """Its members may use the models of its plan from now on. Its periods begin on this day of the month. Send the
+        version that you looked at: until now the team's own people could change what it gives them."""
+        version = expected_version(request.event, None)
+        return {"data": team_admin.activate(desk_of(request), _team_id(request), version=version)}
 
     @api.route(
         "POST",

@@ -172,6 +172,16 @@ def test_a_team_is_not_made_smaller_than_it_is(owner: Person, ben: Person) -> No
     assert code(owner.patch(f"/api/teams/{team_id}", {"maxMembers": 1})) == (409, "MEMBERS_EXCEED_SIZE")
 
 
+def test_what_an_admin_switches_on_is_what_they_looked_at(owner: Person, admin: Person) -> None:
+    team_id = owner.make()
+    seen = {"If-Match": str(admin.get(f"/api/admin/teams/{team_id}").data["version"])}
+    owner.patch(f"/api/teams/{team_id}", {"totalTokensMonthly": 1_000_000_000_000})
+
+    stale = admin.send("POST", f"/api/admin/teams/{team_id}/activate", headers=seen)
+    assert code(stale) == (409, "STALE_EDIT")
+    assert owner.get(f"/api/teams/{team_id}").data["status"] == "incomplete"
+
+
 def test_an_admin_switches_a_team_on_and_off(owner: Person, admin: Person) -> None:
     team_id = owner.make()
 

@@ -44,9 +44,10 @@ def change_team(
         return _recorded(connection, desk, "team.change", team)
 
 
-def activate(desk: Desk, team_id: UUID) -> dict[str, Any]:
-    """Switch a team on. Its periods begin on this day of the month, the first time. Raises NotFound or Conflict."""
-    return _switch(desk, team_id, "team.activate", rules.ACTIVE)
+def activate(desk: Desk, team_id: UUID, *, version: int | None) -> dict[str, Any]:
+    """Switch a team on, as it was in the version that was looked at. Its periods begin on this day of the month, the
+    first time. Raises NotFound or Conflict."""
+    return _switch(desk, team_id, "team.activate", rules.ACTIVE, version)
 
 
 def suspend(desk: Desk, team_id: UUID) -> dict[str, Any]:
@@ -54,11 +55,12 @@ def suspend(desk: Desk, team_id: UUID) -> dict[str, Any]:
     return _switch(desk, team_id, "team.suspend", rules.SUSPENDED)
 
 
-def _switch(desk: Desk, team_id: UUID, action: str, status: str) -> dict[str, Any]:
+def _switch(desk: Desk, team_id: UUID, action: str, status: str, version: int | None = None) -> dict[str, Any]:
     with desk.database.transaction(desk.scope) as connection:
         team = _locked(connection, desk, team_id)
         if team["status"] == status:
             return _described(team)
+        check_version(team["version"], version, "this team")
         store.set_status(connection, desk.tenant_id, team, status, desk.now)
         return _recorded(connection, desk, action, team)
 
