@@ -11,7 +11,7 @@ import pytest
 
 from stoa.clients.run_queue import Job
 from stoa.clients.wires.types import ProviderError
-from stoa.db import Database, Scope, StatementFailed
+from stoa.db import Database, RuleRefused, Scope, StatementFailed
 from stoa.identity import Member
 from stoa.prompt_run import RunAnswer, RunPrompt, TryAgain
 from stoa.store import schedule_runs, schedules
@@ -209,6 +209,29 @@ def test_a_worker_that_was_too_slow_writes_over_nobody(office: Office) -> None:
     (row,) = office.runs()
     assert (row["output"], row["attempts"], row["status"]) == ("Hello there.", 2, "succeeded")
     assert len(office.mail()) == 1
+
+
+def test_a_run_repeated_while_its_first_worker_still_listens_is_charged_and_told_once(office: Office) -> None:
+    office.schedule()
+    office.tick(NOON)
+    job = office.queue.popleft()
+    answer = office.desk.providers.default
+
+    def speaks_too_long(call: Any, cancel: Any) -> Any:
+        office.desk.providers.default = answer
+        office.tick(NOON + 8 * MINUTE)
+        office.work()
+        yield from answer(call, cancel)
+
+    office.desk.providers.default = speaks_too_long
+    with pytest.raises(RuleRefused):  # its message comes back from the queue, to a run that has ended
+        office.do(job)
+    office.do(job)
+    (row,) = office.runs()
+    assert (row["status"], row["attempts"]) == ("succeeded", 2)
+    lines = [(line["status"], line["charge"]) for line in office.desk.lines()]
+    assert lines == [("expired", None), ("completed", row["charge"])]
+    assert (office.desk.used("gpt-4o-mini"), len(office.mail())) == (1, 1)
 
 
 def test_what_never_ends_is_given_up_and_counts_as_a_failure(office: Office) -> None:
