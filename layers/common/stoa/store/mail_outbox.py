@@ -25,7 +25,7 @@ FROM (
     SELECT due.id FROM mail_outbox due
     WHERE due.status = 'queued' AND due.next_attempt_at <= :now ::timestamptz
     ORDER BY due.next_attempt_at
-    LIMIT :rows ::int
+    LIMIT 1
     FOR UPDATE SKIP LOCKED
 ) due
 WHERE m.id = due.id
@@ -70,9 +70,10 @@ def put_statement(*, tenant_id: UUID, to: str, subject: str, text: str, dedupe_k
     }
 
 
-def claim_due(connection: Connection, now: datetime, *, retry_at: datetime, rows: int) -> list[Row]:
-    """Mails whose next attempt is due, kept from others until `retry_at`; this attempt counted."""
-    return connection.run(_CLAIM, now=now, retry_at=retry_at, rows=rows)
+def claim(connection: Connection, now: datetime, *, retry_at: datetime) -> Row | None:
+    """The mail whose next attempt is due longest, kept from others until `retry_at`; this attempt counted."""
+    rows = connection.run(_CLAIM, now=now, retry_at=retry_at)
+    return rows[0] if rows else None
 
 
 def settle(connection: Connection, mail_id: UUID, status: str, now: datetime, *, error: str | None = None) -> None:

@@ -14,7 +14,6 @@ from stoa.db import Connection, Database, Row, Scope
 from stoa.observe import logger
 from stoa.store import mail_outbox
 
-BATCH = 50
 LEASE = timedelta(minutes=5)  # longer than the function may run
 KEPT = timedelta(days=90)  # how long the same is not told again
 
@@ -43,7 +42,7 @@ def send_mail(
 ) -> MailReport:
     """Send what is due until nothing is, or `seconds` are over. `send` raises MailNotSent.
 
-    A mail that fails holds up no other, whatever is wrong with it. When the mailer dies, what it had claimed comes
+    A mail that fails holds up no other, whatever is wrong with it. When the mailer dies, the one it had claimed comes
     again when its lease is over, as often as any other mail.
     """
     report = MailReport()
@@ -52,11 +51,11 @@ def send_mail(
         mail_outbox.purge(connection, clock() - KEPT)
         while time.monotonic() < ends:
             now = clock()
-            due = mail_outbox.claim_due(connection, now, retry_at=now + LEASE, rows=BATCH)
-            for row in due:
-                _send_one(connection, row, send, clock, report)
-            if len(due) < BATCH:
+            # One at a time: whatever ends this process ends no attempt but the one under way.
+            row = mail_outbox.claim(connection, now, retry_at=now + LEASE)
+            if row is None:
                 break
+            _send_one(connection, row, send, clock, report)
     if report.given_up or report.postponed:
         logger().warning("mail was not sent", extra=asdict(report))
     return report
