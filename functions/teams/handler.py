@@ -66,9 +66,9 @@ def get_team(request: Request) -> dict[str, Any]:
 def patch_team(request: Request) -> dict[str, Any]:
     """For its owner and admins. What is sent is written, what is not is kept. Type, size, tokens and models can be
     changed until the team is switched on, and afterwards within what its plan has (else 409 `PLAN_FIXED`)."""
-    given = request.body().given()
+    desk, given = team_desk_of(request), request.body().given()
     version = expected_version(request.event, given.pop("version", None))
-    return {"data": teams.change_team(team_desk_of(request), _team_id(request), given, version=version)}
+    return {"data": teams.change_team(desk, _team_id(request), given, version=version)}
 
 
 @api.route("DELETE", "/api/teams/{teamId}", summary="Close a team", answer="TeamAnswer", errors=(409,), tags=("teams",))

@@ -52,9 +52,9 @@ def add_to(api: Api) -> None:
     def post_member(request: Request) -> dict[str, Any]:
         """By e-mail; it holds for 14 days and takes a place until then. Admins of a team invite members, its owner also
         admins."""
-        body = request.body()
+        desk, body = team_desk_of(request), request.body()
         invited = team_members.invite(
-            team_desk_of(request), _team_id(request), email=body.email, role=body.role, client_url=settings().client_url
+            desk, _team_id(request), email=body.email, role=body.role, client_url=settings().client_url
         )
         return {"data": invited}
 
@@ -69,8 +69,8 @@ def add_to(api: Api) -> None:
     )
     def patch_member(request: Request) -> dict[str, Any]:
         """For the owner. `userId` is a user's id, or an invitation's `id`."""
-        role = request.body().role
-        return {"data": team_members.set_role(team_desk_of(request), _team_id(request), _who(request), role)}
+        desk, role = team_desk_of(request), request.body().role
+        return {"data": team_members.set_role(desk, _team_id(request), _who(request), role)}
 
     @api.route(
         "DELETE",
@@ -96,8 +96,8 @@ def add_to(api: Api) -> None:
     def put_allocation(request: Request) -> dict[str, Any]:
         """Tokens of each period that the member may use; the pool holds beside them. Null takes the allotment back:
         then the pool alone is the limit where it is shared, and the member has nothing where it is not."""
-        tokens = request.body().tokens
-        return {"data": team_members.allocate(team_desk_of(request), _team_id(request), _who(request), tokens)}
+        desk, tokens = team_desk_of(request), request.body().tokens
+        return {"data": team_members.allocate(desk, _team_id(request), _who(request), tokens)}
 
     @api.route(
         "POST",

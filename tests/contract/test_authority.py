@@ -1,0 +1,99 @@
+"""Who is let in at all: every route of every function, asked by nobody, by people of no tenant, and by the wrong group.
+
+It is decided before anything else is looked at, so none of this needs a database or a body.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from functions.catalog import handler as catalog
+from functions.checkout import handler as checkout
+from functions.model_admin import handler as model_admin
+from functions.personas import handler as personas
+from functions.preferences import handler as preferences
+from functions.pricing_admin import handler as pricing_admin
+from functions.registry_admin import handler as registry_admin
+from functions.schedules import handler as schedules
+from functions.stripe_webhook import handler as stripe_webhook
+from functions.teams import handler as teams
+from stoa.api import Api
+from stoa.db import database
+from stoa.routes import Route
+from stoa.settings import settings
+from tests.integration.member.support import api_event
+
+APIS: list[Api] = [
+    module.api
+    for module in (
+        catalog,
+        checkout,
+        model_admin,
+        personas,
+        preferences,
+        pricing_admin,
+        registry_admin,
+        schedules,
+        stripe_webhook,
+        teams,
+    )
+]
+PUBLIC = {"/api/health", "/api/openapi.json", "/api/webhooks/stripe"}
+BODIES = (None, "{}", "{")
+
+
+@pytest.fixture(autouse=True)
+def no_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A database that cannot be reached: whoever asked it would answer 503."""
+    monkeypatch.setenv("STOA_DATABASE_URL", "postgresql://stoa@localhost:1/none")
+    settings.cache_clear()
+    database.cache_clear()
+    yield
+    settings.cache_clear()
+    database.cache_clear()
+
+
+def refusals(prefix: str, **claims: Any) -> Iterator[tuple[str, str, str | None]]:
+    """Of each route under a path that is not public: the route, and the code it answers to each body."""
+    everyone = {"sub": "ada", "custom:tenant_id": str(uuid4()), "cognito:groups": ""}
+    for api in APIS:
+        for route in api.routes:
+            if route.path.startswith(prefix) and not route.public:
+                path = re.sub(r"\{\w+\}", str(uuid4()), route.path)
+                for body in BODIES:
+                    answered = api(api_event(route.method, path, body, {}, {**everyone, **claims}), None)
+                    yield route.method, route.path, json.loads(answered["body"])["error"]["code"]
+
+
+def test_every_function_with_routes_is_here_and_only_three_routes_are_public() -> None:
+    routes: list[Route] = [route for api in APIS for route in api.routes]
+    assert {route.path for route in routes if route.public} == PUBLIC
+    assert len(routes) > 100
+
+
+def test_nobody_is_let_in_without_an_identity() -> None:
+    assert {code for *_, code in refusals("/api/", sub=None)} == {"UNAUTHENTICATED"}
+
+
+@pytest.mark.parametrize("tenant", [None, "", "demo", "0"])
+def test_nobody_is_let_in_without_a_tenant(tenant: str | None) -> None:
+    told = list(refusals("/api/", **{"custom:tenant_id": tenant}))
+    assert [one for one in told if one[2] != "NO_TENANT"] == []
+
+
+@pytest.mark.parametrize("groups", ["", "[operator]", "[administrators Admin]", "admins,member", None])
+def test_only_admins_are_let_in_as_admins(groups: str | None) -> None:
+    told = list(refusals("/api/admin/", **{"cognito:groups": groups}))
+    assert [one for one in told if one[2] != "ADMIN_ONLY"] == []
+    assert len(told) > 100
+
+
+@pytest.mark.parametrize("groups", ["", "[admin]", "[operators Operator]", None])
+def test_only_operators_are_let_in_as_operators(groups: str | None) -> None:
+    told = list(refusals("/api/operator/", **{"cognito:groups": groups}))
+    assert [one for one in told if one[2] != "OPERATOR_ONLY"] == []
+    assert len(told) >= 12
