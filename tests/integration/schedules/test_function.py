@@ -3,22 +3,23 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from threading import Event, Semaphore
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from dev.aws_setup import RUN_QUEUE_PATH, prepare_aws
-from dev.gateway.queues import failed_ids, queue_event
+from dev.gateway.queues import QueuePoller, failed_ids, queue_event
 from functions.scheduled_prompts import handler as function
 from functions.scheduled_prompts.handler import handler
 from stoa.clients import run_queue
 from stoa.clients.run_queue import Job
-from stoa.clients.wires.types import Endpoint
+from stoa.clients.wires.types import Call, Cancel, Endpoint
 from stoa.db import Database, Scope
 from stoa.ids import new_id
 from stoa.settings import settings
-from tests.integration.chat.support import Desk, ScriptedProviders, make_member
+from tests.integration.chat.support import Desk, ScriptedProviders, make_member, says
 from tests.integration.schedules.support import Office
 
 
@@ -77,6 +78,51 @@ def test_a_tick_fills_the_queue_and_a_batch_empties_it(office: Office, sqs: Any,
         assert handler(batch, None) == {"batchItemFailures": []}
     assert [run["status"] for run in office.runs()] == ["succeeded"] * 25
     assert handler({"source": "aws.events"}, None)["planned"] == 0
+
+
+def test_a_provider_that_hangs_holds_up_its_own_run_alone(
+    office: Office, sqs: Any, practised: ScriptedProviders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others_have_ended, ended = Event(), Semaphore(0)
+    real = function.run
+
+    def run(worker: Any, tenant_id: UUID, run_id: UUID) -> bool:
+        try:
+            return real(worker, tenant_id, run_id)
+        finally:
+            ended.release()
+
+    def hangs(call: Call, cancel: Cancel) -> Any:
+        assert all(ended.acquire(timeout=20) for _ in range(9))
+        others_have_ended.set()
+        yield from says("At last.")(call, cancel)
+
+    monkeypatch.setattr(function, "run", run)
+    practised.by_model["gpt-4o"] = hangs
+    office.bulk(1, office.now - timedelta(minutes=1), model_id="gpt-4o")
+    office.bulk(9, office.now - timedelta(minutes=1))
+    handler({"source": "aws.events"}, None)
+    assert handler(queue_event(received(sqs), "queue"), None) == {"batchItemFailures": []}
+    assert others_have_ended.is_set()
+    assert [run["status"] for run in office.runs()] == ["succeeded"] * 10
+
+
+def test_the_local_queue_hands_out_more_while_a_batch_is_worked_on(sqs: Any) -> None:
+    run_queue.send([Job(new_id(), new_id()) for _ in range(2)])
+    second, done = Event(), Semaphore(0)
+    handed: list[str] = []
+
+    def call(event: dict[str, Any]) -> None:
+        handed.append(event["Records"][0]["body"])
+        if len(handed) == 2:
+            second.set()
+        assert second.wait(20)  # the first hangs until the second has come
+        done.release()
+
+    poller = QueuePoller(str(settings().run_queue_url), 1, call)
+    assert all(done.acquire(timeout=20) for _ in range(2))
+    poller.stop()
+    assert len(set(handed)) == 2
 
 
 def test_one_message_that_fails_comes_again_alone(
