@@ -13,6 +13,7 @@ from stoa.clients.feeds.provider_ids import our_provider
 from stoa.db import Database, Row, Scope
 from stoa.domain.provider_facts import Reading
 from stoa.dsn import parse_url
+from stoa.observe import logger
 from stoa.workflows.provider_sync import SyncReport, sync
 from stoa.workflows.registry import create_tenant
 
@@ -34,6 +35,7 @@ _TABLES = "SELECT c.relname AS name FROM pg_class c WHERE c.relkind = 'r' AND c.
 def measure(folder: Path) -> list[Result]:
     """A first run, one at once after it, one a day later with unchanged feeds, and one with every price moved."""
     now = datetime.now(UTC)
+    logger().setLevel("WARNING")  # a thousand product events would scroll the figures away
     with server(folder) as running:
         database, owner = Database(parse_url(running.url)), Database(parse_url(running.owner_url))
         for number in range(1, TENANTS):
