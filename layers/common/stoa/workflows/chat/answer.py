@@ -75,7 +75,7 @@ def _reserved(tools: Tools, member: Member, message: ChatMessage) -> Replay | tu
         except RuleRefused:
             continue
         return prepared, line
-    raise Unavailable("Your other messages are being counted just now. Try again in a moment.")
+    raise Unavailable("Other messages are being counted just now. Try again in a moment.")
 
 
 def _replayed(replay: Replay) -> Iterator[Event]:
