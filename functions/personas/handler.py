@@ -115,13 +115,14 @@ def post_clone(request: Request) -> dict[str, Any]:
 @api.route(
     "GET",
     "/api/personas/{personaId}/usage",
-    summary="How often an own persona answered",
+    summary="How often a persona answered",
     answer="PersonaUsageAnswer",
     parameters="PersonaUsageParameters",
     tags=("personas",),
 )
 def get_persona_usage(request: Request) -> dict[str, Any]:
-    """Messages and how many people sent them, by the tenant's day. Who they are is not told."""
+    """Messages and how many people sent them, by the tenant's day, of an own persona or one of the system's. Who they
+    are is not told."""
     member = request.member()
     days = request.number("days", USAGE_DAYS, MOST_USAGE_DAYS)
     persona_id, now = request.path["personaId"], datetime.now(UTC)

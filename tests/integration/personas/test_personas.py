@@ -165,7 +165,7 @@ class TestWhose:
         assert bob.get(f"/api/personas/{persona_id}").data["name"] == "Grandmother"
 
     def test_the_systems_are_read_and_cloned_and_cannot_be_changed(self, ada: Client) -> None:
-        assert verbs(ada, "marcus") == {"get": 200, "patch": 403, "delete": 403, "clone": 201, "usage": 403}
+        assert verbs(ada, "marcus") == {"get": 200, "patch": 403, "delete": 403, "clone": 201, "usage": 200}
         assert ada.patch("/api/personas/lao", {"name": "x"}).error["code"] == "SYSTEM_PERSONA"
         assert ada.get("/api/personas/marcus").data["name"] == "Marcus Aurelius"
 
@@ -243,6 +243,8 @@ class TestUsage:
     def test_counts_are_the_tenants_own(self, ada: Client, stranger: Client) -> None:
         ada.desk().send("Hello", persona_id="marcus")
         assert (used(ada, "marcus"), used(stranger, "marcus")) == (1, 0)
+        days = [client.get("/api/personas/marcus/usage").data["days"] for client in (ada, stranger)]
+        assert [[(day["members"], day["messages"]) for day in each] for each in days] == [[(1, 1)], []]
 
     def test_many_at_once_are_all_counted(self, ada: Client) -> None:
         overlay(ada.desk(), "gpt-4o-mini", daily_limit=1000)

@@ -8,7 +8,7 @@ from stoa.admin_desk import check_version
 from stoa.db import Connection, Database, Scope
 from stoa.domain.chunking import Passage
 from stoa.domain.languages import search_config
-from stoa.errors import Conflict
+from stoa.errors import Conflict, NotFound
 from stoa.identity import Member
 from stoa.ids import new_id
 from stoa.pages import Page
@@ -111,12 +111,14 @@ def delete_persona(database: Database, member: Member, persona_id: str) -> None:
 
 
 def read_usage(database: Database, member: Member, persona_id: str, now: datetime, *, days: int) -> dict[str, Any]:
-    """How often a persona of the member's own answered, by the tenant's day: how many people, never who.
+    """How often one of the member's own or of the system's answered, by the tenant's day: how many people, never who.
 
-    Raises NotFound for somebody else's, Forbidden for the system's.
+    Raises NotFound for somebody else's.
     """
-    with database.transaction(member.scope) as connection:
-        own_locked(connection, member, persona_id)
+    with database.autocommit(member.scope) as connection:
+        persona = usable(connection, member, persona_id)
+    if not (persona["is_own"] or persona["is_system"]):
+        raise NotFound("persona")
     with database.autocommit(_everyone(member)) as connection:
         today = persona_usage.today(connection, member.tenant_id, now)
         rows = persona_usage.by_day(connection, member.tenant_id, persona_id, today - timedelta(days=days))
