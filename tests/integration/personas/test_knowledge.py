@@ -160,6 +160,13 @@ class TestInThePrompt:
         assert "上善若水" in prompt
         assert "三十輻" not in prompt
 
+    def test_korean_is_found_whatever_particle_a_word_carries(self, ada: Client) -> None:
+        persona_id = add(ada, language="ko")
+        teach(ada, persona_id, "# 바퀴\n\n서른 개의 살이 하나의 통에 모인다.\n\n# 도\n\n물은 만물을 이롭게 한다.")
+        prompt = self.asked(ada, persona_id, "왜 물이 만물의 으뜸인가?")
+        assert "물은 만물을" in prompt
+        assert "서른 개의" not in prompt
+
     @pytest.mark.parametrize(
         "question",
         ["it's a 'quoted' \\ word | & ! <-> :*", "'", "\\", "(((", "C:\\new\\table", "a & b | !c", "é" * 9000, "1 2 3"],

@@ -81,6 +81,7 @@ def test_a_citation_names_its_passage_and_quotes_the_sentence_it_rests_on() -> N
         ("1. fish\n2. birds", "nothing", "fish"),
         ("天下皆知。道可道。", "道可道", "道可道。"),
         ("上善若水。水善利萬物而不爭。", "水は万物に利あり、争わず。萬物", "水善利萬物而不爭。"),
+        ("서른 개의 살이 있다. 물은 낮다.", "물이 만물에", "물은 낮다."),
         ("x" * 500, "x", "x" * MOST_QUOTE_CHARACTERS),
         ("...", "x", "..."),
     ],

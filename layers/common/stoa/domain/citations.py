@@ -18,9 +18,10 @@ _BLOCK_END = re.compile(r"\n[ \t]*\n|\n(?=[ \t]*(?:[-*+•]|[0-9]+[.)])[ \t])")
 _SENTENCE = re.compile(r".+?(?:[.!?…][\"'”’)\]]?(?=\s|$)|[。！？]|$)", re.DOTALL)
 _SENTENCE_END = re.compile(r"[.!?…。！？]\s")
 _NUMBER = re.compile(r"[0-9]+")
-# Chinese and Japanese have no spaces: each character counts as a word, as it does where passages are searched.
-_CHARACTERS = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"[{_CHARACTERS}]|[^\W{_CHARACTERS}]{{3,}}")
+# Chinese and Japanese have no spaces, so each character counts as a word; Korean words carry particles, so the last
+# syllable does not count: both as where passages are searched.
+_CHINESE, _KOREAN = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff", r"\uac00-\ud7a3"
+_WORD = re.compile(rf"[{_CHINESE}]|(?P<stem>[{_KOREAN}]+?)[{_KOREAN}]?(?![{_KOREAN}])|[^\W{_CHINESE}{_KOREAN}]{{3,}}")
 
 
 def citations(answer: str, passages: Sequence[PromptPassage]) -> list[dict[str, Any]]:
@@ -48,14 +49,18 @@ def citations(answer: str, passages: Sequence[PromptPassage]) -> list[dict[str, 
 
 def quote(content: str, said: str) -> str:
     """The sentence of the passage that has most words in common with what was said; the first of several such."""
-    wanted = set(_WORD.findall(said.casefold()))
+    wanted = _words(said)
     blocks = _BLOCK_END.split(_HEADING_LINE.sub("\n", content))
     sentences = [part[0].strip() for block in blocks for part in _SENTENCE.finditer(block) if _WORD.search(part[0])]
     best = max(
         sentences or [content.strip()],
-        key=lambda sentence: len(wanted.intersection(_WORD.findall(sentence.casefold()))),
+        key=lambda sentence: len(wanted & _words(sentence)),
     )
     return best[:MOST_QUOTE_CHARACTERS].rstrip()
+
+
+def _words(text: str) -> set[str]:
+    return {word["stem"] or word[0] for word in _WORD.finditer(text.casefold())}
 
 
 def _sentence_before(text: str, position: int) -> str:
