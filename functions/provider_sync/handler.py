@@ -28,7 +28,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, int]:
         return read_sources(providers, now, counts)
 
     by_hand = {"at_once": event.get("atOnce") is True, "believe_fewer": event.get("believeFewer") is True}
-    report = sync(database(), read, now, **by_hand)
+    report = sync(database(), read, lambda: datetime.now(UTC), **by_hand)
     done = asdict(report)
     logger().info("providers synced", extra=done)
     _publish(report)

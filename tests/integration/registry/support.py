@@ -94,7 +94,7 @@ class Registry(Shop):
 
     def sync(self) -> SyncReport:
         """One run, for all tenants that are due now."""
-        report = sync(self.database, self.feeds.read, self.clock.now)
+        report = sync(self.database, self.feeds.read, self.clock)
         assert report.tenants_failed == 0
         return report
 

@@ -43,15 +43,15 @@ def test_the_packaged_feeds_into_several_tenants_and_nothing_the_second_time(
     registry: Registry, other: Registry, owner_database: Database
 ) -> None:
     now = datetime.now(UTC)
-    report = sync(registry.database, packaged(now), now)
+    report = sync(registry.database, packaged(now), lambda: now)
     assert (report.tenants_synced, report.tenants_failed, report.feeds_incomplete) == (2, 0, 0)
     assert report.models_added > 900
     new = registry.query("SELECT count(*) AS rows FROM registry_changes WHERE kind = 'new_model'")[0]["rows"]
     assert new == other.query("SELECT count(*) AS rows FROM registry_changes WHERE kind = 'new_model'")[0]["rows"] > 700
     before = written(owner_database)
-    assert sync(registry.database, packaged(now), now + timedelta(minutes=1)).tenants_synced == 0
+    assert sync(registry.database, packaged(now), lambda: now + timedelta(minutes=1)).tenants_synced == 0
     assert written(owner_database) == before
-    assert sync(registry.database, packaged(now), now + timedelta(days=1)) == SyncReport(
+    assert sync(registry.database, packaged(now), lambda: now + timedelta(days=1)) == SyncReport(
         tenants=2, tenants_synced=2, problems=report.problems
     )
     assert [table for table, rows in written(owner_database).items() if rows != before[table]] == ["pricing_configs"]

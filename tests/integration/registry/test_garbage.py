@@ -33,7 +33,7 @@ class Wire:
 
     def sync(self) -> SyncReport:
         self.registry.clock.pass_by(DAY)
-        return sync(self.registry.database, self._read, self.registry.clock.now)
+        return sync(self.registry.database, self._read, self.registry.clock)
 
     def problems(self) -> list[dict[str, Any]]:
         """What the newest reading on file met, as operators see it."""

@@ -1,10 +1,13 @@
 """Synced with the feeds: what applies by itself, what waits, and what is left alone."""
 
-from datetime import date
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
+from stoa.answers import iso
 from stoa.domain.feed import ListedModel, Listing
+from stoa.workflows.provider_sync import sync
 from tests.integration.pricing.support import DAY, HOUR
 from tests.integration.registry.support import Registry
 
@@ -100,3 +103,19 @@ def test_a_frequency_is_respected(registry: Registry, other: Registry) -> None:
     assert registry.sync().tenants_synced == 2
     registry.clock.pass_by(HOUR)
     assert registry.sync().tenants_synced == 1
+
+
+def test_a_rise_announced_while_the_feeds_are_read_comes_no_sooner_than_announced(registry: Registry) -> None:
+    announced: list[Any] = []
+
+    def read(providers: Any, counts: Any) -> Any:
+        registry.clock.pass_by(timedelta(minutes=2))
+        registry.config(externalDefaultMarkup=0.5)
+        announced.append(registry.scheduled("gpt-4o"))
+        return registry.feeds.read(providers, counts)
+
+    began = registry.clock.now
+    assert sync(registry.database, read, registry.clock).tenants_synced == 1
+    assert registry.scheduled("gpt-4o") == announced[0]
+    assert [instant for instant, *_ in announced[0]] == [registry.clock.now + DAY]
+    assert registry.done("GET", "/config")["lastAutoUpdate"] == iso(began)

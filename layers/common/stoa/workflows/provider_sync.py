@@ -34,6 +34,7 @@ MOST_ADMINS = 20
 
 # Reads all sources, for the providers of these rows; it is given how many models each source had the last time.
 Read = Callable[[Sequence[Row], Mapping[str, int]], Reading]
+Clock = Callable[[], datetime]  # aware, UTC
 
 
 @dataclass(slots=True)
@@ -54,6 +55,17 @@ class SyncReport:
     prices_replanned: int = 0
 
 
+class _Run(NamedTuple):
+    """When a run began, by which tenants are due, and the clock by which it changes their prices.
+
+    Reading the sources takes minutes at worst. A price that an admin announced meanwhile would come too soon by them.
+    """
+
+    began: datetime
+    clock: Clock
+    at_once: bool
+
+
 class _Outcome(NamedTuple):
     entries: Sequence[Entry]
     over: int
@@ -61,33 +73,31 @@ class _Outcome(NamedTuple):
 
 
 def sync(
-    database: Database, read: Read, now: datetime, *, at_once: bool = False, believe_fewer: bool = False
+    database: Database, read: Read, clock: Clock, *, at_once: bool = False, believe_fewer: bool = False
 ) -> SyncReport:
     """Bring the tenants up to date that want it now, or `at_once` all that want it at all. One that fails is counted
     and holds up no other. `believe_fewer`: a source that lost most of its models is not taken for a broken one.
 
     Raises Unavailable when the list of tenants cannot be read.
     """
-    report = SyncReport()
-    due = _due_tenants(database, now, at_once, report)
+    report, run = SyncReport(), _Run(clock(), clock, at_once)
+    due = _due_tenants(database, run, report)
     if not due:
         return report
     providers, counts = known(database)
     reading = read(providers, dict.fromkeys(counts, 0) if believe_fewer else counts)
-    learnt = learn(database, reading, now)
+    learnt = learn(database, reading, clock())
     report.feeds_incomplete = sum(not part.complete for part in reading.parts)
     report.problems, report.models_added, report.models_changed = learnt.problems, learnt.added, learnt.changed
     if not reading.first.complete:
         report.feed_unreadable = 1
         return report  # nothing follows from a feed that could not be read; the next hour tries again
     for tenant_id, settings in due:
-        _sync_safely(database, tenant_id, settings, learnt, now, at_once, report)
+        _sync_safely(database, tenant_id, settings, learnt, run, report)
     return report
 
 
-def _due_tenants(
-    database: Database, now: datetime, at_once: bool, report: SyncReport
-) -> list[tuple[UUID, PricingSettings]]:
+def _due_tenants(database: Database, run: _Run, report: SyncReport) -> list[tuple[UUID, PricingSettings]]:
     with database.autocommit(Scope(operator=True)) as connection:
         everyone = [row["id"] for row in tenants.ids(connection)]
     report.tenants = len(everyone)
@@ -95,27 +105,21 @@ def _due_tenants(
     for tenant_id in everyone:
         with database.autocommit(Scope(tenant_id=tenant_id)) as connection:
             settings = pricing_configs.get(connection, tenant_id)
-        if _wants(settings, now, at_once):
+        if _wants(settings, run):
             due.append((tenant_id, settings))
     return due
 
 
-def _wants(settings: PricingSettings, now: datetime, at_once: bool) -> bool:
-    due = at_once or is_due(settings.auto_update_frequency, settings.last_auto_update, now)
+def _wants(settings: PricingSettings, run: _Run) -> bool:
+    due = run.at_once or is_due(settings.auto_update_frequency, settings.last_auto_update, run.began)
     return settings.auto_update_from_providers and due
 
 
 def _sync_safely(
-    database: Database,
-    tenant_id: UUID,
-    settings: PricingSettings,
-    learnt: Learnt,
-    now: datetime,
-    at_once: bool,
-    report: SyncReport,
+    database: Database, tenant_id: UUID, settings: PricingSettings, learnt: Learnt, run: _Run, report: SyncReport
 ) -> None:
     try:
-        outcome = _sync_tenant(database, tenant_id, settings, learnt, now, at_once)
+        outcome = _sync_tenant(database, tenant_id, settings, learnt, run)
     except (StoaError, StatementFailed, RuleRefused) as error:
         report.tenants_failed += 1
         logger().error("a tenant was not synced", extra={"tenant": str(tenant_id), **failure(error)})
@@ -131,15 +135,16 @@ def _sync_safely(
 
 
 def _sync_tenant(
-    database: Database, tenant_id: UUID, read: PricingSettings, learnt: Learnt, now: datetime, at_once: bool
+    database: Database, tenant_id: UUID, read: PricingSettings, learnt: Learnt, run: _Run
 ) -> _Outcome | None:
     """All that one tenant is due, in one transaction; None where another run has just done it."""
     # The operator's scope only where a new model may come into the registry by itself.
     adds_models = read.sync_policy.get("newModel") == "agreed"
     with database.transaction(Scope(tenant_id=tenant_id, operator=adds_models)) as connection:
         settings = pricing_configs.lock(connection, tenant_id)
-        if not _wants(settings, now, at_once) or settings.sync_policy != read.sync_policy:
+        if not _wants(settings, run) or settings.sync_policy != read.sync_policy:
             return None  # in the latter case an admin has just saved; the next hour does it
+        now = run.clock()
         held, filed = registry_changes.held(connection, tenant_id)
         found = review(
             [*learnt.new, *diff(held, learnt.matched, now)],
@@ -153,7 +158,7 @@ def _sync_tenant(
         replanned = replan(connection, tenant_id, sorted(taken), source=SOURCE_SYNC, actor_id=None, now=now)
         if settings.notify_on_price_change:
             _write_to_admins(connection, tenant_id, settings, found.entries, now)
-        pricing_configs.synced(connection, tenant_id, now)
+        pricing_configs.synced(connection, tenant_id, run.began)
     return _Outcome(found.entries, len(found.withdrawn), len(replanned))
 
 
