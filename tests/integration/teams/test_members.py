@@ -174,6 +174,18 @@ def test_invitations_are_no_way_to_send_mail_to_the_world(owner: Person, admin: 
     assert owner.invite(team_id, "one-more@example.test").status == 201
 
 
+def test_teams_made_and_closed_in_turn_are_no_way_around_it(owner: Person) -> None:
+    for team_number in range(2):
+        team_id = owner.make(maxMembers=100)
+        for number in range(10):
+            assert owner.invite(team_id, f"m{team_number}-{number}@example.test").status == 201
+        owner.delete(f"/api/teams/{team_id}")
+
+    assert code(owner.invite(owner.make(), "one-more@example.test")) == (429, "TOO_MANY_INVITATIONS")
+    age(owner, 1)
+    assert owner.invite(owner.make(), "one-more@example.test").status == 201
+
+
 def test_one_person_is_not_pestered(owner: Person) -> None:
     team_id = owner.make()
     for _ in range(3):

@@ -83,6 +83,7 @@ def test_a_full_team_takes_nobody_in(taken: int, room: int, fits: bool) -> None:
     [
         (19, 0, "incomplete", 10_000, True),
         (20, 0, "incomplete", 10_000, False),
+        (20, 0, "canceled", 10_000, False),  # its size is its own people's to choose again
         (20, 0, "active", 1, True),
         (21, 0, "active", 1, True),
         (22, 0, "active", 1, False),

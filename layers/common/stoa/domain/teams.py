@@ -16,7 +16,9 @@ OWNED_TEAMS = 10  # that one member may have at a time
 # What a team pays for. Its own people decide it until the team is switched on; then it is part of the plan.
 PLAN_FIELDS = frozenset({"type", "max_members", "total_tokens_monthly", "models"})
 
-# Invitations are mails to whomever a member names. A team that nobody has paid for sends few of them.
+# Invitations are mails to whomever a member names. Teams that nobody pays for send few of them, and one member not more
+# by having several such teams, or one after the other.
+UNPAID = frozenset({INCOMPLETE, CANCELED, CLOSED})
 INVITATIONS_A_DAY = 20
 INVITATIONS_TO_ONE_A_DAY = 3
 
@@ -63,7 +65,7 @@ def check_room(seats_taken: int, max_members: int) -> None:
 
 def check_invitations(*, today: int, to_one_today: int, status: str, max_members: int) -> None:
     """Raises 429 when a team has sent so many invitations within a day that more of them would be a nuisance."""
-    allowed = INVITATIONS_A_DAY if status == INCOMPLETE else INVITATIONS_A_DAY + 2 * max_members
+    allowed = INVITATIONS_A_DAY if status in UNPAID else INVITATIONS_A_DAY + 2 * max_members
     if today >= allowed or to_one_today >= INVITATIONS_TO_ONE_A_DAY:
         raise StoaError(
             "TOO_MANY_INVITATIONS",

@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from stoa.db import Connection, Row
+from stoa.domain.teams import UNPAID
 from stoa.ids import new_id
 
 _PAGE = """
@@ -57,6 +58,13 @@ FROM team_members m
 LEFT JOIN users u ON u.id = m.user_id
 WHERE m.tenant_id = :tenant_id ::uuid AND m.team_id = :team_id ::uuid AND :email ::text IS NOT NULL
     AND :now ::timestamptz IS NOT NULL AND :since ::timestamptz IS NOT NULL
+"""
+
+_SENT_UNPAID = """
+SELECT count(*) AS today, count(*) FILTER (WHERE m.email = :email ::text) AS to_one_today
+FROM team_members m
+JOIN teams g ON g.id = m.team_id AND g.status = ANY (:statuses ::text[])
+WHERE m.tenant_id = :tenant_id ::uuid AND m.invited_by = :user_id ::uuid AND m.created_at > :since ::timestamptz
 """
 
 _ADD = """
@@ -131,6 +139,14 @@ def invitation(connection: Connection, tenant_id: UUID, team_id: UUID, email: st
 def standing(connection: Connection, tenant_id: UUID, team_id: UUID, email: str, now: datetime, since: datetime) -> Row:
     """What the team has to do with an e-mail, and how many invitations it sent since an instant."""
     return connection.run(_STANDING, tenant_id=tenant_id, team_id=team_id, email=email, now=now, since=since)[0]
+
+
+def sent_unpaid(connection: Connection, tenant_id: UUID, user_id: UUID, email: str, since: datetime) -> Row:
+    """How many invitations somebody sent since an instant from teams that nobody pays for, and to one e-mail."""
+    statuses = sorted(UNPAID)
+    return connection.run(
+        _SENT_UNPAID, tenant_id=tenant_id, user_id=user_id, email=email, since=since, statuses=statuses
+    )[0]
 
 
 def add_owner(connection: Connection, tenant_id: UUID, team_id: UUID, user_id: UUID, now: datetime) -> None:

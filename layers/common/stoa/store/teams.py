@@ -153,6 +153,11 @@ def lock(connection: Connection, tenant_id: UUID, team_id: UUID) -> None:
     connection.run(_LOCK, tenant_id=tenant_id, team_id=team_id)
 
 
+def lock_user(connection: Connection, tenant_id: UUID, user_id: UUID) -> None:
+    """Make other counts of what somebody has or sent wait until the transaction ends."""
+    connection.run(_LOCK_USER, tenant_id=tenant_id, user_id=user_id)
+
+
 def owned(connection: Connection, tenant_id: UUID, user_id: UUID) -> int:
     """How many open teams somebody owns. Another count of theirs waits until the transaction ends."""
     counts = connection.run_all([

@@ -158,9 +158,14 @@ def _check_invitable(connection: Connection, desk: TeamDesk, team: Row, email: s
     if standing["is_invited"]:
         raise Conflict("ALREADY_INVITED", "This e-mail has an open invitation. Take it back to send another one.")
     rules.check_room(team["seats_taken"], team["max_members"])
+    today, to_one_today = standing["today"], standing["to_one_today"]
+    if team["status"] in rules.UNPAID:
+        teams.lock_user(connection, desk.tenant_id, desk.user_id)
+        sent = store.sent_unpaid(connection, desk.tenant_id, desk.user_id, email, desk.now - A_DAY)
+        today, to_one_today = max(today, sent["today"]), max(to_one_today, sent["to_one_today"])
     rules.check_invitations(
-        today=standing["today"],
-        to_one_today=standing["to_one_today"],
+        today=today,
+        to_one_today=to_one_today,
         status=team["status"],
         max_members=team["max_members"],
     )
