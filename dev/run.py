@@ -75,8 +75,12 @@ curl -N {stack.url}/api/chat \\
   -H 'Accept: text/event-stream' -H 'Content-Type: application/json' \\
   -d '{{"content": "Say hello in three languages.", "modelId": null}}'
 
-{_payments(stack)}
 More tokens: curl {stack.url}/dev/token -d '{{"email": "you@example.test"}}'
+An operator's: curl {stack.url}/dev/token -d '{{"email": "ops@demo.test", "groups": ["operator"]}}'
+Mail that was sent: curl {stack.url}/dev/mail
+What runs by the clock, at once: curl -X POST {stack.url}/dev/run/mailer (or another function's name)
+
+{_payments(stack)}
 Providers without a key in STOA_PROVIDER_<ID>_API_KEY are practice ones that make their text up.
 To have them fail, or say other prices (dev/practice/README.md): http://127.0.0.1:{stack.practice_port}/practice
 """

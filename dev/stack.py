@@ -148,7 +148,12 @@ def _fill_environment(issuer_url: str, runtime_url: str, practice_port: int, aws
         }
     )
     os.environ.update(practice_environment(practice_port, os.environ))
-    defaults = {"POWERTOOLS_LOG_LEVEL": "WARNING", "POWERTOOLS_METRICS_DISABLED": "true", "AWS_REGION": AWS_REGION}
+    defaults = {
+        "POWERTOOLS_SERVICE_NAME": "local",  # all functions in one process
+        "POWERTOOLS_LOG_LEVEL": "WARNING",
+        "POWERTOOLS_METRICS_DISABLED": "true",
+        "AWS_REGION": AWS_REGION,
+    }
     if not os.environ.get("AWS_ENDPOINT_URL") and not os.environ.get("AWS_PROFILE"):
         defaults |= {
             "AWS_ENDPOINT_URL": aws_url,

@@ -213,6 +213,12 @@ def test_half_a_price_or_a_price_of_0_is_reported_and_charged_nowhere(prices: di
     assert result.problems
 
 
+def test_a_price_that_is_no_number_is_reported_in_words_of_ours() -> None:
+    problem, *_ = read(genai(entry("m", prices={"input_mtok": "free", "output_mtok": 2}))).problems
+    assert (problem.entry, problem.reason) == ("openai/m", "not a number")
+    assert (problem.field or "").startswith("prices")
+
+
 def test_of_two_entries_for_one_model_neither_counts_unless_they_are_the_same() -> None:
     twice = read(genai(entry("good"), entry("twin", 1), entry("twin", 2)))
     assert [model.provider_model for model in twice.models] == ["good"]

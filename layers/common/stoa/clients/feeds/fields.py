@@ -58,7 +58,10 @@ def problems_of(source: str, entry: str, error: ValueError) -> Iterable[FeedProb
     if not isinstance(error, ValidationError):
         field, _, reason = str(error).partition(": ")
         return [_problem(source, entry, field, reason)]
-    return [_problem(source, entry, ".".join(map(str, wrong["loc"])), wrong["msg"]) for wrong in error.errors()]
+    return [
+        _problem(source, entry, ".".join(map(str, wrong["loc"])), wrong["msg"].removeprefix("Value error, "))
+        for wrong in error.errors()
+    ]
 
 
 def entry_name(*parts: Any) -> str:
