@@ -80,10 +80,17 @@ An operator's: curl {stack.url}/dev/token -d '{{"email": "ops@demo.test", "group
 Mail that was sent: curl {stack.url}/dev/mail
 What runs by the clock, at once: curl -X POST {stack.url}/dev/run/mailer (or another function's name)
 
+{_database(stack)}
 {_payments(stack)}
 Providers without a key in STOA_PROVIDER_<ID>_API_KEY are practice ones that make their text up.
 To have them fail, or say other prices (dev/practice/README.md): http://127.0.0.1:{stack.practice_port}/practice
 """
+
+
+def _database(stack: Stack) -> str:
+    if os.environ.get("DATABASE_URL"):
+        return "Data goes to the database in DATABASE_URL."
+    return f"Its database, as the owner: {stack.owner_url}"
 
 
 def _payments(stack: Stack) -> str:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from dev import postgres
 from dev.children import free_port
@@ -62,25 +63,43 @@ def until(look: Callable[[], T | None], seconds: float = 30.0) -> T:
     return found
 
 
+def browse(method: str, url: str) -> tuple[int, str]:
+    """What a browser gets of one of practice Stripe's pages: the status, and the page or where it leads."""
+    parts = urlsplit(url)
+    connection = HTTPConnection(parts.netloc, timeout=60)
+    connection.request(method, parts.path)
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    return answer.status, answer.headers["Location"] if answer.status == 303 else text
+
+
 class Stack:
     """A running stack, its practice providers, and a look into its database."""
 
     def __init__(self, folder: Path, practice: PracticeProviders, **environment: str) -> None:
         self._folder, self.practice, self.port = folder, practice, free_port()
-        self._environment = practice_environment(practice.port, {}) | environment
+        feeds = {"STOA_FEED_URL": "practice", "STOA_SECOND_FEED_URL": "practice"}
+        self._environment = practice_environment(practice.port, feeds) | environment
         self.start()
 
     def start(self) -> None:
         self.running = Running(self._folder, self.port, self._environment)
         self.running.wait_for_line("Providers without a key")
 
-    def query(self, sql: str, **parameters: Any) -> list[Row]:
+    @contextmanager
+    def owner(self) -> Iterator[Database]:
+        """Its database, as the owner."""
         server = postgres.start(self._folder / "postgres")  # joins the one that runs
-        owner = Database(parse_url(server.url))
-        with owner.autocommit(Scope()) as connection:
-            rows = connection.run(sql, **parameters)
-        owner.close()
-        return rows
+        database = Database(parse_url(server.url))
+        try:
+            yield database
+        finally:
+            database.close()
+
+    def query(self, sql: str, **parameters: Any) -> list[Row]:
+        with self.owner() as owner, owner.autocommit(Scope()) as connection:
+            return connection.run(sql, **parameters)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What the tests of the built functions share: one build a session, and functions of it under the emulator."""
+"""What the tests share: one build a session with its functions under the emulator, and one stack for most stories."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -9,6 +9,7 @@ from dev.build import LocalBuild, build_local
 from dev.emulator import Emulator, find_emulator
 from dev.practice import PracticeProviders
 from tests.e2e.built import Start
+from tests.e2e.clients import Stack, running_stack
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +37,10 @@ def start(build: LocalBuild, runtime_url: str, owner_url: str) -> Iterator[Start
 def practice() -> Iterator[PracticeProviders]:
     with PracticeProviders() as providers:
         yield providers
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """One stack for all stories that need none of their own. Each story has a tenant or people of its own."""
+    with running_stack(STRIPE_API_KEY="", STOA_CLIENT_URL="") as started:
+        yield started

@@ -5,16 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.clients import Client, Stack, events, running_stack
+from tests.e2e.clients import Client, Stack, events
 
 HANDBOOK = "# Sourdough\n\nFeed the starter twice a day. It is ready when it floats.\n\n# Rye\n\nRye needs no kneading."
 QUESTION = "When is the starter ready?"
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with running_stack() as started:
-        yield started
 
 
 @pytest.fixture

@@ -1,26 +1,13 @@
 """A team from its first invitation to its last token, over HTTP: mail and all."""
 
-import signal
-import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from urllib.parse import urlsplit
 
-import pytest
-
-from dev.practice import PracticeProviders
-from tests.e2e.clients import Client, Stack
+from dev.practice_stripe import control
+from tests.e2e.clients import Client, Stack, browse, until
 
 MODEL = "gpt-4o"
 MEMBERS = 8
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with PracticeProviders() as practice, tempfile.TemporaryDirectory(prefix="stoa-e2e-") as folder:
-        started = Stack(Path(folder) / ".stoa", practice)
-        yield started
-        started.running.stop(signal.SIGTERM)
 
 
 def test_a_team_is_made_switched_on_joined_by_mail_and_used_up(stack: Stack) -> None:
@@ -72,3 +59,44 @@ def test_a_team_is_made_switched_on_joined_by_mail_and_used_up(stack: Stack) -> 
     refused = members[0].chat(modelId=MODEL)[1]["error"]
     assert refused["details"]["resetAt"].endswith("T00:00:00Z")
     assert members[0].chat(modelId=None)[0] == 200  # free models stay free
+
+
+def test_a_team_pays_by_the_month_and_ends_with_it(stack: Stack) -> None:
+    owner, guest = Client(stack.port, "olive@paid.test", "paid"), Client(stack.port, "gus@paid.test", "paid")
+    admin = Client(stack.port, "chief@paid.test", "paid", "admin")
+    plan = {"name": "Team", "priceCents": 4900, "maxMembers": 3, "totalTokensMonthly": 10_000, "models": [MODEL]}
+    assert admin.call("PUT", "/api/admin/team-plans/team", plan)[0] == 200
+    assert [one["priceCents"] for one in owner.call("GET", "/api/team-plans")[1]["data"]] == [4900]
+    mine = {"name": "Tigers", "type": "team", "maxMembers": 3, "totalTokensMonthly": 5000, "models": [MODEL]}
+    path = f"/api/teams/{owner.call('POST', '/api/teams', mine)[1]['data']['id']}"
+    invited = owner.call("POST", f"{path}/members", {"email": "gus@paid.test"})[1]["data"]
+    assert guest.call("POST", f"{path}/accept")[0] == 200
+    for _ in range(2):  # the trial messages
+        assert guest.chat(modelId=MODEL)[0] == 200
+    assert guest.chat(modelId=MODEL)[0] == 402
+
+    assert guest.call("POST", f"{path}/subscription")[0] == 403
+    status, checkout = owner.call("POST", f"{path}/subscription")
+    assert status == 200
+    assert "49.00 USD" in browse("GET", checkout["url"])[1]
+    assert browse("POST", f"{checkout['url']}/pay")[0] == 303
+    until(lambda: owner.call("GET", path)[1]["data"]["status"] == "active" or None)
+    assert guest.chat(modelId=MODEL)[1]["data"]["metadata"]["access"] == "team"
+    (line,) = owner.call("GET", f"{path}/usage")[1]["data"]["log"]
+    assert (line["email"], line["modelId"], line["tokens"] > 0) == ("gus@paid.test", MODEL, True)
+    assert owner.call("PATCH", path, {"maxMembers": 4})[1]["error"]["code"] == "PLAN_FIXED"
+
+    user_id = next(
+        one["userId"] for one in owner.call("GET", f"{path}/members")[1]["data"] if one["id"] == invited["id"]
+    )
+    assert owner.call("DELETE", f"{path}/members/{user_id}")[0] == 200
+    assert guest.chat(modelId=MODEL)[0] == 402
+    assert guest.call("GET", path)[0] == 404
+    assert owner.call("DELETE", f"{path}/subscription")[1]["data"]["endsWithPeriod"] is True
+    assert owner.chat(modelId=MODEL)[1]["data"]["metadata"]["access"] == "team"  # it is paid to the month's end
+    (row,) = stack.query("SELECT stripe_subscription_id FROM teams WHERE name = 'Tigers'")
+    port = urlsplit(checkout["url"]).port
+    assert port
+    control(port, "POST", f"/subscriptions/{row['stripe_subscription_id']}/cancel", {})  # the month ends
+    until(lambda: owner.call("GET", path)[1]["data"]["status"] == "canceled" or None)
+    assert owner.chat(modelId=MODEL)[1]["data"]["metadata"]["access"] == "trial"
