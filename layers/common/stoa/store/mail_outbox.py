@@ -1,5 +1,6 @@
 """Mail waiting to be sent. Written in the tenant's scope, sent and forgotten in the operator's."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -40,6 +41,11 @@ WHERE m.id = :id ::uuid AND m.status = 'queued'
 _POSTPONE = """
 UPDATE mail_outbox m SET next_attempt_at = :retry_at ::timestamptz, last_error = :error
 WHERE m.id = :id ::uuid AND m.status = 'queued'
+"""
+
+_STANDING = """
+SELECT m.dedupe_key, m.status, m.attempts, m.settled_at, m.last_error FROM mail_outbox m
+WHERE m.tenant_id = :tenant_id AND m.dedupe_key = ANY(:keys ::text[])
 """
 
 _PURGE = "DELETE FROM mail_outbox m WHERE m.settled_at < :before RETURNING m.id"
@@ -84,6 +90,11 @@ def settle(connection: Connection, mail_id: UUID, status: str, now: datetime, *,
 def postpone(connection: Connection, mail_id: UUID, retry_at: datetime, error: str) -> None:
     """An attempt failed; the next one comes then."""
     connection.run(_POSTPONE, id=mail_id, retry_at=retry_at, error=error)
+
+
+def standing(connection: Connection, tenant_id: UUID, keys: Sequence[str]) -> dict[str, Row]:
+    """How mails stand, by their keys, those that are not forgotten yet. In the tenant's scope, no member's."""
+    return {row["dedupe_key"]: row for row in connection.run(_STANDING, tenant_id=tenant_id, keys=list(keys))}
 
 
 def purge(connection: Connection, before: datetime) -> int:

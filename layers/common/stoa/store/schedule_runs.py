@@ -111,24 +111,18 @@ UPDATE schedule_runs r SET status = 'cancelled', lease_until = NULL, ended_at = 
 WHERE r.tenant_id = :tenant_id AND r.schedule_id = :schedule_id AND r.status = 'queued'
 """
 
-# A mail's delivery is the outbox's: what is known of it is read from there.
-_WITH_MAIL = """,
-    length(r.output) AS output_length, m.status AS mail_status, m.attempts AS mail_attempts,
-    m.settled_at AS mail_settled_at, m.last_error AS mail_error
+_PAGE = """
+SELECT r.*, left(r.output, :characters ::int) AS output_start, length(r.output) AS output_length
 FROM schedule_runs r
-LEFT JOIN mail_outbox m ON m.tenant_id = r.tenant_id AND m.dedupe_key = 'scheduled-run-' || r.id
-"""
-
-_PAGE = f"""
-SELECT r.*, left(r.output, :characters ::int) AS output_start {_WITH_MAIL}
 WHERE r.tenant_id = :tenant_id AND r.user_id = :user_id AND r.schedule_id = :schedule_id
     AND (:before ::uuid IS NULL OR r.id < :before)
 ORDER BY r.id DESC
 LIMIT :rows ::int
 """
 
-_GET = f"""
-SELECT r.*, r.output AS output_start {_WITH_MAIL}
+_GET = """
+SELECT r.*, r.output AS output_start, length(r.output) AS output_length
+FROM schedule_runs r
 WHERE r.tenant_id = :tenant_id AND r.user_id = :user_id AND r.schedule_id = :schedule_id AND r.id = :run_id
 """
 

@@ -1,18 +1,18 @@
 """Runs as their owner starts them and looks back on them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from stoa.clients import storage
-from stoa.db import Database
+from stoa.db import Database, Row, Scope
 from stoa.errors import Conflict, NotFound
 from stoa.identity import Member
 from stoa.ids import new_id
 from stoa.pages import Page
-from stoa.store import schedule_runs, schedules
-from stoa.workflows.schedules.views import SHOWN_CHARACTERS, described_run
+from stoa.store import mail_outbox, schedule_runs, schedules
+from stoa.workflows.schedules.views import SHOWN_CHARACTERS, described_run, is_by_mail
 
 # Should the message to the workers be lost, the tick sends it again after this time.
 UNSENT_LEASE = timedelta(minutes=1)
@@ -61,7 +61,7 @@ def list_runs(database: Database, member: Member, schedule_id: UUID, *, before: 
             characters=SHOWN_CHARACTERS,
         )
     cursor = (rows[limit - 1]["id"],) if len(rows) > limit else None
-    return Page([described_run(row) for row in rows[:limit]], cursor)
+    return Page(_described(database, member, rows[:limit]), cursor)
 
 
 def read_run(database: Database, member: Member, schedule_id: UUID, run_id: UUID) -> dict[str, Any]:
@@ -70,7 +70,17 @@ def read_run(database: Database, member: Member, schedule_id: UUID, run_id: UUID
         row = schedule_runs.get(connection, member.tenant_id, member.user_id, schedule_id, run_id)
     if row is None:
         raise NotFound("run")
-    described = described_run(row)
+    (described,) = _described(database, member, [row])
     if row["storage_key"] is not None and described["delivery"] is not None:
         described["delivery"]["link"] = storage.link(row["storage_key"], LINK_SECONDS, f"{run_id}.md")
     return described
+
+
+def _described(database: Database, member: Member, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """A mail's delivery is the outbox's, which is in no member's scope: how it stands is asked for in the tenant's."""
+    keys = {row["id"]: schedule_runs.mail_key(row["id"]) for row in rows if is_by_mail(row)}
+    mails: dict[str, Row] = {}
+    if keys:
+        with database.autocommit(Scope(tenant_id=member.tenant_id)) as connection:
+            mails = mail_outbox.standing(connection, member.tenant_id, list(keys.values()))
+    return [described_run(row, mails.get(keys.get(row["id"], ""))) for row in rows]

@@ -76,7 +76,12 @@ def described_preview(cadence: Cadence, now: datetime) -> dict[str, Any]:
     }
 
 
-def described_run(row: Row) -> dict[str, Any]:
+def is_by_mail(row: Row) -> bool:
+    """Whether the run was handed to the outbox, where its delivery stands."""
+    return bool(row["delivery_status"] == "delivered" and row["delivery_attempts"] == 0)
+
+
+def described_run(row: Row, mail: Row | None = None) -> dict[str, Any]:
     """One run, with what the query brought of its output."""
     return {
         "id": str(row["id"]),
@@ -96,13 +101,11 @@ def described_run(row: Row) -> dict[str, Any]:
         "charge": None if row["charge"] is None else money_text(row["charge"]),
         "latencyMs": row["latency_ms"],
         "error": row["error_code"] and {"code": row["error_code"], "message": row["error_message"]},
-        "delivery": _described_delivery(row),
+        "delivery": _described_mail(mail) if is_by_mail(row) else _described_delivery(row),
     }
 
 
 def _described_delivery(row: Row) -> dict[str, Any] | None:
-    if row["delivery_status"] == "delivered" and row["delivery_attempts"] == 0:  # handed to the outbox
-        return _described_mail(row)
     if row["delivery_status"] is None:
         return None
     return {
@@ -114,15 +117,15 @@ def _described_delivery(row: Row) -> dict[str, Any] | None:
     }
 
 
-def _described_mail(row: Row) -> dict[str, Any] | None:
-    status = row["mail_status"]
-    if status is None:  # forgotten: workflows/send_mail.py
+def _described_mail(mail: Row | None) -> dict[str, Any] | None:
+    if mail is None:  # forgotten: workflows/send_mail.py
         return None
-    error = row["mail_error"] and f"the mail was not taken ({row['mail_error']})"
+    is_sent = mail["status"] == "sent"
+    error = mail["last_error"] and f"the mail was not taken ({mail['last_error']})"
     return {
-        "status": _OF_MAIL[status],
-        "attempts": row["mail_attempts"],
-        "deliveredAt": iso(row["mail_settled_at"]) if status == "sent" else None,
-        "error": None if status == "sent" else error,
+        "status": _OF_MAIL[mail["status"]],
+        "attempts": mail["attempts"],
+        "deliveredAt": iso(mail["settled_at"]) if is_sent else None,
+        "error": None if is_sent else error,
         "link": None,
     }
