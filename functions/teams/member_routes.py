@@ -128,6 +128,7 @@ def add_to(api: Api) -> None:
         summary="Hand a team over",
         body="Transfer",
         answer="TeamAnswer",
+        errors=(409,),
         tags=("teams",),
     )
     def post_transfer(request: Request) -> dict[str, Any]:

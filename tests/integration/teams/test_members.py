@@ -255,6 +255,21 @@ def test_a_team_is_handed_to_a_member_alone(owner: Person, cleo: Person) -> None
     assert "userId" in owner.post(f"/api/teams/{team_id}/transfer", {"userId": "ben"}).problems
 
 
+def test_nobody_is_handed_more_teams_than_they_might_make(
+    owner: Person, ben: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stoa.domain.teams.OWNED_TEAMS", 1)
+    team_id = owner.make()
+    owner.take_in(team_id, ben)
+    own = ben.make()
+    path = f"/api/teams/{team_id}/transfer"
+
+    assert code(owner.post(path, {"userId": ben.user_id})) == (409, "TOO_MANY_TEAMS")
+    assert owner.post(path, {"userId": owner.user_id}).data["role"] == "owner"  # to oneself: nothing changes
+    ben.delete(f"/api/teams/{own}")
+    assert owner.post(path, {"userId": ben.user_id}).data["role"] == "admin"
+
+
 def test_roles_are_the_owners_matter(owner: Person, ben: Person) -> None:
     team_id = owner.make()
     owner.take_in(team_id, ben)

@@ -71,8 +71,8 @@ def _team_exhausted(offer: Offer, team: TeamShare, currency: str) -> Refusal:
     what = f"the tokens of {team.team_name}" if pool_used_up else f"your tokens from {team.team_name}"
     return Refusal(
         TEAM_POOL_EXHAUSTED,
-        f"{offer.display_name} is paid for by your team, and {what} are used up, messages under way included. There are "
-        f"new ones at {utc_text(team.resets_at)}. Ask the team's owner for more or choose another model. "
+        f"{offer.display_name} is paid for by your team, and {what} are used up, messages under way included. New "
+        f"ones come at {utc_text(team.resets_at)}. Ask the team's owner for more or choose another model. "
         f"{_how_to_unlock(offer, currency)}.",
         402,
         {

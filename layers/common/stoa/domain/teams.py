@@ -53,6 +53,14 @@ def check_may_remove(role: str, other_role: str, *, is_self: bool) -> None:
         check_may_manage(role, other_role)
 
 
+def check_owned(owned: int, *, who: str) -> None:
+    """Raises Conflict for one more team than somebody may own; `who` begins the sentence that says so."""
+    if owned >= OWNED_TEAMS:
+        raise Conflict(
+            "TOO_MANY_TEAMS", f"{who} {OWNED_TEAMS} teams, the most there may be. One of them has to be closed first."
+        )
+
+
 def check_room(seats_taken: int, max_members: int) -> None:
     """Raises Conflict when active members and open invitations fill the team."""
     if seats_taken >= max_members:

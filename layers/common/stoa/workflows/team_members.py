@@ -136,13 +136,18 @@ def allocate(desk: TeamDesk, team_id: UUID, who: UUID, tokens: int | None) -> di
 
 
 def transfer(desk: TeamDesk, team_id: UUID, user_id: UUID) -> dict[str, Any]:
-    """Hand the team over to another active member; who had it becomes an admin. Raises NotFound or Forbidden."""
+    """Hand the team over to another active member; who had it becomes an admin.
+
+    Raises NotFound, Forbidden, or Conflict when the other owns as many teams as one may.
+    """
     with desk.database.transaction(desk.scope) as connection:
         team = own_team(connection, desk, team_id, lock=True)
         rules.check_owner(team["own_role"])
         target = _found(connection, desk, team, user_id)
         if target["user_id"] is None:
             raise NotFound("member")
+        if user_id != desk.user_id:
+            rules.check_owned(teams.owned(connection, desk.tenant_id, user_id), who="This member owns")
         own = _found(connection, desk, team, desk.user_id)
         store.set_role(connection, desk.tenant_id, own["id"], rules.ADMIN)
         store.set_role(connection, desk.tenant_id, target["id"], rules.OWNER)

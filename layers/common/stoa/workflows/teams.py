@@ -7,7 +7,6 @@ from uuid import UUID
 from stoa.admin_desk import check_version
 from stoa.db import Connection
 from stoa.domain import teams as rules
-from stoa.errors import Conflict
 from stoa.ids import new_id
 from stoa.observe import emit
 from stoa.pages import Page
@@ -35,10 +34,7 @@ def create_team(desk: TeamDesk, given: Mapping[str, Any]) -> dict[str, Any]:
         check_models(desk.database, desk.member, values["models"], desk.now)
     team_id = new_id()
     with desk.database.transaction(desk.scope) as connection:
-        if store.owned(connection, desk.tenant_id, desk.user_id) >= rules.OWNED_TEAMS:
-            raise Conflict(
-                "TOO_MANY_TEAMS", f"You own {rules.OWNED_TEAMS} teams, the most there may be. Close one first."
-            )
+        rules.check_owned(store.owned(connection, desk.tenant_id, desk.user_id), who="You own")
         store.add(connection, desk.tenant_id, team_id, values, desk.now)
         team_members.add_owner(connection, desk.tenant_id, team_id, desk.user_id, desk.now)
         told = _told(connection, desk, team_id)
