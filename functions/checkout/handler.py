@@ -113,14 +113,17 @@ def post_bundle(request: Request) -> dict[str, Any]:
     summary="Change a bundle",
     body="BundleChange",
     answer="AdminBundleAnswer",
+    parameters="EditParameters",
+    errors=(409,),
     tags=("admin",),
 )
 def patch_bundle(request: Request) -> dict[str, Any]:
     """A field that is sent is replaced, one that is not is kept. Who bought it keeps what it had then."""
-    admin = request.admin()
-    bundle_id = request.identifier("bundleId", "bundle")
+    admin, given = request.admin(), request.body().given()
+    version = expected_version(request.event, given.pop("version", None))
+    bundle_id, now = request.identifier("bundleId", "bundle"), datetime.now(UTC)
     changed = bundle_admin.change_bundle(
-        request.database, admin, request.actor(admin), bundle_id, request.body().given(), datetime.now(UTC)
+        request.database, admin, request.actor(admin), bundle_id, given, now, version=version
     )
     return {"data": changed}
 
@@ -213,6 +216,7 @@ def get_all_team_plans(request: Request) -> dict[str, Any]:
     summary="Set the plan of a type of team",
     body="TeamPlanUpdate",
     answer="TeamPlanAnswer",
+    parameters="EditParameters",
     errors=(409,),
     tags=("admin",),
 )

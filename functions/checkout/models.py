@@ -135,8 +135,22 @@ class BundleChange(Schema):
     model_ids: ModelIds = Field([""], examples=[["gpt-4o", "grok-2"]])
     enabled: bool = True
     display_order: Annotated[int, Field(ge=0, le=1_000_000)] = 100
+    version: Annotated[int, Field(ge=0, le=2_000_000_000)] | None = Field(
+        None, description="The version you read (or `If-Match`). Another one now: 409.", examples=[3]
+    )
 
     model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+
+class EditParameters(Schema):
+    """The version that was read, as a header."""
+
+    if_match: str | None = Field(
+        None,
+        alias="If-Match",
+        description="The version you read, where it is not in the body.",
+        json_schema_extra={"in": "header"},
+    )
 
 
 class AdminBundle(AnswerSchema):
@@ -150,6 +164,7 @@ class AdminBundle(AnswerSchema):
     model_ids: list[str]
     enabled: bool
     display_order: int
+    version: int
 
 
 class AdminBundleAnswer(AnswerSchema):

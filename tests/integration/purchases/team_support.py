@@ -51,11 +51,11 @@ class TeamShop:
                 now=now,
             )
 
-    def sell(self, **changes: Any) -> dict[str, Any]:
-        """Set the family plan."""
+    def sell(self, version: int | None = None, **changes: Any) -> dict[str, Any]:
+        """Set the family plan, where `version` says so as somebody who read that one."""
         member = self.shop.member
         desk = Desk(self.shop.database, member.tenant_id, Actor(member.user_id), datetime.now(UTC))
-        return put_plan(desk, member, "family", {**PLAN, **changes}, None)
+        return put_plan(desk, member, "family", {**PLAN, **changes}, version)
 
     def start(self, now: datetime | None = None) -> TeamCheckout:
         shop = self.shop

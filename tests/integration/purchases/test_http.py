@@ -221,7 +221,9 @@ def test_an_admin_keeps_bundles_and_members_buy_them(shop: Shop, configured: pyt
     path = f"/api/admin/bundles/{made['data']['id']}"
     assert made["data"]["modelIds"] == [MODEL, "grok-2"]
     status, changed = admin(shop, "PATCH", path, {"priceCents": 800, "modelIds": [MODEL]})
-    assert changed["data"] == {**made["data"], "priceCents": 800, "modelIds": [MODEL]}
+    assert changed["data"] == {**made["data"], "priceCents": 800, "modelIds": [MODEL], "version": 2}
+    status, stale = admin(shop, "PATCH", path, {"priceCents": 700, "version": 1})
+    assert (status, stale["error"]["code"], stale["error"]["details"]) == (409, "STALE_EDIT", {"version": 2})
     assert admin(shop, "GET", "/api/admin/bundles") == (200, {"data": [changed["data"]]})
     status, checkout = create(shop, {"productType": "bundle", "bundleId": made["data"]["id"]})
     assert status == 200
@@ -229,7 +231,7 @@ def test_an_admin_keeps_bundles_and_members_buy_them(shop: Shop, configured: pyt
     rows = shop.query("SELECT action, before, after FROM audit_log WHERE :user_id ::uuid IS NOT NULL ORDER BY id")
     assert [row["action"] for row in rows] == ["bundle.create", "bundle.change"]
     assert (rows[1]["before"], rows[1]["after"]) == (made["data"], changed["data"])
-    assert admin(shop, "PATCH", path, {"enabled": False})[1]["data"]["enabled"] is False
+    assert admin(shop, "PATCH", path, {"enabled": False, "version": 2})[1]["data"]["enabled"] is False
     assert create(shop, {"productType": "bundle", "bundleId": made["data"]["id"]})[0] == 404
 
 

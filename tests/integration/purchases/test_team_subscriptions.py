@@ -367,6 +367,8 @@ def test_a_plan_is_written_whole_and_lists_only_what_can_be_covered(team: TeamSh
     shop = team.shop
     assert team.sell()["version"] == 1
     assert team.sell(name="Bigger")["version"] == 2
+    with pytest.raises(Conflict, match="Somebody changed this plan"):
+        team.sell(1, name="Older")
     with pytest.raises(InvalidFields, match=r"models\[0\].*free.*models\[1\].*no such model"):
         team.sell(models=["gpt-4o-mini", "no-such-model"])
     team.sell(enabled=False)

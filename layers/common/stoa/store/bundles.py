@@ -31,7 +31,7 @@ def on_sale(tenant_id: UUID, user_id: UUID) -> Statement:
 
 
 _ALL = """
-SELECT b.id, b.name, b.description, b.price_cents, b.enabled, b.display_order, t.currency, array(
+SELECT b.id, b.name, b.description, b.price_cents, b.enabled, b.display_order, b.version, t.currency, array(
     SELECT bm.model_id FROM bundle_models bm
     WHERE bm.tenant_id = :tenant_id AND bm.bundle_id = b.id
     ORDER BY bm.model_id
@@ -48,7 +48,8 @@ INSERT INTO bundles AS b (id, tenant_id, name, description, price_cents, enabled
 VALUES (:id, :tenant_id, :name, :description, :price_cents, :enabled, :display_order)
 ON CONFLICT (id) DO UPDATE SET
     name = excluded.name, description = excluded.description, price_cents = excluded.price_cents,
-    enabled = excluded.enabled, display_order = excluded.display_order, updated_at = now()
+    enabled = excluded.enabled, display_order = excluded.display_order,
+    version = b.version + 1, updated_at = now()
 WHERE b.tenant_id = :tenant_id
 """
 

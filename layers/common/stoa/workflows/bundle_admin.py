@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from stoa.admin_desk import check_version
 from stoa.db import Connection, Database, Row, Scope
 from stoa.domain.access import TIER_FREE
 from stoa.errors import InvalidFields, NotFound
@@ -35,9 +36,16 @@ def create_bundle(
 
 
 def change_bundle(
-    database: Database, admin: Member, actor: Actor, bundle_id: UUID, given: Mapping[str, Any], now: datetime
+    database: Database,
+    admin: Member,
+    actor: Actor,
+    bundle_id: UUID,
+    given: Mapping[str, Any],
+    now: datetime,
+    *,
+    version: int | None,
 ) -> dict[str, Any]:
-    """Change the fields that were given. Raises NotFound, or InvalidFields as `create_bundle`."""
+    """Change the fields that were given. Raises NotFound, Conflict (STALE_EDIT), or InvalidFields as above."""
     if "model_ids" in given:
         _check_models(database, admin, given["model_ids"], now)
     with database.transaction(Scope(tenant_id=admin.tenant_id)) as connection:
@@ -45,6 +53,7 @@ def change_bundle(
         before = bundles.all_of(connection, admin.tenant_id, bundle_id)
         if not before:
             raise NotFound("bundle")
+        check_version(before[0]["version"], version, "this bundle")
         return _saved(connection, admin, actor, "bundle.change", before[0], {**before[0], **given})
 
 
@@ -89,4 +98,5 @@ def _told(row: Row) -> dict[str, Any]:
         "modelIds": row["model_ids"],
         "enabled": row["enabled"],
         "displayOrder": row["display_order"],
+        "version": row["version"],
     }
