@@ -29,8 +29,9 @@ def subject(retirement: Retirement, *, is_over: bool) -> str:
 
 def text(retirement: Retirement, *, is_over: bool) -> str:
     """The mail's text."""
-    why = "You get this because it is among your choices: default model, persona, domain or favourites."
-    return f"{_sentence(retirement, is_over=is_over)}\n\n{why} You can choose another model at any time.\n"
+    choices = "default model, persona, domain, favourites or a scheduled prompt"
+    why = f"You get this because it is among your choices: {choices}. You can choose another model at any time."
+    return f"{_sentence(retirement, is_over=is_over)}\n\n{why}\n"
 
 
 def _sentence(retirement: Retirement, *, is_over: bool) -> str:

@@ -94,6 +94,46 @@ def test_who_was_told_is_not_looked_at_again_each_hour(
     assert len(mails(desk)) == 1
 
 
+def schedules_prompt(desk: Desk, *, is_active: bool) -> None:
+    desk.change(
+        """
+        INSERT INTO schedules (
+            id, tenant_id, user_id, name, prompt, model_id, kind, interval_minutes, anchor, time_zone,
+            output_destination, is_active, inactive_reason, next_run, created_at, updated_at
+        )
+        VALUES (
+            gen_random_uuid(), :tenant_id, :user_id, 'Daily', 'Hello', :model_id, 'interval', 60, now(), 'UTC',
+            'email', :is_active, CASE WHEN NOT :is_active ::boolean THEN 'paused' END,
+            CASE WHEN :is_active THEN now() END, now(), now()
+        )
+        """,
+        user_id=desk.member.user_id,
+        model_id=OLD,
+        is_active=is_active,
+    )
+
+
+def test_owners_of_scheduled_prompts_are_told_and_their_schedules_move(
+    desk: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retire_module, "PAGE", 2)  # two schedules of one owner are no full page
+    ends(desk, clock.now + timedelta(days=5))
+    other = replace(desk, member=make_member(desk.database, desk.member.tenant_id, "other"))
+    for owner in (desk, other):
+        for is_active in (True, True, False):
+            schedules_prompt(owner, is_active=is_active)
+    assert retire_models(desk.database, clock.now) == RetirementReport(members_warned=2)
+    assert "or a scheduled prompt." in mails(desk)[0]["body"]
+    clock.passes(6 * 86400)
+    assert retire_models(desk.database, clock.now) == RetirementReport(members_moved=2)
+    assert retire_models(desk.database, clock.now) == RetirementReport()
+    with desk.database.autocommit(Scope(tenant_id=desk.member.tenant_id)) as connection:
+        rows = connection.run("SELECT is_active, array_agg(DISTINCT model_id) AS models FROM schedules GROUP BY 1")
+    # A paused one plans nothing; its next message finds the successor.
+    assert {row["is_active"]: row["models"] for row in rows} == {True: [NEW], False: [OLD]}
+    assert [mail["subject"] for mail in mails(desk)][2:] == ["Phi-4 has ended: Codestral answers now"] * 2
+
+
 def test_nobody_else_is_told(desk: Desk, clock: Clock) -> None:
     ends(desk, clock.now + timedelta(days=5))
     put_preferences(desk.database, desk.member, {"default_model_id": NEW}, clock.now)

@@ -1,6 +1,6 @@
 """The end of a model's life: what is told of it beforehand, to whom, and where those go who chose it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -66,11 +66,17 @@ def heir_of(offers: Mapping[str, Offer], model_id: str, at: datetime) -> Offer |
 
 
 def retirements(
-    offers: Mapping[str, Offer], preferences: Preferences, now: datetime, within: timedelta = FIRST_WARNING
+    offers: Mapping[str, Offer],
+    preferences: Preferences,
+    now: datetime,
+    within: timedelta = FIRST_WARNING,
+    *,
+    scheduled: Iterable[str] = (),
 ) -> list[Retirement]:
-    """The models that a member chose and that have ended or will within that time, the first end first."""
+    """The models that a member chose, in preferences or for scheduled prompts, and that have ended or will within that
+    time, the first end first."""
     found = []
-    for model_id in chosen_models(preferences):
+    for model_id in chosen_models(preferences).union(scheduled):
         offer = offers.get(model_id)
         if offer is not None and offer.deprecated_at is not None and offer.deprecated_at <= now + within:
             heir = heir_of(offers, model_id, max(now, offer.deprecated_at))

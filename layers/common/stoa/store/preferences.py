@@ -1,11 +1,11 @@
 """A member's preferences. Absent row: the defaults of the table's columns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from stoa.db import Connection, Row, json_parameter
+from stoa.db import Connection, json_parameter
 from stoa.domain.offers import Preferences
 from stoa.store.snapshots import preferences_from_row
 
@@ -83,30 +83,6 @@ SELECT
 """
 
 
-_NAMING = """
-SELECT f.user_id, u.email
-FROM user_preferences f
-JOIN users u ON u.tenant_id = f.tenant_id AND u.id = f.user_id
-WHERE f.tenant_id = :tenant_id ::uuid AND (:after ::uuid IS NULL OR f.user_id > :after)
-    AND EXISTS (
-        SELECT FROM jsonb_to_recordset(:models ::jsonb) AS e (model_id text, told_by text, is_over boolean)
-        WHERE (
-            f.default_model_id = e.model_id
-            OR e.model_id = ANY (f.favorite_models)
-            OR EXISTS (SELECT FROM jsonb_each_text(f.persona_overrides) AS p WHERE p.value = e.model_id)
-            OR EXISTS (SELECT FROM jsonb_each_text(f.domain_overrides) AS d WHERE d.value = e.model_id)
-        )
-        AND (e.is_over OR u.email IS NOT NULL)
-        AND (e.told_by IS NULL OR NOT EXISTS (
-            SELECT FROM mail_outbox m
-            WHERE m.tenant_id = :tenant_id AND m.dedupe_key = e.told_by || f.user_id::text
-        ))
-    )
-ORDER BY f.user_id
-LIMIT :rows ::int
-"""
-
-
 @dataclass(frozen=True, slots=True)
 class Unknown:
     """Of the ids that were asked about: those that this member cannot refer to."""
@@ -125,24 +101,6 @@ def locked(connection: Connection, tenant_id: UUID, user_id: UUID) -> Preference
     """The same, for a change by nobody else until the transaction ends."""
     rows = connection.run(_GET + "FOR UPDATE", tenant_id=tenant_id, user_id=user_id)
     return preferences_from_row(rows[0]["preferences"] if rows else None)
-
-
-@dataclass(frozen=True, slots=True)
-class EndingModel:
-    """A model whose choosers are looked for: not those who had a mail whose key is `told_by` and their id."""
-
-    model_id: str
-    told_by: str | None
-    is_over: bool
-
-
-def naming(
-    connection: Connection, tenant_id: UUID, models: Sequence[EndingModel], *, after: UUID | None, rows: int
-) -> list[Row]:
-    """Members who chose one of these models, by default, favourite or override, and for whom something is to be done,
-    with their e-mail; by id, in pages."""
-    asked = json_parameter([asdict(model) for model in models])
-    return connection.run(_NAMING, tenant_id=tenant_id, models=asked, after=after, rows=rows)
 
 
 def save(

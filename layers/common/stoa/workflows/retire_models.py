@@ -18,9 +18,9 @@ from stoa.domain.lifecycle import FIRST_WARNING, Retirement, columns, moved_choi
 from stoa.errors import StoaError
 from stoa.member_view import load_view_of
 from stoa.observe import emit, logger
-from stoa.store import audit, catalogue, mail_outbox, preferences, tenants
+from stoa.store import audit, catalogue, mail_outbox, model_choices, preferences, tenants
 from stoa.store.audit import Actor
-from stoa.store.preferences import EndingModel
+from stoa.store.model_choices import EndingModel
 
 PAGE = 200
 # Somebody whose model has no successor keeps their choice, and is told so once; not again a year later.
@@ -60,7 +60,7 @@ def _retire_in(database: Database, tenant_id: UUID, now: datetime, report: Retir
     ending = _ending_models(database, tenant_id, now)
     for member in _who_chose(database, tenant_id, ending) if ending else ():
         view = load_view_of(database, tenant_id, member["user_id"], now)
-        concerned = retirements(view.offers, view.preferences, now)
+        concerned = retirements(view.offers, view.preferences, now, scheduled=member["scheduled"])
         over = [one for one in concerned if one.ends_at <= now]
         if over:
             report.members_moved += _move(database, tenant_id, member, over, now)
@@ -97,7 +97,7 @@ def _who_chose(database: Database, tenant_id: UUID, models: list[EndingModel]) -
     after: UUID | None = None
     while True:
         with database.autocommit(Scope(tenant_id=tenant_id)) as connection:
-            page = preferences.naming(connection, tenant_id, models, after=after, rows=PAGE)
+            page = model_choices.who_chose(connection, tenant_id, models, after=after, rows=PAGE)
         yield from page
         if len(page) < PAGE:
             return
@@ -117,12 +117,18 @@ def _move(database: Database, tenant_id: UUID, member: Row, over: list[Retiremen
             others = {name: value for name, value in changes.items() if name != "persona_overrides"}
             preferences.save(connection, tenant_id, user_id, others, overrides)
             _record(connection, tenant_id, user_id, {name: before[name] for name in changes}, changes)
+        moved = model_choices.move_schedules(connection, tenant_id, user_id, heirs, now) if heirs else []
+        for row in moved:
+            was, becomes = ({"model_id": row[name]} for name in ("before", "after"))
+            audit.record(
+                connection, tenant_id, Actor(), "schedule.move_to_successor", str(row["id"]), before=was, after=becomes
+            )
         for one in over:
             if one.ends_at > now - TOLD_WITHIN:
                 _tell(connection, tenant_id, member, one, now)
-    if changes:
+    if changes or moved:
         emit("member_moved_to_successor", userId=str(user_id), models=heirs)
-    return bool(changes)
+    return bool(changes or moved)
 
 
 def _record(
