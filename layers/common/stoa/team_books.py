@@ -2,7 +2,7 @@
 from it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -75,7 +75,7 @@ def settle(connection: Connection, reference: TeamReference, notice: Subscriptio
         access_until=stands.access_until,
         subscription={"facts": to_json(facts), "past": past},
         plan_terms=terms,
-        anchor_day=_anchor_day(row, facts) if newly_paid else None,
+        paid_on=_paid_on(row, facts) if newly_paid else None,
         customer_id=notice.customer_id,
         subscription_id=notice.subscription_id,
         now=now,
@@ -119,9 +119,9 @@ def terms_of(plan: Row) -> dict[str, Any]:
     }
 
 
-def _anchor_day(row: Row, facts: SubscriptionFacts) -> int | None:
-    """The day of the tenant's calendar on which the first paid month begins."""
-    return facts.paid_from.astimezone(ZoneInfo(row["time_zone"])).day if facts.paid_from is not None else None
+def _paid_on(row: Row, facts: SubscriptionFacts) -> date | None:
+    """The day of the tenant's calendar on which the paid month begins."""
+    return facts.paid_from.astimezone(ZoneInfo(row["time_zone"])).date() if facts.paid_from is not None else None
 
 
 def _tell_owner(connection: Connection, row: Row, facts: SubscriptionFacts, after: TeamStanding, now: datetime) -> None:

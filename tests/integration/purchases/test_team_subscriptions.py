@@ -149,6 +149,19 @@ def test_the_first_paid_month_sets_the_day_on_which_periods_begin(team: TeamShop
     assert row["activated_at"] is not None
 
 
+def test_a_payment_that_is_told_late_takes_no_period_back_that_has_begun(team: TeamShop) -> None:
+    """An admin switched the team on after midnight, while news of a payment before it was on its way."""
+    set_team(team, "status = 'active', anchor_day = 17")
+    with team.shop.database.autocommit(Scope(tenant_id=team.shop.member.tenant_id)) as connection:
+        connection.run(
+            "INSERT INTO team_periods (tenant_id, team_id, starts_on, ends_on, tokens_used)"
+            " SELECT tenant_id, id, current_date + 1, current_date + 32, 5 FROM teams WHERE id = :id",
+            id=team.team_id,
+        )
+    team.shop.deliver(*team.begin())
+    assert (team.row()["status"], team.row()["anchor_day"]) == ("active", 17)
+
+
 def access(team: TeamShop, at: datetime) -> str | None:
     return load_member_view(team.shop.database, team.shop.member, at).offers["gpt-4o"].entitlement_source
 

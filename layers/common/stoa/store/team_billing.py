@@ -1,7 +1,7 @@
 """A team's subscription: its pay page, what Stripe told of it, and until when the team gives access."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -45,10 +45,17 @@ WHERE t.tenant_id = :tenant_id ::uuid AND t.id = :team_id ::uuid AND t.checkout 
 RETURNING t.id
 """
 
+# Periods begin on the day of the first payment; where one has begun later already, it goes on as it is.
 _SAVE = """
 UPDATE teams t SET
     status = :status ::text, access_until = :access_until ::timestamptz, subscription = :subscription ::jsonb,
-    plan_terms = :plan_terms ::jsonb, anchor_day = coalesce(:anchor_day ::smallint, t.anchor_day),
+    plan_terms = :plan_terms ::jsonb, anchor_day = CASE
+        WHEN :paid_on ::date IS NULL THEN t.anchor_day
+        WHEN t.anchor_day IS NOT NULL AND EXISTS (
+            SELECT FROM team_periods p WHERE p.team_id = t.id AND p.starts_on > :paid_on
+        ) THEN t.anchor_day
+        ELSE extract(day FROM :paid_on)::smallint
+    END,
     stripe_customer_id = coalesce(:customer_id ::text, t.stripe_customer_id),
     stripe_subscription_id = :subscription_id ::text,
     activated_at = CASE WHEN :status = 'active' THEN coalesce(t.activated_at, :now ::timestamptz) ELSE t.activated_at
@@ -149,12 +156,13 @@ def save(
     access_until: datetime | None,
     subscription: Mapping[str, Any],
     plan_terms: Mapping[str, Any],
-    anchor_day: int | None,
+    paid_on: date | None,
     customer_id: str | None,
     subscription_id: str | None,
     now: datetime,
 ) -> None:
-    """Write what is known of a team's subscription and what follows from it."""
+    """Write what is known of a team's subscription and what follows from it. `paid_on` is the day of the tenant's
+    calendar on which the first paid month begins, where that is news."""
     connection.run(
         _SAVE,
         tenant_id=row["tenant_id"],
@@ -163,7 +171,7 @@ def save(
         access_until=access_until,
         subscription=json_parameter(subscription),
         plan_terms=json_parameter(plan_terms),
-        anchor_day=anchor_day,
+        paid_on=paid_on,
         customer_id=customer_id,
         subscription_id=subscription_id,
         now=now,
