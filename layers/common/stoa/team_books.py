@@ -27,6 +27,13 @@ from stoa.store import mail_outbox, team_billing
 _DECIDED_HERE = frozenset({"closed", "suspended"})
 _NOTHING = TeamStanding("", None)
 
+# Money that was taken for nothing is a person's matter.
+PAID_TWICE, PAID_WHEN_CLOSED = "team_paid_twice", "team_paid_when_closed"
+_ALARMS = {
+    PAID_TWICE: "a team has a second subscription; cancel one of them at Stripe",
+    PAID_WHEN_CLOSED: "a team was paid for after it had been closed; its subscription ends, give the money back",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class TeamSettled:
@@ -58,7 +65,7 @@ def settle(connection: Connection, reference: TeamReference, notice: Subscriptio
     own_id = row["stripe_subscription_id"]
     if own_id not in (None, notice.subscription_id):
         if before.status != CANCELED:
-            return TeamSettled("ignored: the team has another subscription", row, before, before, "team_paid_twice")
+            return TeamSettled("ignored: the team has another subscription", row, before, before, PAID_TWICE)
         known, past, before = SubscriptionFacts(), [*past, own_id], derive(SubscriptionFacts())
     facts = merge(known, notice.facts)
     after = derive(facts)
@@ -84,7 +91,8 @@ def settle(connection: Connection, reference: TeamReference, notice: Subscriptio
         team_billing.cut(connection, row, less, now)
     if facts.paid_until is not None and (newly_paid or after.status != before.status):
         _tell_owner(connection, row, facts, after, now)
-    return TeamSettled(f"{before.status} -> {after.status}", row, before, after)
+    alarm = PAID_WHEN_CLOSED if newly_paid and row["status"] == "closed" else None
+    return TeamSettled(f"{before.status} -> {after.status}", row, before, after, alarm)
 
 
 def report(settled: TeamSettled) -> None:
@@ -94,7 +102,7 @@ def report(settled: TeamSettled) -> None:
         return
     if settled.alarm is not None:
         logger().error(
-            "a team has a second subscription; cancel one of them at Stripe",
+            _ALARMS[settled.alarm],
             extra={"alarm": settled.alarm, "teamId": str(row["id"]), "tenantId": str(row["tenant_id"])},
         )
     elif settled.before.status != settled.after.status:

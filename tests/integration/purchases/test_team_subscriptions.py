@@ -422,6 +422,18 @@ def test_the_subscription_of_a_closed_team_is_ended(team: TeamShop) -> None:
     assert team.row()["stripe_asked_at"] == asked_at
 
 
+def test_a_team_that_was_closed_before_its_open_pay_page_was_paid_waits_for_a_person(
+    team: TeamShop, caplog: pytest.LogCaptureFixture
+) -> None:
+    team.sell()
+    checkout = team.start()
+    set_team(team, "status = 'closed'")
+    team.shop.deliver(*team.pay(checkout))
+    assert [record.alarm for record in caplog.records if record.levelname == "ERROR"] == ["team_paid_when_closed"]  # type: ignore[attr-defined]
+    reconcile_teams(team.shop.database, lambda: team.shop.stripe, datetime.now(UTC))
+    assert (team.subscription()["status"], team.row()["status"]) == ("canceled", "closed")
+
+
 def test_while_stripe_is_out_of_reach_the_next_run_goes_on(team: TeamShop) -> None:
     shop = team.shop
     team.begin()
