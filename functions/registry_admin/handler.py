@@ -33,6 +33,7 @@ def get_changes(request: Request) -> dict[str, Any]:
         _desk(request),
         status=_one_of(request, "status", STATUSES),
         kind=_one_of(request, "kind", KINDS),
+        provider_id=request.text("providerId", 200),
         before=_before(request),
         limit=request.limit(),
     )

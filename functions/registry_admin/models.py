@@ -63,6 +63,7 @@ class RegistryChangesParameters(AnswerSchema):
 
     status: Status | None = Field(None, description="Only those.")
     kind: Kind | None = Field(None, description="Only those.")
+    provider_id: Identifier | None = Field(None, description="Only its models.", examples=["openai"])
 
 
 class PriceMove(AnswerSchema):

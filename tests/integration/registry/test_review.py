@@ -266,6 +266,16 @@ def test_members_and_strange_words_are_refused(registry: Registry) -> None:
     assert registry.send("POST", f"{CHANGES}/no-id/approve", {}).status == 404
 
 
+def test_changes_of_one_provider(registry: Registry) -> None:
+    registry.feeds.say("openai", "gpt-99", 1_000, "1", "2")
+    registry.feeds.say("xai", "grok-99", 1_000, "1", "2")
+    registry.sync()
+    assert [change["providerModel"] for change in registry.listed(providerId="xai")] == ["grok-99"]
+    assert len(registry.listed(kind="new_model")) == 2
+    assert registry.listed(providerId="nobody") == []
+    assert registry.send("GET", CHANGES, providerId="a\x00b").status == 422
+
+
 def test_pages_of_changes(registry: Registry) -> None:
     for number in range(5):
         registry.feeds.say("openai", f"gpt-9{number}", 1_000, "1", "2")

@@ -80,6 +80,7 @@ LEFT JOIN users u ON u.tenant_id = :tenant_id ::uuid AND u.id = c.decided_by
 WHERE c.tenant_id = :tenant_id
     AND (:status ::text IS NULL OR c.status = :status)
     AND (:kind ::text IS NULL OR c.kind = :kind)
+    AND (:provider_id ::text IS NULL OR c.provider_id = :provider_id)
     AND (:change_id ::uuid IS NULL OR c.id = :change_id)
     AND (:before ::uuid IS NULL OR c.id < :before)
 ORDER BY c.id DESC
@@ -172,13 +173,21 @@ def page(
     *,
     status: str | None = None,
     kind: str | None = None,
+    provider_id: str | None = None,
     change_id: UUID | None = None,
     before: UUID | None = None,
     rows: int = 1,
 ) -> list[Row]:
     """The newest changes that match; `before` is the last one of the previous page."""
     return connection.run(
-        _PAGE, tenant_id=tenant_id, status=status, kind=kind, change_id=change_id, before=before, rows=rows
+        _PAGE,
+        tenant_id=tenant_id,
+        status=status,
+        kind=kind,
+        provider_id=provider_id,
+        change_id=change_id,
+        before=before,
+        rows=rows,
     )
 
 

@@ -37,10 +37,20 @@ OWN_WORDS: Mapping[str, frozenset[str]] = {
 }
 
 
-def list_changes(desk: Desk, *, status: str | None, kind: str | None, before: UUID | None, limit: int) -> Page:
+def list_changes(
+    desk: Desk, *, status: str | None, kind: str | None, provider_id: str | None, before: UUID | None, limit: int
+) -> Page:
     """A page of the tenant's changes that match, newest first; its cursor is the last one's id."""
     with desk.database.autocommit(desk.scope) as connection:
-        rows = store.page(connection, desk.tenant_id, status=status, kind=kind, before=before, rows=limit + 1)
+        rows = store.page(
+            connection,
+            desk.tenant_id,
+            status=status,
+            kind=kind,
+            provider_id=provider_id,
+            before=before,
+            rows=limit + 1,
+        )
     return _page([change_view(row) for row in rows[:limit]], rows, limit)
 
 
