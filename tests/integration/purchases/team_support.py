@@ -104,3 +104,9 @@ class TeamShop:
             rows = connection.run("SELECT recipient, subject FROM mail_outbox ORDER BY id")
         assert {row["recipient"] for row in rows} <= {"money@demo.test"}
         return [row["subject"] for row in rows]
+
+
+def set_team(team: TeamShop, what: str) -> None:
+    """Change columns of the team's row, as `column = value`."""
+    with team.shop.database.autocommit(Scope(tenant_id=team.shop.member.tenant_id)) as connection:
+        connection.run(f"UPDATE teams SET {what} WHERE id = :id", id=team.team_id)

@@ -5,7 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from stoa.db import Database, Scope
+from stoa.errors import StoaError
 from stoa.ids import new_id
 from tests.integration.chat.support import Desk, ScriptedProviders, make_member
 
@@ -91,3 +94,16 @@ def make_team(
         status=status,
     )
     return team
+
+
+def metadata(events: list[Any]) -> dict[str, Any]:
+    """What an answer tells of itself."""
+    (found,) = [event.data for event in events if type(event).__name__ == "Metadata"]
+    return dict(found)
+
+
+def refusal(desk: Desk, **message: Any) -> StoaError:
+    """What a message to the team's model is refused with."""
+    with pytest.raises(StoaError) as caught:
+        desk.send(model_id=MODEL, **message)
+    return caught.value
