@@ -335,6 +335,19 @@ def test_the_streaming_api_refuses_in_our_error_form() -> None:
         assert set(body["error"]) == {"code", "message", "requestId"}
 
 
+def test_web_pages_may_read_every_header_that_is_made_for_them() -> None:
+    """The local gateway lets them read all; what is missing here would be missed on AWS alone."""
+    made = r'"(Retry-After|RateLimit-\w+|Deprecation|Sunset|Idempotent-Replay|ETag|X-Next-Cursor|Content-Disposition)"'
+    sources = [path for folder in ("functions", "layers") for path in (ROOT / folder).rglob("*.py")]
+    sent = {name.lower() for path in sources for name in re.findall(made, path.read_text(encoding="utf-8"))}
+    assert len(sent) == 10
+    (policy,) = [one for one in RESOURCES.values() if one["Type"] == "AWS::CloudFront::ResponseHeadersPolicy"]
+    cors = policy["Properties"]["ResponseHeadersPolicyConfig"]["CorsConfig"]
+    (api,) = [one for one in RESOURCES.values() if one["Type"] == "AWS::Serverless::HttpApi"]
+    exposed = api["Properties"]["CorsConfiguration"]["ExposeHeaders"]
+    assert sent == set(exposed) == set(cors["AccessControlExposeHeaders"]["Items"])
+
+
 def test_the_schema_ships_before_the_code() -> None:
     needs_database = {name for name in FUNCTIONS if "STOA_DATABASE_SECRET_ARN" in variables(name)} - {"migrate"}
 
