@@ -102,6 +102,9 @@ def test_a_fallback_answers_for_a_provider_that_is_down_and_says_so(stack: Stack
     assert status == 200
     assert metadata["failedModels"] == ["gpt-4o-mini"]
     assert metadata["providerId"] != "openai"
+    selection = answer["data"]["selection"]
+    assert metadata["requestedModelId"] == selection["requestedModelId"] == "gpt-4o-mini"
+    assert selection["modelId"] not in selection["fallbacks"]
 
 
 @pytest.mark.parametrize("fault", ["error_500", "error_429", "malformed", "html", "refuse", "cut"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stoa.domain.offers import ChatRequest, ModeDefaults, Offer, Preferences, Snapshot
-from stoa.domain.selection import select
+from stoa.domain.selection import select, taken_over
 from tests.unit.domain.builders import (
     NOW,
     TOMORROW,
@@ -506,6 +506,26 @@ def test_hidden_models_can_still_be_asked_for_by_name() -> None:
 
 
 # --- fallbacks ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        (snapshot(*THREE, request="gpt-4o-mini"), "gpt-4o-mini"),
+        (snapshot(*THREE), None),  # the system default was nobody's wish
+        (snapshot(*THREE, request="auto"), None),
+        (snapshot(*THREE, preferences=Preferences(default_model_id="gone")), "gone"),
+    ],
+)
+def test_who_takes_over_for_a_model_that_failed_tells_what_was_asked_for_and_who_is_left(
+    given: Snapshot, asked: str | None
+) -> None:
+    decision = decided(given)
+    first, second = decision.fallbacks
+    once = taken_over(decision, first, "It failed.")
+    assert (once.chosen, once.rule, once.reason, once.requested_model_id) == (first, "fallback", "It failed.", asked)
+    assert once.fallbacks == (second,)
+    assert taken_over(decision, second, "Both failed.").fallbacks == ()
 
 
 def fallbacks_of(given: Snapshot) -> list[str]:

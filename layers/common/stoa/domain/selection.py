@@ -42,6 +42,8 @@ RULE_SUCCESSOR = "successor"
 RULE_CHEAPEST_FREE = "cheapest_free"
 
 MEMBERS_OWN_RULES = frozenset({RULE_REQUEST, RULE_PERSONA_OVERRIDE, RULE_DOMAIN_OVERRIDE, RULE_DEFAULT_MODEL})
+# Here nobody named the model that was chosen.
+UNASKED_RULES = frozenset({RULE_AUTO, RULE_SYSTEM_DEFAULT, RULE_FORCED_SYSTEM_DEFAULT, RULE_CHEAPEST_FREE})
 
 REASONS = {
     RULE_REQUEST: "You asked for {model}.",
@@ -147,6 +149,13 @@ def _serve_own(choice: Choice, offer: Offer | None, selection: Selection) -> Dec
         return model_locked(offer, selection.snapshot.currency)
     chosen = candidate(offer, offer.prices, access or ACCESS_TRIAL, selection.need)
     return obstacle(chosen, selection.need) or _decide(chosen, choice.rule, selection)
+
+
+def taken_over(decision: Decision, fallback: Candidate, reason: str) -> Decision:
+    """The decision after its model, and the fallbacks before this one, have failed."""
+    asked = None if decision.rule in UNASKED_RULES else decision.chosen.offer.model_id
+    left = decision.fallbacks[decision.fallbacks.index(fallback) + 1 :]
+    return Decision(fallback, RULE_FALLBACK, reason, decision.requested_model_id or asked, left)
 
 
 def _by_auto(selection: Selection) -> Decision | None:

@@ -9,7 +9,8 @@ from uuid import UUID
 from stoa.clients.wires.types import Call, Cancel, Cancelled, Finish, ProviderError, Text, Turn
 from stoa.db import RuleRefused
 from stoa.domain.markup import TokenUsage
-from stoa.domain.offers import Candidate, Refusal
+from stoa.domain.offers import Candidate, Decision, Refusal
+from stoa.domain.selection import taken_over
 from stoa.domain.text import made_storable
 from stoa.errors import StoaError, Unavailable
 from stoa.identity import Member
@@ -71,7 +72,7 @@ def _reserved(tools: Tools, member: Member, message: ChatMessage) -> Replay | tu
         if isinstance(fits, Refusal):
             raise refused(fits)
         try:
-            line.reserve(decision.chosen, decision.rule)
+            line.reserve(decision)
         except RuleRefused:
             continue
         return prepared, line
@@ -133,35 +134,36 @@ class _Conversation:
         """Try the chosen model and, until a first piece of an answer has come, the fallbacks in their order."""
         decision, health = self._prepared.decision, self._tools.health
         health.begin(decision.chosen.offer.provider_id)
-        failure = yield from self._attempt(decision.chosen, decision.rule, decision.reason)
+        failure = yield from self._attempt(decision)
         for fallback in decision.fallbacks:
             if failure is None:
                 return
             if not health.may_fail_over(self._line.candidate.offer.provider_id):
                 break
             reason = f"{self._line.candidate.offer.display_name} failed ({failure.kind}); the next model answers."
-            if self._reserve_again(fallback):
-                failure = yield from self._attempt(fallback, "fallback", reason)
+            following = taken_over(decision, fallback, reason)
+            if self._reserve_again(following):
+                failure = yield from self._attempt(following)
         if failure is not None:
             yield Failure(failure)
 
-    def _reserve_again(self, fallback: Candidate) -> bool:
+    def _reserve_again(self, decision: Decision) -> bool:
         line = LedgerLine(self._tools, self._member, self._message, self._prepared, self._line.conversation_id)
         try:
-            line.reserve(fallback, "fallback")
+            line.reserve(decision)
         except RuleRefused:
             return False
         self._line = line
         return True
 
-    def _attempt(self, candidate: Candidate, rule: str, reason: str) -> Generator[Event, None, ProviderError | None]:
-        """Let one model answer. Returns the provider's failure when it failed before the first piece, else None."""
-        line, progress = self._line, _Progress()
+    def _attempt(self, decision: Decision) -> Generator[Event, None, ProviderError | None]:
+        """Let its model answer. Returns the provider's failure when it failed before the first piece, else None."""
+        candidate, line, progress = decision.chosen, self._line, _Progress()
         fits = fitted(candidate, self._prepared, self._message)
         if isinstance(fits, Refusal):  # a fallback with a smaller window
             line.release("INPUT_TOO_LONG")
             return ProviderError("rejected", provider_id=candidate.offer.provider_id, reason="input too long")
-        self._selection = report.selection_data(self._prepared.decision, candidate, rule, reason, line.conversation_id)
+        self._selection = report.selection_data(decision, line.conversation_id)
         try:
             yield Selection(self._selection, report.answer_headers(self._prepared, line))
             yield from self._streamed(candidate, fits, progress)

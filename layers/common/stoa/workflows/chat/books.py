@@ -12,7 +12,7 @@ from stoa.clients.wires.types import Finish, ProviderError
 from stoa.db import Row, RuleRefused, Statement
 from stoa.domain.circuit import Circuit, Outcome, outcome_of
 from stoa.domain.markup import NOTHING, PARTS, TokenUsage, charge_for, provider_cost
-from stoa.domain.offers import Candidate
+from stoa.domain.offers import Decision
 from stoa.domain.tokens import estimate_tokens
 from stoa.errors import Unavailable
 from stoa.identity import Member
@@ -50,13 +50,13 @@ class LedgerLine:
         self.probes: tuple[Circuit, ...] = ()
         self._outcome: Outcome | None = None
 
-    def reserve(self, candidate: Candidate, rule: str) -> None:
+    def reserve(self, decision: Decision) -> None:
         """Count the message against limit, trials and team and write its line. After RuleRefused nothing is counted.
 
         Where the model's circuit is half-open, this message becomes its probe; another's probe refuses it.
         """
+        candidate = self.candidate = decision.chosen
         offer, team = candidate.offer, candidate.paying_team
-        self.candidate = candidate
         reservation = Reservation(
             usage_id=self.id,
             tenant_id=self._member.tenant_id,
@@ -64,8 +64,8 @@ class LedgerLine:
             model_id=offer.model_id,
             provider_id=offer.provider_id,
             price_row_id=candidate.prices.row_id,
-            requested_model_id=self._prepared.decision.requested_model_id,
-            rule=rule,
+            requested_model_id=decision.requested_model_id,
+            rule=decision.rule,
             access=candidate.access,
             local_day=self._prepared.snapshot.local_day,
             daily_limit=offer.daily_limit,

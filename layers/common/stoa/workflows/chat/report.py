@@ -9,7 +9,7 @@ from uuid import UUID
 from stoa.answers import iso
 from stoa.domain.lifecycle import retirement_headers, retires_at
 from stoa.domain.markup import TokenUsage, money_text
-from stoa.domain.offers import ACCESS_TRIAL, Candidate, Decision, Offer
+from stoa.domain.offers import ACCESS_TRIAL, Decision, Offer
 from stoa.domain.quota import rate_limit_headers
 from stoa.observe import emit
 from stoa.workflows.chat.books import LedgerLine
@@ -26,17 +26,15 @@ _PARTS = {
 }
 
 
-def selection_data(
-    decision: Decision, candidate: Candidate, rule: str, reason: str, conversation_id: UUID
-) -> dict[str, Any]:
+def selection_data(decision: Decision, conversation_id: UUID) -> dict[str, Any]:
     """The `selection` event: which model answers, why, under which access and for about how much."""
-    offer = candidate.offer
+    candidate, offer = decision.chosen, decision.chosen.offer
     return {
         "modelId": offer.model_id,
         "modelName": offer.display_name,
         "providerId": offer.provider_id,
-        "rule": rule,
-        "reason": reason,
+        "rule": decision.rule,
+        "reason": decision.reason,
         "access": candidate.access,
         "requestedModelId": decision.requested_model_id,
         "estimatedCost": money_text(candidate.estimated_cost),
