@@ -227,6 +227,7 @@ def test_neither_keys_nor_what_was_said_are_in_any_log(stack: Stack, someone: Cl
     someone.chat(WORDS, modelId="o1")
     stack.running.wait_for_line("POST /api/chat 502")
     logged = "\n".join(stack.running.lines)
+    assert '"upstreamStatus":500' in logged
     for secret in (KEY, WORDS, someone.token):
         assert secret not in logged
 

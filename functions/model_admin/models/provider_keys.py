@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from stoa.schemas import AnswerSchema, Schema
+from stoa.schemas import AnswerSchema, Schema, says
 
 from .fields import Copy, Version, Word
 
@@ -13,7 +13,7 @@ from .fields import Copy, Version, Word
 class ProviderKey(Schema):
     """A key of the tenant's own, and what its provider's address needs."""
 
-    key: Annotated[SecretStr, Field(min_length=8, max_length=4096)] = Field(
+    key: Annotated[SecretStr, Field(min_length=8, max_length=4096), says("a key of 8 to 4096 characters")] = Field(
         description="As the provider shows it; for Vertex AI a service account's JSON. It never comes out again.",
         examples=["sk-proj-0123456789"],
     )

@@ -378,6 +378,7 @@ def test_a_cost_above_the_ceiling_is_refused_with_the_estimate() -> None:
     refusal = refused(given)
     assert (refusal.code, refusal.status) == ("COST_LIMIT_EXCEEDED", 402)
     assert refusal.details == {"modelId": "gpt-4o", "modelName": "GPT-4o", "estimate": "0.024514000", "limit": "0.02"}
+    assert "would cost about 0.024514 USD with GPT-4o, more than your ceiling of 0.02 USD" in refusal.message
     exact = replace(given, preferences=Preferences(max_cost_per_message=Decimal("0.024514")))
     assert model_of(exact) == ("gpt-4o", "request", "entitled")
 

@@ -126,8 +126,8 @@ def cost_limit_exceeded(offer: Offer, *, estimate: Decimal, ceiling: Decimal) ->
     """402: the message would probably cost more than the member's own ceiling per message."""
     return Refusal(
         COST_LIMIT_EXCEEDED,
-        f"This message would cost about ${money_text(estimate)} with {offer.display_name}, more than your ceiling of "
-        f"${money_text(ceiling)} per message. Choose a cheaper model, shorten the message or raise the ceiling.",
+        f"This message would cost about {_dollars(estimate)} with {offer.display_name}, more than your ceiling of "
+        f"{_dollars(ceiling)} per message. Choose a cheaper model, shorten the message or raise the ceiling.",
         402,
         {
             "modelId": offer.model_id,
@@ -136,6 +136,12 @@ def cost_limit_exceeded(offer: Offer, *, estimate: Decimal, ceiling: Decimal) ->
             "limit": money_text(ceiling),
         },
     )
+
+
+def _dollars(amount: Decimal) -> str:
+    """The amount for people: at least cents, and no zeros behind them."""
+    whole, _, fraction = money_text(amount).partition(".")
+    return f"{whole}.{fraction.rstrip('0'):0<2} USD"
 
 
 def input_too_long(offer: Offer, *, limit: int, estimate: int) -> Refusal:

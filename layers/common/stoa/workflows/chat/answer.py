@@ -171,7 +171,8 @@ class _Conversation:
         except ProviderError as error:
             self._failed_models.append(candidate.offer.model_id)
             line.provider_failed(error)
-            logger().warning("provider failed", extra={"modelId": candidate.offer.model_id, **(error.details or {})})
+            told = {"modelId": candidate.offer.model_id, "upstreamStatus": error.upstream_status}
+            logger().warning("provider failed", extra={**told, **(error.details or {})})
             if not progress.pieces:
                 line.release(error.code)
                 return error
