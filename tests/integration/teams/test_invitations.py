@@ -151,6 +151,18 @@ def test_who_was_invited_before_the_team_was_cut_to_its_plan_joins_while_there_i
     assert cleo.accept(team_id).status == 200
 
 
+def test_while_its_pay_page_is_open_nobody_comes_in_beyond_what_is_sold_there(owner: Person, ben: Person) -> None:
+    team_id = owner.make(maxMembers=2)
+    made = "UPDATE teams SET checkout = jsonb_build_object('terms', '{\"maxMembers\": 2}'::jsonb, 'madeAt', now() - "
+    owner.as_admin(made + "interval '1 hour') RETURNING id")
+    owner.patch(f"/api/teams/{team_id}", {"maxMembers": 9})
+    owner.take_in(team_id, ben)
+
+    assert code(owner.invite(team_id, "more@example.test")) == (409, "TEAM_FULL")
+    owner.as_admin(made + "interval '2 days') RETURNING id")
+    assert owner.invite(team_id, "more@example.test").status == 201
+
+
 def test_one_invitation_taken_up_many_times_at_once_makes_one_member(owner: Person, ben: Person) -> None:
     team_id = owner.make()
     owner.invite(team_id, ben.email)

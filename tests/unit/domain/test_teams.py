@@ -164,3 +164,21 @@ def test_a_team_is_as_large_as_its_members_at_least() -> None:
 )
 def test_a_team_is_cut_to_what_was_bought(terms: dict[str, Any], team: dict[str, Any], less: dict[str, Any]) -> None:
     assert teams.within(terms, team) == less
+
+
+@pytest.mark.parametrize(
+    ("status", "made_at", "places"),
+    [
+        ("incomplete", NOW - timedelta(hours=24), 6),
+        ("canceled", NOW, 6),
+        ("incomplete", NOW - timedelta(hours=25), 9),  # nobody can pay there any more
+        ("active", NOW, 9),
+        ("incomplete", None, 9),
+    ],
+)
+def test_while_a_pay_page_is_open_a_team_has_the_places_that_are_sold_there(
+    status: str, made_at: datetime | None, places: int
+) -> None:
+    checkout = {"terms": {"maxMembers": 6}, "madeAt": made_at.isoformat()} if made_at else {}
+    assert teams.places({"status": status, "max_members": 9, "checkout": checkout}, NOW) == places
+    assert teams.places({"status": status, "max_members": 4, "checkout": checkout}, NOW) == 4

@@ -11,6 +11,7 @@ INCOMPLETE, ACTIVE, SUSPENDED, CANCELED, CLOSED = "incomplete", "active", "suspe
 INVITED, REMOVED, DECLINED = "invited", "removed", "declined"  # of members, beside active
 
 INVITATION_HOLDS = timedelta(days=14)
+PAY_PAGE_OPEN = timedelta(hours=25)  # a day at Stripe, and an hour until we have heard of the payment
 OWNED_TEAMS = 10  # that one member may have at a time
 
 # What a team pays for. Its own people decide it until the team is switched on; then it is part of the plan.
@@ -59,6 +60,15 @@ def check_owned(owned: int, *, who: str) -> None:
         raise Conflict(
             "TOO_MANY_TEAMS", f"{who} {OWNED_TEAMS} teams, the most there may be. One of them has to be closed first."
         )
+
+
+def places(team: Mapping[str, Any], now: datetime) -> int:
+    """How many may be in a team. Who came in beyond what an open pay page sells would stay once it is paid."""
+    terms, most = team["checkout"].get("terms"), int(team["max_members"])
+    if not terms or team["status"] not in (INCOMPLETE, CANCELED):
+        return most
+    is_open = now - datetime.fromisoformat(team["checkout"]["madeAt"]) < PAY_PAGE_OPEN
+    return min(most, terms["maxMembers"]) if is_open else most
 
 
 def check_room(seats_taken: int, max_members: int) -> None:

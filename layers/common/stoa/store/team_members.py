@@ -35,7 +35,7 @@ LIMIT 200
 """
 
 _INVITATION = """
-SELECT m.id, m.invitation_expires_at, g.max_members, (
+SELECT m.id, m.invitation_expires_at, g.status, g.max_members, g.checkout, (
         SELECT count(*) FROM team_members a
         WHERE a.tenant_id = :tenant_id AND a.team_id = g.id AND a.status = 'active'
     ) AS active_members

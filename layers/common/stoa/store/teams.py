@@ -18,7 +18,7 @@ WHERE c.tenant_id = :tenant_id AND c.team_id = g.id
 # `begun_on` and what was used since: of the last period that has begun, which may be over.
 _COLUMNS = f"""
     g.id, g.name, g.type, g.status, g.max_members, g.total_tokens_monthly, g.shared_pool, g.models, g.billing_email,
-    g.anchor_day, g.plan_terms, g.access_until, {GIVES_ACCESS} AS gives_access,
+    g.anchor_day, g.checkout, g.plan_terms, g.access_until, {GIVES_ACCESS} AS gives_access,
     g.version, g.activated_at, g.closed_at, g.created_at,
     t.time_zone, (:now AT TIME ZONE t.time_zone)::date AS local_day,
     ({_SEATS}) AS seats_taken,

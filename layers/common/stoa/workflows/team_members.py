@@ -78,7 +78,7 @@ def accept(desk: TeamDesk, team_id: UUID) -> dict[str, Any]:
         if invitation is None:
             raise NotFound("invitation")
         rules.check_in_time(invitation["invitation_expires_at"], desk.now)
-        rules.check_room(invitation["active_members"], invitation["max_members"])
+        rules.check_room(invitation["active_members"], rules.places(invitation, desk.now))
         store.join(connection, desk.tenant_id, invitation["id"], desk.user_id, desk.now)
         joined = described_own_team(own_team(connection, desk, team_id))
     emit("team_member_joined", teamId=str(team_id), role=joined["role"])
@@ -162,7 +162,7 @@ def _check_invitable(connection: Connection, desk: TeamDesk, team: Row, email: s
         raise Conflict("ALREADY_MEMBER", "Whoever has this e-mail is in the team already.")
     if standing["is_invited"]:
         raise Conflict("ALREADY_INVITED", "This e-mail has an open invitation. Take it back to send another one.")
-    rules.check_room(team["seats_taken"], team["max_members"])
+    rules.check_room(team["seats_taken"], rules.places(team, desk.now))
     today, to_one_today = standing["today"], standing["to_one_today"]
     if team["status"] in rules.UNPAID:
         teams.lock_user(connection, desk.tenant_id, desk.user_id)
