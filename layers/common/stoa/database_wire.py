@@ -134,7 +134,7 @@ class Wire:
             prepared.learn(context)
         for _, context in sent:
             if context.error is not None:
-                raise self._translated(context.error) from context.error
+                raise self._translated(context.error) from None  # the driver's holds rows and values
         return [prepared.rows(context) for prepared, context in sent]
 
     def execute_script(self, script: str) -> None:
@@ -192,7 +192,8 @@ class Wire:
             return RuleRefused(message)
         if sqlstate == PLAN_CHANGED:
             self.broken = True
-        return StatementFailed(sqlstate, fields.get("n"), message)
+        quotes_values = sqlstate.startswith("22")  # data exceptions: invalid input syntax for type uuid: "…"
+        return StatementFailed(sqlstate, fields.get("n"), "" if quotes_values else message)
 
 
 def connect(dsn: Dsn) -> Wire:
