@@ -74,6 +74,10 @@ def test_a_second_payment_is_not_asked_for(team: TeamShop) -> None:
     team.shop.deliver(*events)
     with pytest.raises(Conflict, match="subscription already"):
         team.start()
+    team.shop.deliver(*team.act("cancel"))
+    team.pay(team.start())
+    with pytest.raises(Conflict, match="moment ago"):  # not by those who had one before, either
+        team.start()
 
 
 def test_the_owner_ends_it_with_its_month_and_changes_their_mind(team: TeamShop) -> None:
@@ -107,9 +111,10 @@ def test_what_cannot_be_bought_is_told(team: TeamShop) -> None:
         connection.run("UPDATE tenants SET purchases_paused = true WHERE id = :id", id=shop.member.tenant_id)
     with pytest.raises(Unavailable):
         team.start()
-    set_team(team, "status = 'closed'")
-    with pytest.raises(Conflict, match="closed"):
-        team.start()
+    for status, told in (("closed", "closed"), ("suspended", "switched this team off")):
+        set_team(team, f"status = '{status}'")
+        with pytest.raises(Conflict, match=told):
+            team.start()
 
 
 def test_anothers_team_is_not_there_and_only_its_owner_pays(team: TeamShop) -> None:

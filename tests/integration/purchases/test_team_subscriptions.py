@@ -254,6 +254,10 @@ def test_a_lost_webhook_is_made_good_by_asking(team: TeamShop) -> None:
     check(team, "active", DUNNING_GRACE)
     reconcile_teams(shop.database, lambda: shop.stripe, later + timedelta(days=1))
     assert team.row()["stripe_asked_at"] == later
+    shop.deliver(*team.act("cancel"))
+    team.pay(team.start(later))  # subscribed again, and again nobody tells us
+    reconcile_teams(shop.database, lambda: shop.stripe, later + timedelta(hours=7))
+    check(team, "active", DUNNING_GRACE)
     team.act("renew")
     in_a_month = now + timedelta(days=32)
     assert reconcile_teams(shop.database, lambda: shop.stripe, in_a_month)["changed"] >= 1

@@ -73,18 +73,26 @@ UPDATE teams t SET
 WHERE t.tenant_id = :tenant_id ::uuid AND t.id = :team_id ::uuid
 """
 
-# Whose month is over without news, who is closed here and not there, and whose pay page nobody told the end of.
+# Whose month is over without news, who is closed here and not there, and whose pay page nobody told the end of: the
+# first one, or one that was made after a subscription had ended.
 _TO_ASK_ABOUT = """
-SELECT t.id, t.tenant_id, t.status, t.stripe_subscription_id, t.checkout ->> 'sessionId' AS session_id
+SELECT
+    t.id, t.tenant_id, t.status, t.stripe_subscription_id, t.checkout ->> 'sessionId' AS session_id,
+    s.ended_at IS NOT NULL AS is_over
 FROM teams t
+CROSS JOIN LATERAL (
+    SELECT
+        (t.checkout ->> 'madeAt')::timestamptz AS page_made_at,
+        (t.subscription -> 'facts' ->> 'paid_until')::timestamptz AS paid_until,
+        (t.subscription -> 'facts' ->> 'ended_at')::timestamptz + interval '1 second' AS ended_at -- Stripe has no parts
+) AS s
 WHERE t.tenant_id = :tenant_id ::uuid
     AND (t.stripe_asked_at IS NULL OR t.stripe_asked_at < :asked_before ::timestamptz)
     AND CASE
-        WHEN t.stripe_subscription_id IS NULL
-            THEN (t.checkout ->> 'madeAt')::timestamptz > :checkout_after ::timestamptz
-                AND (t.checkout ->> 'madeAt')::timestamptz < :checkout_before ::timestamptz
-        WHEN t.subscription -> 'facts' ->> 'ended_at' IS NOT NULL THEN false
-        ELSE t.status = 'closed' OR (t.subscription -> 'facts' ->> 'paid_until')::timestamptz < :now ::timestamptz
+        WHEN t.stripe_subscription_id IS NULL OR s.ended_at IS NOT NULL
+            THEN s.page_made_at > greatest(s.ended_at, :checkout_after ::timestamptz)
+                AND s.page_made_at < :checkout_before ::timestamptz
+        ELSE t.status = 'closed' OR s.paid_until < :now ::timestamptz
     END
 ORDER BY t.stripe_asked_at NULLS FIRST, t.id
 LIMIT :rows ::int

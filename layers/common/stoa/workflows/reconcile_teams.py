@@ -68,7 +68,7 @@ def _ask(database: Database, stripe: Callable[[], StripeCalls], row: Row, now: d
 
 def _told(stripe: StripeCalls, row: Row, now: datetime) -> SubscriptionNotice | None:
     subscription_id = row["stripe_subscription_id"]
-    if subscription_id is None:
+    if subscription_id is None or row["is_over"]:
         session = stripe.get_session(row["session_id"]) if row["session_id"] else None
         subscription_id = session.get("subscription") if session is not None else None
         if not isinstance(subscription_id, str):

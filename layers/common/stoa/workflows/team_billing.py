@@ -35,8 +35,9 @@ def subscribe(
     """The pay page for the plan of the team's type; one that is still open is given again.
 
     Raises NotFound for a team that is not the member's, Forbidden for who is not its owner, Conflict where there is
-    nothing to pay for (TEAM_SUBSCRIBED, TEAM_CLOSED) or the team is larger than its plan (TEAM_EXCEEDS_PLAN), where no
-    plan is sold (TEAM_PLAN_NOT_FOR_SALE), Unavailable (PURCHASES_PAUSED), and what `stripe` raises.
+    nothing to pay for (TEAM_SUBSCRIBED, TEAM_CLOSED, TEAM_SUSPENDED), the team is larger than its plan
+    (TEAM_EXCEEDS_PLAN) or no plan is sold (TEAM_PLAN_NOT_FOR_SALE), Unavailable (PURCHASES_PAUSED), and what `stripe`
+    raises.
     """
     for _ in range(MOST_ROUNDS):
         row = _owned(database, member, team_id)
@@ -44,7 +45,7 @@ def subscribe(
         checkout = row["checkout"]
         session = stripe.get_session(checkout["sessionId"]) if "sessionId" in checkout else None
         state = session["status"] if session is not None else "unknown"
-        if state == "complete" and row["stripe_subscription_id"] is None:
+        if session is not None and state == "complete" and session["subscription"] != row["stripe_subscription_id"]:
             raise Conflict("TEAM_SUBSCRIBED", "This team was paid for a moment ago; look at its subscription.")
         if checkout.get("terms") == terms and _age(checkout, now) < SESSION_SECONDS and state in ("open", "unknown"):
             return _make_session(database, stripe, member, row, checkout, client_url)
@@ -107,6 +108,8 @@ def _terms(database: Database, member: Member, row: Row) -> dict[str, Any]:
     """What is bought for the team now, or why nothing can be."""
     if row["status"] == "closed":
         raise Conflict("TEAM_CLOSED", "This team was closed.")
+    if row["status"] == "suspended":
+        raise Conflict("TEAM_SUSPENDED", "An admin of your tenant has switched this team off. Ask them before you pay.")
     if is_running(derive(from_json(row["subscription"].get("facts", {})))):
         raise Conflict("TEAM_SUBSCRIBED", "This team has a subscription already.")
     with database.autocommit(member.scope) as connection:
