@@ -16,10 +16,10 @@ MissedRuns = Literal["run_once", "skip"]
 
 
 def _moment(value: Any) -> Any:
-    # Only text: pydantic would take a number for seconds since 1970.
-    if not isinstance(value, str):
-        raise ValueError("Input should be a date and time as text, such as 2026-07-03T09:00:00Z")
-    return datetime.fromisoformat(value)
+    try:
+        return datetime.fromisoformat(value)
+    except (TypeError, ValueError):  # a number, too, which pydantic would take for seconds since 1970
+        raise ValueError("Input should be a date and time as text, such as 2026-07-03T09:00:00Z") from None
 
 
 Moment = Annotated[

@@ -21,7 +21,9 @@ _FIELDS = {
     CRON: ("cron_expression", "cronExpression"),
     INTERVAL: ("interval_minutes", "intervalMinutes"),
 }
-_NO_PLACES = frozenset({"localtime", "posixrules", "Factory"})  # in a machine's zone folder, and different on each
+# In some machines' zone folders: what differs on each, and what counts leap seconds.
+_NO_PLACES = frozenset({"localtime", "posixrules", "Factory"})
+_NO_REGIONS = ("posix/", "right/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def read_cadence(fields: dict[str, Any], anchor: datetime) -> Cadence:
     Raises InvalidFields naming each field that is missing, superfluous or wrong.
     """
     kind, zone = fields["kind"], fields["time_zone"]
-    if zone in _NO_PLACES:
+    if zone in _NO_PLACES or zone.startswith(_NO_REGIONS):
         raise InvalidFields(
             [{"path": "timezone", "reason": f"{zone!r} is no IANA time zone; send one such as Europe/Berlin."}]
         )
