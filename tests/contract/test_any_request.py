@@ -1,7 +1,9 @@
 """Requests made up from the OpenAPI document, right and wrong ones: every answer is one that the document allows."""
 
+import importlib
 import json
 import re
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl
@@ -26,6 +28,7 @@ from functions.registry_admin import handler as registry_admin
 from functions.schedules import handler as schedules
 from functions.teams import handler as teams
 from stoa.api import Api
+from stoa.routes import Route
 from tests.integration.member.support import api_event
 
 HANDLERS = (catalog, preferences, personas, model_admin, pricing_admin, registry_admin, schedules, teams)
@@ -34,6 +37,12 @@ ELSEWHERE = (
     r"^/api/(chat|purchases|webhooks|bundles|admin/bundles|admin/pricing/overrides\.csv"
     r"|team-plans|admin/team-plans|teams/[^/]+/(subscription|billing-portal))"
 )
+
+SOME_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
+ODD_NAMES = ("\ud800", "\x00", "a" * 5000, "{" + SOME_ID + "}")
+ODD_TEXTS = ("", "\ud800", "\x00", "0000000019999", "9" * 5000, "-1", "２", "1e400", "NaN", "9999-12-31", "a" * 5000)
+ODD_PLACES = ("[" * 5000, "[1]", "{}", '["9999-12-31T23:59:59-23:59", "x"]', r'["\ud800", "a", "b"]', "9" * 5000)
+ODD_CURSORS = tuple(urlsafe_b64encode(text.encode()).decode() for text in ODD_PLACES)
 
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
 SUBJECT = "schemathesis"
@@ -85,3 +94,38 @@ def test_every_answer_is_one_the_document_allows(served: None, case: schemathesi
     response = case.call()
     case.validate_response(response, checks=CHECKS)
     assert json.loads(response.content) is not None
+
+
+def asked(method: str, path: str, query: dict[str, str] | None = None) -> int:
+    """How an admin who is an operator, too, is answered."""
+    claims = {"sub": SUBJECT, "custom:tenant_id": str(members.tenant_id), "cognito:groups": "[admin operator]"}
+    status: int = function_of(method, path)(api_event(method, path, None, query or {}, claims), None)["statusCode"]
+    return status
+
+
+def test_no_name_and_no_parameter_is_too_odd(served: None) -> None:
+    """What no client would send and no document describes: a 4xx, or a list without it."""
+    failed = []
+    for route in (route for module in HANDLERS for route in module.api.routes):
+        if "{" in route.path:
+            paths = [put_in(route.path, odd) for odd in ODD_NAMES]
+            failed += [(route.method, path[:60]) for path in paths if asked(route.method, path) >= 500]
+        if route.method == "GET":
+            path = put_in(route.path, SOME_ID)
+            pairs = [(name, odd) for name in parameters_of(route) for odd in (*ODD_TEXTS, *ODD_CURSORS)]
+            failed += [(path, name, odd[:60]) for name, odd in pairs if asked("GET", path, {name: odd}) >= 500]
+    assert failed == []
+
+
+def put_in(path: str, name: str) -> str:
+    """The path with the same name in the place of each of its parameters."""
+    return re.sub(r"\{\w+\}", lambda _: name, path)
+
+
+def parameters_of(route: Route) -> list[str]:
+    """The query parameters that the route knows, and one that it does not."""
+    names = ["limit", "cursor"] if route.paged else []
+    if route.parameters:
+        models = importlib.import_module(f"{route.module.rpartition('handler')[0]}models")
+        names += [field.alias for field in getattr(models, route.parameters).model_fields.values()]
+    return [*names, "unknown"]
