@@ -63,10 +63,16 @@ def test_a_webhook_gets_the_output_signed_and_is_tried_again(office: Office) -> 
     assert row["delivered_at"] == NOON + 6 * MINUTE
     assert {one["id"] for one in office.posted} == {str(row["id"])}
     told = json.loads(office.posted[-1]["body"])
+    documented = json.loads((ROOT / "docs" / "functions.md").read_text().split("```json\n")[1].split("```")[0])
+    assert shape(told) == shape(documented)
     assert (told["id"], told["output"], told["schedule"]["id"]) == (str(row["id"]), "Hello there.", str(schedule_id))
     assert told["charge"] == f"{row['charge']:f}"
     assert office.mail() == []
     assert office.desk.used("gpt-4o-mini") == 1
+
+
+def shape(value: Any) -> Any:
+    return {name: shape(inner) for name, inner in value.items()} if isinstance(value, dict) else type(value)
 
 
 def test_the_signature_verifies_by_the_lines_in_the_docs(office: Office) -> None:
