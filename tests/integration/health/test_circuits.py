@@ -290,6 +290,22 @@ def test_a_probe_that_found_out_nothing_leaves_it_to_the_next(
     assert open_circuits(owner_database) == set()
 
 
+def test_an_answer_under_a_tenants_own_key_does_not_say_that_the_installations_is_served_again(
+    desk: Desk, clock: Clock, owner_database: Database
+) -> None:
+    desk.providers.by_model[DOWN] = down("rate_limited")
+    fail(desk, 10)
+    assert open_circuits(owner_database) == {f"model:{DOWN}"}
+    clock.passes(10)
+    desk.providers.by_model[DOWN] = says("Yours is served")
+    desk.own_key = True
+    assert selection(desk)["modelId"] == DOWN
+    assert open_circuits(owner_database) == {f"model:{DOWN}"}
+    desk.own_key = False
+    assert selection(desk)["modelId"] == DOWN  # the next one may try at once
+    assert open_circuits(owner_database) == set()
+
+
 def test_a_provider_is_left_alone_when_two_of_its_models_fail(
     desk: Desk, clock: Clock, owner_database: Database
 ) -> None:

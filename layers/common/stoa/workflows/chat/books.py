@@ -97,7 +97,8 @@ class LedgerLine:
             self._first_token_ms = self._elapsed_ms()
 
     def provider_failed(self, error: ProviderError) -> None:
-        """Note the failure for the circuits, unless it was with a tenant's own key, which tells of that key alone."""
+        """Note the failure for the circuits, unless it was with a tenant's own key: that tells of that key alone, as
+        its answers do."""
         self._outcome = None if self.own_key else outcome_of(error.kind)
 
     def release(self, error_code: str) -> None:
@@ -157,7 +158,7 @@ class LedgerLine:
             team_tokens=usage.input_tokens + usage.output_tokens if self.candidate.paying_team else None,
         )
         tenant_id, user_id = self._member.tenant_id, self._member.user_id
-        if status == "completed":
+        if status == "completed" and not self.own_key:
             seconds = (self._first_token_ms or self._elapsed_ms()) / 1000
             self._outcome = self._tools.health.patience.verdict(self.candidate.offer, seconds)
         self._end(
