@@ -1,20 +1,15 @@
 """Requests and answers of buying."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
+from stoa.schema_fields import EditParameters as EditParameters
+from stoa.schema_fields import Identifier, NextPage, Part, Version
 from stoa.schemas import AnswerSchema, Schema, at, says
 
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 ProductType = Literal["model", "bundle"]
 Status = Literal["pending", "processing", "paid", "failed", "expired", "refunded", "disputed", "mismatched"]
-
-
-def _without_defaults(schema: dict[str, Any]) -> None:
-    """What is not sent is kept, so the document must not promise a default for it."""
-    for field in schema["properties"].values():
-        field.pop("default", None)
 
 
 class CreateSessionRequest(Schema):
@@ -78,17 +73,11 @@ class PurchaseAnswer(AnswerSchema):
     data: Purchase
 
 
-class PurchaseListMeta(AnswerSchema):
-    """How to go on."""
-
-    next_cursor: str | None
-
-
 class PurchaseListAnswer(AnswerSchema):
     """Own purchases, the newest first."""
 
     data: list[Purchase]
-    meta: PurchaseListMeta
+    meta: NextPage
 
 
 class Bundle(AnswerSchema):
@@ -126,7 +115,7 @@ class BundleCreate(Schema):
     display_order: Annotated[int, Field(ge=0, le=1_000_000)] = 100
 
 
-class BundleChange(Schema):
+class BundleChange(Part):
     """A change in part."""
 
     name: Name = Field("", examples=["Reasoners"])
@@ -135,21 +124,8 @@ class BundleChange(Schema):
     model_ids: ModelIds = Field([""], examples=[["gpt-4o", "grok-2"]])
     enabled: bool = True
     display_order: Annotated[int, Field(ge=0, le=1_000_000)] = 100
-    version: Annotated[int, Field(ge=0, le=2_000_000_000)] | None = Field(
+    version: Version | None = Field(
         None, description="The version you read (or `If-Match`). Another one now: 409.", examples=[3]
-    )
-
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
-
-
-class EditParameters(Schema):
-    """The version that was read, as a header."""
-
-    if_match: str | None = Field(
-        None,
-        alias="If-Match",
-        description="The version you read, where it is not in the body.",
-        json_schema_extra={"in": "header"},
     )
 
 

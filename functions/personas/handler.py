@@ -71,7 +71,7 @@ def get_persona(request: Request) -> dict[str, Any]:
     summary="Change an own persona",
     body="PersonaChange",
     answer="PersonaAnswer",
-    parameters="PersonaEditParameters",
+    parameters="EditParameters",
     errors=(409,),
     tags=("personas",),
 )

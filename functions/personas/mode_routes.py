@@ -54,7 +54,7 @@ def add_to(api: Api) -> None:
         summary="Change a focus mode",
         body="FocusModeChange",
         answer="TenantFocusModeAnswer",
-        parameters="PersonaEditParameters",
+        parameters="EditParameters",
         errors=(409,),
         tags=("admin",),
     )
@@ -95,7 +95,7 @@ def add_to(api: Api) -> None:
         summary="Set the domain modes",
         body="DomainModesUpdate",
         answer="DomainModesAnswer",
-        parameters="PersonaEditParameters",
+        parameters="EditParameters",
         errors=(409,),
         tags=("admin",),
     )

@@ -4,11 +4,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
-from stoa.schemas import AnswerSchema, PassageCitation, Schema, says
+from stoa.schema_fields import Identifier, NextPage, Part
+from stoa.schemas import AnswerSchema, PassageCitation, Schema, exact, says
 
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 DomainModeId = Literal["general", "medical", "legal", "code", "academic", "creative", "scientific"]
 SelectionMode = Literal["auto", "manual", "favorites"]
 
@@ -16,33 +16,15 @@ MOST_OVERRIDES = 500
 MOST_FAVORITES = 200
 
 
-def _exact(value: Any) -> Any:
-    # Only a JSON number: strict pydantic would take text for a Decimal, too. `str` gives the digits that were sent.
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError("Input should be a number")
-    return Decimal(str(value))
-
-
 Ceiling = Annotated[
     Decimal,
-    BeforeValidator(_exact),
+    BeforeValidator(exact),
     Field(ge=0, le=1_000_000, max_digits=18, decimal_places=9),
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1_000_000}),
 ]
 
 
-def _without_defaults(schema: dict[str, Any]) -> None:
-    for field in schema["properties"].values():
-        field.pop("default", None)
-
-
-class Change(Schema):
-    """A change in part: what is not sent is kept, so the document must not promise a default for it."""
-
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
-
-
-class ProfileChange(Change):
+class ProfileChange(Part):
     """What to change of the profile: null clears, an absent field keeps."""
 
     display_name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)] | None = Field(
@@ -72,7 +54,7 @@ class ProfileAnswer(AnswerSchema):
     data: Profile
 
 
-class ModelPreferencesPatch(Change):
+class ModelPreferencesPatch(Part):
     """A change of the standing choices: null clears, an absent field keeps."""
 
     default_model_id: Identifier | None = Field(
@@ -127,7 +109,7 @@ class ChatPreferences(AnswerSchema):
     notices: list[PreferenceNotice] = Field(description="Chosen models that end within 90 days, or have ended.")
 
 
-class ChatPreferencesUpdate(Change):
+class ChatPreferencesUpdate(Part):
     """Preferences to replace; those that are not sent are kept."""
 
     selection_mode: SelectionMode = Field("manual", description="Who chooses where no override applies.")
@@ -201,12 +183,6 @@ class SelectAnswer(AnswerSchema):
     data: SelectedModel
 
 
-class PageMeta(AnswerSchema):
-    """Where the page ended."""
-
-    next_cursor: str | None = Field(description="Send as `cursor` for the next page; null: this was the last one.")
-
-
 class Conversation(AnswerSchema):
     """A saved conversation."""
 
@@ -222,7 +198,7 @@ class ConversationListAnswer(AnswerSchema):
     """Own conversations, the last used first."""
 
     data: list[Conversation]
-    meta: PageMeta
+    meta: NextPage
 
 
 class MessageCitation(AnswerSchema):
@@ -257,7 +233,7 @@ class ConversationAnswer(AnswerSchema):
     """One conversation."""
 
     data: ConversationWithMessages
-    meta: PageMeta
+    meta: NextPage
 
 
 class Deletion(AnswerSchema):
@@ -295,7 +271,7 @@ class UsageRow(UsageSums):
     model_name: str
 
 
-class UsageMeta(PageMeta):
+class UsageMeta(NextPage):
     """What holds for the whole period."""
 
     from_: date = Field(alias="from")

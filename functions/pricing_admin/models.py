@@ -4,14 +4,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, RootModel, StringConstraints, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, RootModel, StringConstraints, WithJsonSchema, model_validator
 from pydantic.alias_generators import to_camel
 
 from stoa.rate_schemas import ShownRates
+from stoa.schema_fields import Identifier, Part, Price, Version
 from stoa.schemas import AnswerSchema, EmailAddress, Schema, exact
 from stoa.workflows.pricing.dates import moment
 
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 ModelKind = Literal["external", "self_hosted"]
 Frequency = Literal["hourly", "daily", "weekly"]
 # As in price_book.source.
@@ -36,19 +36,12 @@ Threshold = Annotated[
     Field(ge=0, le=1000, max_digits=8, decimal_places=4),
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1000}),
 ]
-Price = Annotated[
-    Decimal,
-    BeforeValidator(exact),
-    Field(ge=0, le=1_000_000, max_digits=14, decimal_places=6),
-    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1_000_000}),
-]
 Charge = Annotated[
     Decimal,
     BeforeValidator(exact),
     Field(ge=0, le=1000, max_digits=13, decimal_places=9),
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1000}),
 ]
-Version = Annotated[int, Field(ge=0, le=999_999_999)]
 
 
 def _moment(value: Any) -> Any:
@@ -60,22 +53,11 @@ def _moment(value: Any) -> Any:
 Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
-def _without_defaults(schema: dict[str, Any]) -> None:
-    for field in schema["properties"].values():
-        field.pop("default", None)
-
-
-class Parts(Schema):
-    """A body of optional fields: what is not sent is kept, so the document promises no default for it."""
-
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
-
-
 PriceRule = Literal["apply", "agreed", "within_threshold", "review", "ignore"]
 PlainRule = Literal["apply", "review", "ignore"]
 
 
-class SyncPolicyUpdate(Parts):
+class SyncPolicyUpdate(Part):
     """What becomes by itself of each kind of change that the feeds tell of. Null: the default; not sent: kept.
 
     `apply` at once; `agreed`: where two sources say the same; `within_threshold`: that, and it moves by no more than
@@ -105,7 +87,7 @@ class SyncPolicy(AnswerSchema):
     retirement: str
 
 
-class PricingConfigUpdate(Parts):
+class PricingConfigUpdate(Part):
     """The configuration in part or whole: what is not sent is kept."""
 
     external_default_markup: Fraction = Field(Decimal(0), description="0.4 is 40 %.", examples=[0.4])
@@ -256,7 +238,7 @@ class SheetText(Schema):
     )
 
 
-class PricePreview(Parts):
+class PricePreview(Part):
     """Exactly one change, as its own call takes it."""
 
     config: PricingConfigUpdate | None = Field(None, description="As PUT /api/admin/pricing/config.")

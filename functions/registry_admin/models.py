@@ -6,15 +6,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     BeforeValidator,
-    ConfigDict,
     Field,
     StringConstraints,
     WithJsonSchema,
 )
 
+from stoa.schema_fields import Identifier, NextPage, Part
 from stoa.schemas import AnswerSchema, Moment, Schema, exact
 
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Kind = Literal["new_model", "price", "context", "retirement"]
 Status = Literal["open", "applied", "approved", "rejected", "superseded", "withdrawn"]
 Agreement = Literal["agreed", "differs", "only_one"]
@@ -27,15 +26,8 @@ Price = Annotated[
 ]
 
 
-def _without_defaults(schema: dict[str, Any]) -> None:
-    for field in schema["properties"].values():
-        field.pop("default", None)
-
-
-class ChangeApproval(Schema):
+class ChangeApproval(Part):
     """What you decide beside a change. Nothing is needed but for a new model whose prices no source knows."""
-
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
 
     input_price: Price | None = Field(None, description="New model: the provider's, USD per 1M tokens.", examples=[1.5])
     output_price: Price | None = Field(None, description="New model: the provider's, USD per 1M tokens.", examples=[6])
@@ -95,12 +87,6 @@ class RegistryChange(AnswerSchema):
     created_at: datetime
     decided_at: datetime | None
     decided_by_email: str | None = Field(description="Null: Stoa itself, or nobody yet.")
-
-
-class NextPage(AnswerSchema):
-    """Where the page ended."""
-
-    next_cursor: str | None = Field(description="Send as `cursor` for the next page; null: this was the last one.")
 
 
 class RegistryChangesAnswer(AnswerSchema):

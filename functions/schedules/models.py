@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
+from stoa.schema_fields import Identifier, NextPage, Part
 from stoa.schemas import AnswerSchema, EmailAddress, Schema
 
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Prompt = Annotated[str, StringConstraints(min_length=1, max_length=100_000)]
 Kind = Literal["once", "cron", "interval"]
@@ -81,15 +81,8 @@ class NewSchedule(CadencePreview):
     )
 
 
-def _without_defaults(schema: dict[str, Any]) -> None:
-    for field in schema["properties"].values():
-        field.pop("default", None)
-
-
-class ScheduleChange(Fields):
+class ScheduleChange(Part, Fields):
     """What to change: absent keeps, null clears. With another `type`, the old type's field is cleared by itself."""
-
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
 
     name: Name = Field("-", examples=["Morning thoughts"])
     prompt: Prompt = Field("-", description="What is sent to the model.")
@@ -249,17 +242,11 @@ class RunAnswer(AnswerSchema):
     data: Run
 
 
-class PageMeta(AnswerSchema):
-    """Where the page ended."""
-
-    next_cursor: str | None = Field(description="Send as `cursor` for the next page; null: this was the last one.")
-
-
 class RunListAnswer(AnswerSchema):
     """Runs, the newest first."""
 
     data: list[Run]
-    meta: PageMeta
+    meta: NextPage
 
 
 class Deletion(AnswerSchema):

@@ -1,5 +1,7 @@
 """Requests and answers of the admins' side."""
 
+from stoa.schema_fields import EditParameters
+
 from .audit import AuditAnswer, AuditParameters
 from .catalogue import (
     AdminModelAnswer,
@@ -14,7 +16,6 @@ from .catalogue import (
 )
 from .circuits import CircuitListAnswer, ResetAnswer
 from .entitlements import EntitlementAnswer, EntitlementListAnswer, EntitlementParameters, GrantAnswer, GrantRequest
-from .fields import EditParameters
 from .provider_keys import DeletedKeyAnswer, ProviderKey, ProviderKeyAnswer, ProviderKeyListAnswer
 from .settings import SettingsAnswer, SettingsChange
 

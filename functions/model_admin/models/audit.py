@@ -7,11 +7,8 @@ from pydantic import (
     Field,
 )
 
+from stoa.schema_fields import NextPage
 from stoa.schemas import AnswerSchema, Schema
-
-from .fields import (
-    NextPage,
-)
 
 
 class AuditParameters(Schema):

@@ -4,32 +4,28 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    ConfigDict,
     Field,
 )
 
 from stoa.rate_schemas import GivenRates, ShownRates, with_stored_rates
+from stoa.schema_fields import Edit, Identifier, Part, Price
 from stoa.schemas import AnswerSchema, Moment, Schema
 
 from .fields import (
     Capabilities,
     Cents,
     Copy,
-    Edit,
-    Identifier,
     Limit,
     Messages,
     Modalities,
     Name,
     Order,
-    Price,
     Quality,
     Speed,
     Tier,
     Tokens,
     Word,
     Words,
-    without_defaults,
 )
 
 
@@ -252,10 +248,8 @@ class UsageStatsAnswer(AnswerSchema):
     data: UsageStats
 
 
-class RegistryModelChange(Schema):
+class RegistryModelChange(Part):
     """A change of a shared model: null clears, absent keeps."""
-
-    model_config = ConfigDict(json_schema_extra=without_defaults)
 
     enabled: bool = Field(True, description="The registry's own decision; a tenant may decide otherwise.")
     is_available: bool = Field(True, description="False while it is in trouble: nobody's message goes there.")

@@ -10,11 +10,10 @@ from pydantic import (
     model_validator,
 )
 
+from stoa.schema_fields import Identifier, NextPage
 from stoa.schemas import AnswerSchema, Moment, Schema
 
 from .fields import (
-    Identifier,
-    NextPage,
     Words,
 )
 

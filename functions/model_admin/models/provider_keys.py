@@ -5,9 +5,10 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
+from stoa.schema_fields import Version
 from stoa.schemas import AnswerSchema, Schema, says
 
-from .fields import Copy, Version, Word
+from .fields import Copy, Word
 
 
 class ProviderKey(Schema):

@@ -7,9 +7,10 @@ from pydantic import (
     StringConstraints,
 )
 
+from stoa.schema_fields import Edit, Identifier
 from stoa.schemas import AnswerSchema, says
 
-from .fields import Copy, Edit, Identifier
+from .fields import Copy
 
 
 class SettingsChange(Edit):

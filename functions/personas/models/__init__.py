@@ -1,5 +1,7 @@
 """Requests and answers of the personas function."""
 
+from stoa.schema_fields import EditParameters
+
 from .knowledge import KnowledgeAnswer, KnownDocumentAnswer, NewDocument
 from .modes import (
     DomainModesAnswer,
@@ -15,7 +17,6 @@ from .personas import (
     PersonaAnswer,
     PersonaChange,
     PersonaDeletedAnswer,
-    PersonaEditParameters,
     PersonaListAnswer,
     PersonaParameters,
     PersonaUsageAnswer,
@@ -25,6 +26,7 @@ from .personas import (
 __all__ = [
     "DomainModesAnswer",
     "DomainModesUpdate",
+    "EditParameters",
     "FocusModeChange",
     "FocusModeDeletedAnswer",
     "KnowledgeAnswer",
@@ -35,7 +37,6 @@ __all__ = [
     "PersonaAnswer",
     "PersonaChange",
     "PersonaDeletedAnswer",
-    "PersonaEditParameters",
     "PersonaListAnswer",
     "PersonaParameters",
     "PersonaUsageAnswer",

@@ -1,12 +1,12 @@
 """Fields that the requests and answers of this function share."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints
 
-from stoa.schemas import AnswerSchema, Schema, at, says
+from stoa.schema_fields import distinct
+from stoa.schemas import AnswerSchema, says
 
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 PromptText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
@@ -24,46 +24,9 @@ StyleName = Annotated[
 ]
 StyleValue = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] | bool | int | float
 Style = Annotated[dict[StyleName, StyleValue], Field(max_length=20)]
-Version = Annotated[int, Field(ge=0, le=2_000_000_000)]
 
 
-def _distinct(words: list[str]) -> list[str]:
-    return list(dict.fromkeys(words))
-
-
-Words = Annotated[list[Word], Field(max_length=20), AfterValidator(_distinct)]
-
-
-def _without_defaults(schema: dict[str, Any]) -> None:
-    for field in schema["properties"].values():
-        field.pop("default", None)
-
-
-class PersonalEdit(Schema):
-    """A change in part: what is not sent is kept, so the document must not promise a default for it."""
-
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
-
-    version: Version | None = Field(None, description="The version you read. Another one now: 409.", examples=[3])
-
-    @model_validator(mode="after")
-    def _null_only_where_it_means_something(self) -> Self:
-        for name in self.model_fields_set - self.clearable() - {"version"}:
-            if getattr(self, name) is None:
-                field = type(self).model_fields[name]
-                raise at(field.alias or name, "cannot be null; leave it out to keep it")
-        return self
-
-    @classmethod
-    def clearable(cls) -> frozenset[str]:
-        """Fields for which null means something."""
-        return frozenset()
-
-
-class PersonasMeta(AnswerSchema):
-    """Where the page ended."""
-
-    next_cursor: str | None = Field(description="Send as `cursor` for the next page; null: this was the last one.")
+Words = Annotated[list[Word], Field(max_length=20), AfterValidator(distinct)]
 
 
 class Gone(AnswerSchema):

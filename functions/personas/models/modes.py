@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
+from stoa.schema_fields import Edit, Identifier, Version
 from stoa.schemas import AnswerSchema, Schema, exact, says
 
-from .fields import Gone, Identifier, Name, PersonalEdit, PromptText, Version, Word
+from .fields import Gone, Name, PromptText, Word
 
 ModeId = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$"), says("up to 50 lower-case letters, digits, _ and -")
@@ -40,7 +41,7 @@ class NewFocusMode(Schema):
     enabled: bool = True
 
 
-class FocusModeChange(PersonalEdit):
+class FocusModeChange(Edit):
     """Any of a focus mode's fields. Null clears, an absent field keeps."""
 
     name: Name | None = Field(None, examples=["Briefing"])

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from stoa.schema_fields import Edit, NextPage
 from stoa.schemas import AnswerSchema, Schema
 
 from .fields import (
@@ -12,8 +13,6 @@ from .fields import (
     Gone,
     LanguageCode,
     Name,
-    PersonalEdit,
-    PersonasMeta,
     PromptText,
     Style,
     VoiceId,
@@ -44,7 +43,7 @@ class NewPersona(Schema):
     is_public: bool = Field(False, description=_PUBLIC)
 
 
-class PersonaChange(PersonalEdit):
+class PersonaChange(Edit):
     """Any of a persona's fields. Null clears, an absent field keeps."""
 
     name: Name | None = Field(None, examples=["Grandmother"])
@@ -72,17 +71,6 @@ class PersonaParameters(Schema):
     )
     search: Annotated[str, StringConstraints(max_length=100)] | None = Field(
         None, description="Part of a name, a trait or a domain."
-    )
-
-
-class PersonaEditParameters(Schema):
-    """The version that was read, as a header."""
-
-    if_match: str | None = Field(
-        None,
-        alias="If-Match",
-        description="The version you read, where it is not in the body.",
-        json_schema_extra={"in": "header"},
     )
 
 
@@ -118,7 +106,7 @@ class PersonaListAnswer(AnswerSchema):
     """Personas that the member may talk to."""
 
     data: list[Persona]
-    meta: PersonasMeta
+    meta: NextPage
 
 
 class PersonaAnswer(AnswerSchema):

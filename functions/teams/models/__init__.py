@@ -1,7 +1,8 @@
 """Requests and answers about teams."""
 
+from stoa.schema_fields import EditParameters
+
 from .admin import AdminTeamAnswer, AdminTeamListAnswer, AdminTeamParameters
-from .fields import EditParameters
 from .members import (
     Allocation,
     DeclinedAnswer,

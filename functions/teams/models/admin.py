@@ -2,9 +2,10 @@
 
 from pydantic import Field
 
+from stoa.schema_fields import NextPage
 from stoa.schemas import AnswerSchema, Schema
 
-from .fields import NextTeamPage, TeamStatus
+from .fields import TeamStatus
 from .teams import TeamPlan
 
 
@@ -37,4 +38,4 @@ class AdminTeamListAnswer(AnswerSchema):
     """Teams of the tenant, newest first."""
 
     data: list[AdminTeam]
-    meta: NextTeamPage
+    meta: NextPage

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from stoa.schemas import AnswerSchema, EmailAddress, Schema, says
+from stoa.schema_fields import distinct
+from stoa.schemas import EmailAddress, says
 
 TeamType = Literal["family", "team", "enterprise"]
 TeamStatus = Literal["incomplete", "active", "past_due", "suspended", "canceled", "closed"]
@@ -20,29 +21,8 @@ Tokens = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
 PoolTokens = Annotated[int, Field(ge=1, le=1_000_000_000_000)]
 
 
-def _distinct(words: list[str]) -> list[str]:
-    return list(dict.fromkeys(words))
-
-
 Models = Annotated[
     list[Annotated[str, StringConstraints(min_length=1, max_length=200)]],
     Field(max_length=500),
-    AfterValidator(_distinct),
+    AfterValidator(distinct),
 ]
-
-
-class EditParameters(Schema):
-    """The version that was read, as a header."""
-
-    if_match: str | None = Field(
-        None,
-        alias="If-Match",
-        description="The version you read, where it is not in the body.",
-        json_schema_extra={"in": "header"},
-    )
-
-
-class NextTeamPage(AnswerSchema):
-    """Where the page ended."""
-
-    next_cursor: str | None = Field(description="Send as `cursor` for the next page; null: this was the last one.")

@@ -5,9 +5,10 @@ from uuid import UUID
 
 from pydantic import Field
 
+from stoa.schema_fields import NextPage
 from stoa.schemas import AnswerSchema, Schema
 
-from .fields import Email, NextTeamPage, Role, TeamType, Tokens
+from .fields import Email, Role, TeamType, Tokens
 
 
 class Invite(Schema):
@@ -60,7 +61,7 @@ class TeamMemberListAnswer(AnswerSchema):
     """Members and invitations, oldest first."""
 
     data: list[TeamMember]
-    meta: NextTeamPage
+    meta: NextPage
 
 
 class Invitation(AnswerSchema):

@@ -1,18 +1,13 @@
 """A team: made, changed, shown to its members."""
 
-from typing import Annotated, Any, Self
+from typing import Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from stoa.schema_fields import NextPage, Part, Version
 from stoa.schemas import AnswerSchema, Schema
 
-from .fields import Email, Models, Name, NextTeamPage, PoolTokens, Role, Size, TeamStatus, TeamType
-
-
-def _without_defaults(schema: dict[str, Any]) -> None:
-    """What is not sent is kept, so the document must not promise a default for it."""
-    for field in schema["properties"].values():
-        field.pop("default", None)
+from .fields import Email, Models, Name, PoolTokens, Role, Size, TeamStatus, TeamType
 
 
 class TeamCreate(Schema):
@@ -29,7 +24,7 @@ class TeamCreate(Schema):
     )
 
 
-class TeamChange(Schema):
+class TeamChange(Part):
     """A change in part."""
 
     name: Name = Field("", examples=["Lions"])
@@ -39,11 +34,7 @@ class TeamChange(Schema):
     shared_pool: bool = True
     billing_email: Email | None = Field(None, description="Null: none.")
     models: Models = Field([], examples=[["gpt-4o"]])
-    version: Annotated[int, Field(ge=0, le=2_000_000_000)] | None = Field(
-        None, description="The version you read. Another one now: 409.", examples=[3]
-    )
-
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
+    version: Version | None = Field(None, description="The version you read. Another one now: 409.", examples=[3])
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -110,4 +101,4 @@ class TeamListAnswer(AnswerSchema):
     """Own teams, newest first."""
 
     data: list[Team]
-    meta: NextTeamPage
+    meta: NextPage

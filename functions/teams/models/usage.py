@@ -4,9 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from stoa.schema_fields import NextPage
 from stoa.schemas import AnswerSchema, Schema
-
-from .fields import NextTeamPage
 
 
 class TeamUsageParameters(Schema):
@@ -89,4 +88,4 @@ class TeamUsageAnswer(AnswerSchema):
     """What the team used."""
 
     data: TeamUsage
-    meta: NextTeamPage
+    meta: NextPage
