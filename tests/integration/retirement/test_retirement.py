@@ -116,7 +116,7 @@ def schedules_prompt(desk: Desk, *, is_active: bool) -> None:
 def test_owners_of_scheduled_prompts_are_told_and_their_schedules_move(
     desk: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retire_module, "PAGE", 2)  # two schedules of one owner are no full page
+    monkeypatch.setattr(retire_module, "STRETCH", 1)
     ends(desk, clock.now + timedelta(days=5))
     other = replace(desk, member=make_member(desk.database, desk.member.tenant_id, "other"))
     for owner in (desk, other):
@@ -241,10 +241,10 @@ def test_answers_of_a_model_that_will_end_say_so(desk: Desk, clock: Clock) -> No
     assert "Sunset" not in selection.headers and metadata.data["deprecation"] is None
 
 
-def test_a_page_at_a_time_reaches_everybody(
+def test_a_stretch_at_a_time_reaches_everybody(
     desk: Desk, clock: Clock, runtime_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stoa.workflows.retire_models.PAGE", 2)
+    monkeypatch.setattr("stoa.workflows.retire_models.STRETCH", 2)
     ends(desk, clock.now)
     for number in range(5):
         chooses(replace(desk, member=make_member(runtime_database, desk.member.tenant_id, f"m{number}")), clock.now)

@@ -7,6 +7,18 @@ from uuid import UUID
 
 from stoa.db import Connection, Row, json_parameter
 
+BEFORE_ALL, AFTER_ALL = UUID(int=0), UUID(int=2**128 - 1)
+
+# Where a stretch of so many members ends. Stretches of the index and not pages of those who are found: to find so many
+# the planner sorts everybody, for each page anew (60,000 members: 40 s; in stretches 1 s).
+_END_OF_STRETCH = """
+SELECT f.user_id FROM user_preferences f
+WHERE f.tenant_id = :tenant_id ::uuid AND f.user_id > :after ::uuid
+ORDER BY f.user_id
+OFFSET :members ::int
+LIMIT 1
+"""
+
 _DUE = """
     (e.is_over OR u.email IS NOT NULL)
     AND (e.told_by IS NULL OR NOT EXISTS (
@@ -14,38 +26,24 @@ _DUE = """
     ))
 """
 
-# Each half brings a page at most, in the same order, so that a page never costs more than two.
 _WHO_CHOSE = f"""
 WITH ending AS (
     SELECT e.* FROM jsonb_to_recordset(:models ::jsonb) AS e (model_id text, told_by text, is_over boolean)
 ), choosing AS (
-    (
-        SELECT u.id, u.email
-        FROM user_preferences f
-        JOIN users u ON u.tenant_id = f.tenant_id AND u.id = f.user_id
-        WHERE f.tenant_id = :tenant_id ::uuid AND (:after ::uuid IS NULL OR f.user_id > :after)
-            AND EXISTS (
-                SELECT FROM ending e
-                WHERE (
-                    f.default_model_id = e.model_id
-                    OR e.model_id = ANY (f.favorite_models)
-                    OR EXISTS (SELECT FROM jsonb_each_text(f.persona_overrides) AS p WHERE p.value = e.model_id)
-                    OR EXISTS (SELECT FROM jsonb_each_text(f.domain_overrides) AS d WHERE d.value = e.model_id)
-                ) AND {_DUE}
-            )
-        ORDER BY f.user_id
-        LIMIT :rows ::int
-    )
+    SELECT u.id, u.email
+    FROM user_preferences f
+    JOIN users u ON u.tenant_id = f.tenant_id AND u.id = f.user_id
+    JOIN ending e ON f.default_model_id = e.model_id
+        OR e.model_id = ANY (f.favorite_models)
+        OR EXISTS (SELECT FROM jsonb_each_text(f.persona_overrides) AS p WHERE p.value = e.model_id)
+        OR EXISTS (SELECT FROM jsonb_each_text(f.domain_overrides) AS d WHERE d.value = e.model_id)
+    WHERE f.tenant_id = :tenant_id ::uuid AND f.user_id > :after ::uuid AND f.user_id <= :until ::uuid AND {_DUE}
     UNION
-    (
-        SELECT DISTINCT u.id, u.email
-        FROM schedules s
-        JOIN ending e ON e.model_id = s.model_id
-        JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
-        WHERE s.tenant_id = :tenant_id AND s.is_active AND (:after IS NULL OR s.user_id > :after) AND {_DUE}
-        ORDER BY u.id
-        LIMIT :rows
-    )
+    SELECT u.id, u.email
+    FROM schedules s
+    JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
+    JOIN ending e ON e.model_id = s.model_id
+    WHERE s.tenant_id = :tenant_id AND s.is_active AND s.user_id > :after AND s.user_id <= :until AND {_DUE}
 )
 SELECT
     c.id AS user_id, c.email,
@@ -55,7 +53,6 @@ SELECT
     ) AS scheduled
 FROM choosing c
 ORDER BY c.id
-LIMIT :rows
 """  # noqa: S608 - our own text
 
 _MOVE_SCHEDULES = """
@@ -75,13 +72,19 @@ class EndingModel:
     is_over: bool
 
 
+def end_of_stretch(connection: Connection, tenant_id: UUID, *, after: UUID, members: int) -> UUID | None:
+    """The id at which a stretch of members that begins after `after` ends; None: it is the last one."""
+    rows = connection.run(_END_OF_STRETCH, tenant_id=tenant_id, after=after, members=members)
+    return rows[0]["user_id"] if rows else None
+
+
 def who_chose(
-    connection: Connection, tenant_id: UUID, models: Sequence[EndingModel], *, after: UUID | None, rows: int
+    connection: Connection, tenant_id: UUID, models: Sequence[EndingModel], *, after: UUID, until: UUID
 ) -> list[Row]:
-    """Members who chose one of these models and for whom something is to be done, by id, in pages: with their e-mail
-    and all models that their active schedules name (`scheduled`)."""
+    """Of the members whose ids lie between, those who chose one of these models and for whom something is to be done:
+    with their e-mail and all models that their active schedules name (`scheduled`)."""
     asked = json_parameter([asdict(model) for model in models])
-    return connection.run(_WHO_CHOSE, tenant_id=tenant_id, models=asked, after=after, rows=rows)
+    return connection.run(_WHO_CHOSE, tenant_id=tenant_id, models=asked, after=after, until=until)
 
 
 def move_schedules(

@@ -22,7 +22,7 @@ from stoa.store import audit, catalogue, mail_outbox, model_choices, preferences
 from stoa.store.audit import Actor
 from stoa.store.model_choices import EndingModel
 
-PAGE = 200
+STRETCH = 1000  # members that are looked through at once
 # Somebody whose model has no successor keeps their choice, and is told so once; not again a year later.
 TOLD_WITHIN = timedelta(days=30)
 # Who still names a model that has ended, and knows it or it is long ago, has no successor they may use, or named it
@@ -94,14 +94,14 @@ def _told_by(model_id: str, ends_at: datetime, now: datetime) -> str:
 
 
 def _who_chose(database: Database, tenant_id: UUID, models: list[EndingModel]) -> Iterator[Row]:
-    after: UUID | None = None
-    while True:
+    after: UUID | None = model_choices.BEFORE_ALL
+    while after is not None:
         with database.autocommit(Scope(tenant_id=tenant_id)) as connection:
-            page = model_choices.who_chose(connection, tenant_id, models, after=after, rows=PAGE)
-        yield from page
-        if len(page) < PAGE:
-            return
-        after = page[-1]["user_id"]
+            end = model_choices.end_of_stretch(connection, tenant_id, after=after, members=STRETCH)
+            until = end or model_choices.AFTER_ALL
+            found = model_choices.who_chose(connection, tenant_id, models, after=after, until=until)
+        yield from found
+        after = end
 
 
 def _move(database: Database, tenant_id: UUID, member: Row, over: list[Retirement], now: datetime) -> bool:
