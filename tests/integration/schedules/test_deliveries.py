@@ -167,6 +167,21 @@ def test_a_file_is_stored_and_its_link_mailed_to_who_was_named(office: Office) -
     (mail,) = office.mail()
     assert mail["recipient"] == "team@example.test"
     assert f"https://files.test/{key}?for=43200&as={row['id']}.md" in mail["body"]
+    assert mail["body"].endswith(
+        'From the scheduled prompt "Hourly" of ada@example.test, Monday 3 May 2027 at 12:00 (UTC).'
+    )
+
+
+def test_whoever_else_is_mailed_an_output_is_told_whose_it_is(office: Office) -> None:
+    office.schedule(notification_email="team@example.test")
+    office.schedule(notification_email="Ada@example.test")
+    office.tick(NOON)
+    office.work()
+    ends = {mail["recipient"]: mail["body"].rpartition("-- \n")[2].partition(",")[0] for mail in office.mail()}
+    assert ends == {
+        "team@example.test": 'From the scheduled prompt "Hourly" of ada@example.test',
+        "Ada@example.test": 'From your scheduled prompt "Hourly"',
+    }
 
 
 def test_a_store_that_is_out_of_reach_is_tried_again(office: Office) -> None:

@@ -125,7 +125,7 @@ def test_five_failures_in_row_switch_it_off_and_tell_its_owner_once(office: Offi
     assert (after["is_active"], after["inactive_reason"], after["next_run"]) == (False, "failing", None)
     assert len(office.runs()) == 9
     told = [mail for mail in office.mail() if mail["subject"].startswith("Switched off")]
-    assert [(mail["recipient"], mail["subject"]) for mail in told] == [("boss@example.test", "Switched off: Hourly")]
+    assert [(mail["recipient"], mail["subject"]) for mail in told] == [("ada@example.test", "Switched off: Hourly")]
     resumed = owner.resume(office.desk.database, office.desk.member, schedule_id, office.now)
     assert (resumed["isActive"], resumed["failuresInRow"]) == (True, 0)
 
@@ -316,7 +316,7 @@ def waits_for_a_lock(owner: Database, words: str) -> bool:
 
 
 def test_a_schedule_that_cannot_be_read_any_more_is_switched_off_and_holds_up_no_other(office: Office) -> None:
-    lost, sound = office.schedule(name="Lost"), office.schedule()
+    lost, sound = office.schedule(name="Lost", notification_email="boss@example.test"), office.schedule()
     set_zone = (
         "UPDATE schedules s SET time_zone = 'US/Gone' WHERE s.tenant_id = :tenant_id AND s.id = :id RETURNING s.id"
     )

@@ -143,13 +143,14 @@ RETURNING r.id, r.delivery_attempts
 _START_DELIVERY = """
 UPDATE schedule_runs r SET
     delivery_attempts = r.delivery_attempts + 1, deliver_at = :lease_until ::timestamptz
-FROM schedules s
+FROM schedules s, users u
 WHERE r.tenant_id = :tenant_id ::uuid AND r.id = :run_id ::uuid AND r.delivery_status = 'pending'
-    AND r.delivery_attempts = :attempts ::int AND s.id = r.schedule_id
+    AND r.delivery_attempts = :attempts ::int AND s.id = r.schedule_id AND u.id = r.user_id
 RETURNING
     r.id, r.tenant_id, r.schedule_id, r.planned_at, r.output, r.model_id, r.delivery_attempts, r.conversation_id,
     r.input_tokens, r.output_tokens, r.charge, r.ended_at, r.trigger,
-    s.name, s.time_zone, s.webhook_url, s.webhook_secret, s.notification_email
+    s.name, s.time_zone, s.webhook_url, s.webhook_secret, s.notification_email,
+    u.email
 """
 
 _END_DELIVERY = """

@@ -1,4 +1,7 @@
-"""What an owner is written about their scheduled prompts. Plain text; the key keeps the same from being told twice."""
+"""What is written about scheduled prompts: outputs to whom their owner names, all else to the owner.
+
+Plain text; the key keeps the same from being told twice.
+"""
 
 from zoneinfo import ZoneInfo
 
@@ -55,4 +58,7 @@ def unreadable(row: Row) -> dict[str, str]:
 
 def _origin(row: Row) -> str:
     when = instant_words(row["planned_at"], ZoneInfo(row["time_zone"]))
-    return f'From your scheduled prompt "{row["name"]}", {when} ({place_words(row["time_zone"])}).'
+    own, told = row["email"], row["notification_email"]
+    is_owners = told is None or own is None or told.lower() == own.lower()
+    prompt = f'your scheduled prompt "{row["name"]}"' if is_owners else f'the scheduled prompt "{row["name"]}" of {own}'
+    return f"From {prompt}, {when} ({place_words(row['time_zone'])})."

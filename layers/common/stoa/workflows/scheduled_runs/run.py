@@ -122,8 +122,8 @@ def _fail(worker: Worker, row: Row, failure: RunFailed, began: float) -> None:
 
 def _switch_off(connection: Connection, row: Row, now: datetime) -> None:
     schedules.deactivate(connection, row["tenant_id"], row["schedule_id"], "failing")
-    recipient = _recipient(row)
-    if recipient is not None:
+    recipient = row["email"] or row["notification_email"]  # its owner can put it right, nobody else
+    if recipient:
         mail = mails.deactivated(row)
         mail_outbox.put(connection, tenant_id=row["tenant_id"], to=recipient, now=now, **mail)
 

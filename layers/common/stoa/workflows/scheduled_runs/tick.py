@@ -118,7 +118,7 @@ def _plan(connection: Connection, tenant_id: UUID, due: Sequence[Row], now: date
 
 def _tell_owner(connection: Connection, row: Row, now: datetime) -> None:
     logger().warning("a schedule was switched off: its times cannot be reckoned", extra={"scheduleId": str(row["id"])})
-    recipient = row["notification_email"] or row["owner_email"]
+    recipient = row["owner_email"] or row["notification_email"]
     if recipient:
         mail_outbox.put(connection, tenant_id=row["tenant_id"], to=recipient, now=now, **mails.unreadable(row))
 
