@@ -9,7 +9,8 @@ from stoa.schema_fields import Identifier, NextPage, Part
 from stoa.schemas import AnswerSchema, EmailAddress, Schema
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
-Prompt = Annotated[str, StringConstraints(min_length=1, max_length=100_000)]
+LONGEST_PROMPT = 20_000  # all of a member's, 50 at most, fit into one answer of Lambda's, which holds 6 MB
+Prompt = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_PROMPT)]
 Kind = Literal["once", "cron", "interval"]
 Destination = Literal["email", "webhook", "storage"]
 MissedRuns = Literal["run_once", "skip"]

@@ -7,8 +7,12 @@ from uuid import UUID
 
 import pytest
 
+from functions.schedules.models import LONGEST_PROMPT
+from stoa.answers import to_json
 from stoa.clients.run_queue import Job
+from stoa.db import Scope
 from stoa.ids import new_id
+from stoa.store import schedule_runs
 from tests.integration.chat.support import overlay
 from tests.integration.member.support import Client, Reply
 
@@ -141,14 +145,18 @@ def test_who_has_no_address_must_say_where_mail_goes(ada: Client) -> None:
     assert create(ada, notificationEmail="ada@example.test").status == 201
 
 
-def test_fifty_are_the_limit_however_many_ask_at_once(ada: Client) -> None:
+def test_fifty_are_the_limit_however_many_ask_at_once_and_the_longest_fit_into_one_answer(ada: Client) -> None:
+    longest = "🦉" * LONGEST_PROMPT
     for number in range(45):
-        created(ada, name=f"Schedule {number}")
+        created(ada, name=f"Schedule {number}", prompt=longest)
     with ThreadPoolExecutor(12) as pool:
-        statuses = sorted(reply.status for reply in pool.map(lambda _: create(ada), range(12)))
+        statuses = sorted(reply.status for reply in pool.map(lambda _: create(ada, prompt=longest), range(12)))
     assert statuses == [201] * 5 + [409] * 7
     assert create(ada).error["code"] == "TOO_MANY_SCHEDULES"
-    assert len(ada.get("/api/schedules").data) == 50
+    listed = ada.get("/api/schedules").body
+    assert len(listed["data"]) == 50
+    assert len(to_json(listed).encode()) < 6_000_000  # Lambda answers no more
+    assert "at most 20000 characters" in create(ada, prompt=longest + "!").problems["prompt"]
 
 
 def test_a_change_in_part_keeps_the_rest(ada: Client) -> None:
@@ -276,6 +284,10 @@ def test_runs_come_in_pages_the_newest_first(ada: Client) -> None:
     assert [len(run["output"]) for run in outputs] == [2000, 2000, 2000, 1000, 0]
     assert [run["outputTruncated"] for run in outputs] == [True, True, False, False, False]
     assert third.body["meta"]["nextCursor"] is None
+    with ada.database.autocommit(Scope(tenant_id=ada.tenant_id)) as connection:
+        where = (ada.tenant_id, ada.desk().member.user_id, UUID(made["id"]))
+        (row,) = schedule_runs.page(connection, *where, before=None, rows=1, characters=2000)
+    assert max(len(str(value)) for value in row.values()) == 2000  # the rest of an output stays in the database
     assert len(ada.get(f"{path}/{outputs[0]['id']}").data["output"]) == 4000
     assert ada.get(path, cursor="WyJub25zZW5zZSJd").status == 400
 

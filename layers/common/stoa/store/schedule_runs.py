@@ -111,20 +111,27 @@ UPDATE schedule_runs r SET status = 'cancelled', lease_until = NULL, ended_at = 
 WHERE r.tenant_id = :tenant_id AND r.schedule_id = :schedule_id AND r.status = 'queued'
 """
 
-_PAGE = """
-SELECT r.*, left(r.output, :characters ::int) AS output_start, length(r.output) AS output_length
+# Without the whole output, which may be long: only its beginning travels.
+_SHOWN = """
+    r.id, r.schedule_id, r.trigger, r.status, r.planned_at, r.started_at, r.ended_at, r.attempts, r.model_id,
+    r.conversation_id, r.input_tokens, r.output_tokens, r.charge, r.latency_ms, r.error_code, r.error_message,
+    r.delivery_status, r.delivery_attempts, r.delivered_at, r.delivery_error, r.storage_key,
+    length(r.output) AS output_length"""
+
+_PAGE = f"""
+SELECT {_SHOWN}, left(r.output, :characters ::int) AS output_start
 FROM schedule_runs r
 WHERE r.tenant_id = :tenant_id AND r.user_id = :user_id AND r.schedule_id = :schedule_id
     AND (:before ::uuid IS NULL OR r.id < :before)
 ORDER BY r.id DESC
 LIMIT :rows ::int
-"""
+"""  # noqa: S608 - constants of ours
 
-_GET = """
-SELECT r.*, r.output AS output_start, length(r.output) AS output_length
+_GET = f"""
+SELECT {_SHOWN}, r.output AS output_start
 FROM schedule_runs r
 WHERE r.tenant_id = :tenant_id AND r.user_id = :user_id AND r.schedule_id = :schedule_id AND r.id = :run_id
-"""
+"""  # noqa: S608 - constants of ours
 
 _TAKE_DELIVERIES = """
 UPDATE schedule_runs r SET deliver_at = :lease_until ::timestamptz
