@@ -77,7 +77,7 @@ curl -N {stack.url}/api/chat \\
 
 More tokens: curl {stack.url}/dev/token -d '{{"email": "you@example.test"}}'
 An operator's: curl {stack.url}/dev/token -d '{{"email": "ops@demo.test", "groups": ["operator"]}}'
-Mail that was sent: curl {stack.url}/dev/mail
+Mail that was sent since it started: curl {stack.url}/dev/mail
 What runs by the clock, at once: curl -X POST {stack.url}/dev/run/mailer (or another function's name)
 
 {_database(stack)}

@@ -66,7 +66,7 @@ def running(listener: socket.socket, folder: Path, log: Callable[[str], None] | 
         # The helpers start while the database does.
         practice_port, aws_port = free_port(), free_port()
         practice = _child(parts, "practice", "dev.practice", "--port", practice_port, folder)
-        aws = _child(parts, "aws", "moto.server", "-p", aws_port, folder)
+        aws = _child(parts, "aws", "dev.practice_aws", "--port", aws_port, folder, str(folder))
         stripe = _start_stripe(parts, port, folder)
         given_url = os.environ.get("DATABASE_URL")
         owner_url = given_url or _start_postgres(parts, folder)

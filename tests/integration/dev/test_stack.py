@@ -98,16 +98,23 @@ def test_a_second_one_from_the_same_folder_or_on_the_same_port_says_what_to_do(r
         assert expected in second.stderr
 
 
-def test_tokens_and_people_stay_from_run_to_run(running):
-    connection = HTTPConnection("127.0.0.1", running.port, timeout=30)
-    connection.request("POST", "/dev/token", json.dumps({"email": "ada@demo.test"}))
-    first = json.loads(connection.getresponse().read())["access_token"]
-    connection.close()
+def test_tokens_people_and_the_tenants_own_keys_stay_from_run_to_run(running):
+    first = ask(running, "POST", "/dev/token", {"email": "admin@demo.test"})["access_token"]
+    ask(running, "PUT", "/api/admin/provider-keys/openai", {"key": "sk-brought-along"}, first)
     assert running.stop(signal.SIGTERM) == 0
     again = Running(running.folder, running.port)
     again.wait_for_line("Providers without a key")
-    connection = HTTPConnection("127.0.0.1", running.port, timeout=30)
-    connection.request("GET", "/api/models", headers={"Authorization": f"Bearer {first}"})
-    assert connection.getresponse().status == 200
-    connection.close()
+    answered = ask(again, "POST", "/api/chat", {"content": "Hi", "modelId": "gpt-4o-mini"}, first)
+    assert answered["data"]["metadata"]["failedModels"] == []  # the key could be decrypted
     assert again.stop(signal.SIGTERM) == 0
+
+
+def ask(running, method, path, document, token=None):
+    connection = HTTPConnection("127.0.0.1", running.port, timeout=30)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    connection.request(method, path, json.dumps(document), headers)
+    answer = connection.getresponse()
+    body = json.loads(answer.read())
+    connection.close()
+    assert answer.status == 200, body
+    return body
