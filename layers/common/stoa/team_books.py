@@ -11,6 +11,7 @@ from stoa.domain.subscription_events import SubscriptionNotice, TeamReference
 from stoa.domain.team_subscription import (
     ACTIVE,
     CANCELED,
+    INCOMPLETE,
     PAST_DUE,
     SubscriptionFacts,
     TeamStanding,
@@ -50,23 +51,29 @@ def settle(connection: Connection, reference: TeamReference, notice: Subscriptio
     """Join what a notice says to what is known of the team's subscription, and let the team stand as follows from it.
 
     Must run in a transaction with the team's tenant in scope. A team has one subscription at a time; a notice of an
-    earlier one changes nothing, and one of a second, while the first runs, waits for a person.
+    earlier one changes nothing, and one of a second, while the first runs, waits for a person. So does money for one
+    that was left unpaid until another was paid.
     """
     row = team_billing.lock(connection, reference.tenant_id, reference.team_id)
     if row is None:
         return TeamSettled("ignored: no such team here")
     if notice.subscription_id is None:
         return TeamSettled("ignored: it tells of no subscription yet")
-    kept = row["subscription"]
-    known, past = from_json(kept.get("facts", {})), list(kept.get("past", ()))
-    if notice.subscription_id in past:
-        return TeamSettled("ignored: it is about an earlier subscription")
-    before = derive(known)
-    own_id = row["stripe_subscription_id"]
+    kept, own_id = row["subscription"], row["stripe_subscription_id"]
+    known, past, unpaid = from_json(kept.get("facts", {})), list(kept.get("past", ())), list(kept.get("unpaid", ()))
+    before, is_paid = derive(known), notice.facts.paid_until is not None
+    if notice.subscription_id in (*past, *unpaid):
+        alarm = PAID_TWICE if is_paid and notice.subscription_id in unpaid else None
+        return TeamSettled("ignored: it is about an earlier subscription", row, before, before, alarm)
     if own_id not in (None, notice.subscription_id):
-        if before.status != CANCELED:
-            return TeamSettled("ignored: the team has another subscription", row, before, before, PAID_TWICE)
-        known, past, before = SubscriptionFacts(), [*past, own_id], derive(SubscriptionFacts())
+        if before.status == CANCELED:
+            past.append(own_id)
+        elif before.status == INCOMPLETE and is_paid:  # its payment failed or takes days, and another one has been made
+            unpaid.append(own_id)
+        else:
+            alarm = None if before.status == INCOMPLETE else PAID_TWICE
+            return TeamSettled("ignored: the team has another subscription", row, before, before, alarm)
+        known, before = SubscriptionFacts(), derive(SubscriptionFacts())
     facts = merge(known, notice.facts)
     after = derive(facts)
     newly_paid = known.paid_until is None and facts.paid_until is not None
@@ -80,7 +87,7 @@ def settle(connection: Connection, reference: TeamReference, notice: Subscriptio
         row,
         status=row["status"] if row["status"] in _DECIDED_HERE else stands.status,
         access_until=stands.access_until,
-        subscription={"facts": to_json(facts), "past": past},
+        subscription={"facts": to_json(facts), "past": past, "unpaid": unpaid},
         plan_terms=terms,
         paid_on=_paid_on(row, facts) if newly_paid else None,
         customer_id=notice.customer_id,

@@ -92,6 +92,35 @@ def test_the_owner_ends_it_with_its_month_and_changes_their_mind(team: TeamShop)
     assert open_billing(shop.database, shop.stripe, shop.member, team.team_id, CLIENT).startswith("http")
 
 
+def failed(events: list[dict[str, Any]]) -> dict[str, Any]:
+    """The bank refuses, days later: what Stripe would tell instead of `invoice.paid`."""
+    (paid,) = [event for event in events if event["type"] == "invoice.paid"]
+    invoice = {**paid["data"]["object"], "status": "open"}
+    return {**paid, "id": f"{paid['id']}-failed", "type": "invoice.payment_failed", "data": {"object": invoice}}
+
+
+def test_a_payment_that_takes_days_is_waited_for_and_when_it_fails_another_page_is_given(
+    team: TeamShop, caplog: pytest.LogCaptureFixture
+) -> None:
+    team.sell()
+    first = team.pay(team.start())
+    created, *_ = first
+    team.shop.deliver(created)
+    with pytest.raises(Conflict, match="moment ago"):
+        team.start()
+    own_id = team.row()["stripe_subscription_id"]
+    team.shop.deliver(failed(first))
+
+    team.shop.deliver(*team.pay(team.start()))
+    assert team.standing()[0] == "active"
+    assert team.row()["stripe_subscription_id"] == team.subscription()["id"] != own_id
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+    team.shop.deliver(*first)  # the money came after all: twice for one team
+    assert team.row()["stripe_subscription_id"] == team.subscription()["id"]
+    assert [record.alarm for record in caplog.records if record.levelname == "ERROR"] == ["team_paid_twice"]  # type: ignore[attr-defined]
+
+
 def test_what_cannot_be_bought_is_told(team: TeamShop) -> None:
     shop = team.shop
     with pytest.raises(Conflict, match="No plan of the type family"):

@@ -243,6 +243,15 @@ def test_a_team_that_an_admin_switched_on_after_its_end_is_not_ended_by_late_new
     assert team.standing() == ("active", None)
 
 
+def test_a_first_payment_that_nobody_told_of_is_asked_about(team: TeamShop) -> None:
+    shop = team.shop
+    created, *_ = team.begin()
+    shop.deliver(created)
+    later = datetime.now(UTC) + timedelta(hours=2)
+    reconcile_teams(shop.database, lambda: shop.stripe, later)
+    check(team, "active", DUNNING_GRACE)
+
+
 def test_a_lost_webhook_is_made_good_by_asking(team: TeamShop) -> None:
     shop = team.shop
     team.begin()  # nobody tells us

@@ -73,8 +73,8 @@ UPDATE teams t SET
 WHERE t.tenant_id = :tenant_id ::uuid AND t.id = :team_id ::uuid
 """
 
-# Whose month is over without news, who is closed here and not there, and whose pay page nobody told the end of: the
-# first one, or one that was made after a subscription had ended.
+# Whose month is over without news, whose first one was not paid yet, who is closed here and not there, and whose pay
+# page nobody told the end of: the first one, or one that was made after a subscription had ended.
 _TO_ASK_ABOUT = """
 SELECT
     t.id, t.tenant_id, t.status, t.stripe_subscription_id, t.checkout ->> 'sessionId' AS session_id,
@@ -92,7 +92,7 @@ WHERE t.tenant_id = :tenant_id ::uuid
         WHEN t.stripe_subscription_id IS NULL OR s.ended_at IS NOT NULL
             THEN s.page_made_at > greatest(s.ended_at, :checkout_after ::timestamptz)
                 AND s.page_made_at < :checkout_before ::timestamptz
-        ELSE t.status = 'closed' OR s.paid_until < :now ::timestamptz
+        ELSE t.status = 'closed' OR coalesce(s.paid_until < :now ::timestamptz, s.page_made_at < :checkout_before)
     END
 ORDER BY t.stripe_asked_at NULLS FIRST, t.id
 LIMIT :rows ::int

@@ -9,7 +9,7 @@ from stoa.answers import iso
 from stoa.clients.stripe_client import StripeCalls, SubscriptionOrder
 from stoa.db import Database, Row, Scope
 from stoa.domain.subscription_events import TeamReference, read_subscription
-from stoa.domain.team_subscription import derive, from_json
+from stoa.domain.team_subscription import INCOMPLETE, derive, from_json
 from stoa.errors import Conflict, Forbidden, NotFound, Unavailable
 from stoa.identity import Member
 from stoa.ids import new_id
@@ -45,7 +45,7 @@ def subscribe(
         checkout = row["checkout"]
         session = stripe.get_session(checkout["sessionId"]) if "sessionId" in checkout else None
         state = session["status"] if session is not None else "unknown"
-        if session is not None and state == "complete" and session["subscription"] != row["stripe_subscription_id"]:
+        if session is not None and state == "complete" and _is_on_its_way(row, session["subscription"]):
             raise Conflict("TEAM_SUBSCRIBED", "This team was paid for a moment ago; look at its subscription.")
         if checkout.get("terms") == terms and _age(checkout, now) < SESSION_SECONDS and state in ("open", "unknown"):
             return _make_session(database, stripe, member, row, checkout, client_url)
@@ -166,6 +166,13 @@ def _make_session(
         stripe.expire_session(made.session_id)
         raise _in_progress()
     return made
+
+
+def _is_on_its_way(row: Row, subscription_id: str) -> bool:
+    """Whether a page was paid and nobody has told us, or the money takes days, as from some banks."""
+    facts = from_json(row["subscription"].get("facts", {}))
+    waits = derive(facts).status == INCOMPLETE and facts.unpaid_until is None
+    return waits or subscription_id != row["stripe_subscription_id"]
 
 
 def _in_progress() -> Conflict:
