@@ -110,7 +110,7 @@ class Metadata(AnswerSchema):
 class Citation(AnswerSchema):
     """A source on the web that the model found."""
 
-    url: str
+    url: str | None = Field(description="Null where the provider named no web page.")
     title: str | None
 
 

@@ -204,7 +204,7 @@ class ConversationListAnswer(AnswerSchema):
 class MessageCitation(AnswerSchema):
     """A source on the web that the model found."""
 
-    url: str
+    url: str | None = Field(description="Null where the provider named no web page.")
     title: str | None
 
 

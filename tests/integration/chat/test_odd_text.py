@@ -32,3 +32,15 @@ def test_a_value_that_cannot_be_sent_spoils_no_connection_for_the_next_request(d
             desk.query("SELECT :text ::text AS text, CAST(:user_id AS uuid) AS user_id", text="\ud800")
         rows = desk.query("SELECT 'mine' AS answer, CAST(:user_id AS uuid) AS user_id")
         assert rows == [{"answer": "mine", "user_id": desk.member.user_id}]
+
+
+def test_a_source_that_is_no_web_page_is_no_link(desk: Desk) -> None:
+    def stream(call: Call, cancel: Cancel) -> Generator[Text | Finish, None, None]:
+        yield Text("Read [1] and [2].")
+        yield Finish(
+            "stop", 1, 1, citations=(Citation("javascript:alert(1)", "One"), Citation("HTTPS://a.test", "Two"))
+        )
+
+    desk.providers.default = stream
+    events = desk.send()
+    assert events[3].items == [{"url": None, "title": "One"}, {"url": "HTTPS://a.test", "title": "Two"}]

@@ -94,9 +94,14 @@ def _citations(answer: str, finish: Finish, fits: Fitted) -> list[dict[str, Any]
     if not finish.citations:
         return _cited(answer, fits)
     return [
-        {"url": made_storable(citation.url), "title": citation.title and made_storable(citation.title)}
+        {"url": _web_page(citation.url), "title": citation.title and made_storable(citation.title)}
         for citation in finish.citations
     ]
+
+
+def _web_page(url: str) -> str | None:
+    # Clients make links of them, and a source keeps its place in the list, because answers cite it by number.
+    return made_storable(url) if url.lower().startswith(("https://", "http://")) else None
 
 
 def _cited(answer: str, fits: Fitted) -> list[dict[str, Any]]:
