@@ -1,16 +1,12 @@
 """One provider down, over sockets and HTTP: others answer and say so, nobody asks it in vain, and it comes back."""
 
-import signal
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dev.practice import PracticeProviders
-from tests.e2e.clients import Client, Stack, events
+from tests.e2e.clients import Client, Stack, events, running_stack
 
 PATIENCE = 3.0  # seconds to a first token; a third of it is slow
 
@@ -26,10 +22,8 @@ OUTAGES = [
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    with PracticeProviders() as practice, tempfile.TemporaryDirectory(prefix="stoa-e2e-") as folder:
-        started = Stack(Path(folder) / ".stoa", practice, STOA_PATIENCE_SECONDS=str(PATIENCE))
+    with running_stack(STOA_PATIENCE_SECONDS=str(PATIENCE)) as started:
         yield started
-        started.running.stop(signal.SIGTERM)
 
 
 @pytest.fixture(autouse=True)

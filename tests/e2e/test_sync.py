@@ -1,5 +1,6 @@
 """Providers change their prices: what admins read and decide, what members see and pay, and what nobody believes."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -131,6 +132,34 @@ def test_garbage_is_told_entry_by_entry_and_believed_nowhere(stack: Stack, admin
     status, answer = admin.call("POST", "/dev/run/provider_sync", {"atOnce": True})
     assert (status, answer["error"]["code"]) == (502, "FUNCTION_FAILED")
     assert admin.call("GET", "/api/admin/pricing/models")[1] == before
+
+
+def test_a_retirement_is_announced_told_by_mail_and_moves_who_chose_the_model(stack: Stack, admin: Client) -> None:
+    member = Client(stack.port, "cleo@sync.test", "sync")
+    member.call("PATCH", "/api/profile/model-preferences", {"defaultModelId": "codestral-latest"})
+    stack.practice.feed(provider="mistral", model=wire_name(admin, "codestral-latest"), deprecated=True)
+    sync(admin)
+    (change,) = admin.call("GET", f"{CHANGES}?status=open&kind=retirement")[1]["data"]
+    ends = (datetime.now(UTC) + timedelta(days=20)).isoformat()
+    decided = {"deprecatedAt": ends, "successorId": "gpt-4o-mini"}
+    assert admin.call("POST", f"{CHANGES}/{change['id']}/approve", decided)[0] == 200
+
+    connection, answer = member.open("POST", "/api/chat", {"content": "Hi"})
+    assert json.loads(answer.read())["data"]["metadata"]["deprecation"]["successorId"] == "gpt-4o-mini"
+    assert answer.headers["Deprecation"].startswith("@")
+    assert answer.headers["Sunset"].endswith("GMT")
+    connection.close()
+    (notice,) = member.call("GET", "/api/thinktank/preferences/models")[1]["notices"]
+    assert notice["modelId"] == "codestral-latest"
+    stack.query("UPDATE tenant_models SET deprecated_at = now() WHERE model_id = 'codestral-latest'")  # the day comes
+    metadata = member.chat()[1]["data"]["metadata"]
+    assert (metadata["modelId"], metadata["rule"]) == ("gpt-4o-mini", "successor")
+    assert member.call("POST", "/dev/run/daily_reset")[1]["returned"]["members_moved"] >= 1
+    preferences = member.call("GET", "/api/thinktank/preferences/models")[1]
+    assert (preferences["defaultModelId"], preferences["notices"]) == ("gpt-4o-mini", [])
+    member.call("POST", "/dev/run/mailer")
+    mails = [one for one in member.call("GET", "/dev/mail")[1]["data"] if one["to"] == ["cleo@sync.test"]]
+    assert any("Codestral" in one["text"] for one in mails)
 
 
 def wire_name(admin: Client, model_id: str) -> str:

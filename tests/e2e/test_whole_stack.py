@@ -3,20 +3,17 @@
 import json
 import signal
 import socket
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from pathlib import Path
 from threading import Barrier
 from typing import Any
 
 import pytest
 
-from dev.practice import PracticeProviders
 from dev.practice.calls import key_hash
-from tests.e2e.clients import Client, Stack, events
+from tests.e2e.clients import Client, Stack, events, running_stack
 
 KEY = "sk-a-secret-that-no-log-may-show"
 WORDS = "a secret sentence of the member"
@@ -27,10 +24,8 @@ _KEYS = {f"STOA_PROVIDER_{name}_API_KEY": KEY for name in ("OPENAI", "ANTHROPIC"
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    with PracticeProviders() as practice, tempfile.TemporaryDirectory(prefix="stoa-e2e-") as folder:
-        started = Stack(Path(folder) / ".stoa", practice, **_KEYS)
+    with running_stack(**_KEYS) as started:
         yield started
-        started.running.stop(signal.SIGTERM)
 
 
 @pytest.fixture(autouse=True)
