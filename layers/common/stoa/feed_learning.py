@@ -54,8 +54,9 @@ def learn(database: Database, reading: Reading, now: datetime) -> Learnt:
     with database.transaction(Scope(operator=True)) as connection:
         feed_facts.lock(connection)
         before = feed_facts.all_facts(connection)
-        facts = merged(before, reading)
         names = registry_models.names(connection)
+        ours: set[Key] = {(name.provider_id, name.provider_model) for name in names}
+        facts = merged(before, reading, ours)
         matches = match(names, reading.models())
         changed = [fact for key, fact in facts.items() if before.get(key) != fact]
         added = sum(fact.key not in before for fact in changed)
@@ -63,13 +64,21 @@ def learn(database: Database, reading: Reading, now: datetime) -> Learnt:
         if changed:
             feed_facts.save(connection, changed, now)
         _keep_run(connection, reading, problems, added, len(changed) - added, now)
-    matched = {model_id: facts[model.key] for model_id, model in matches.found.items() if model.key in facts}
+    meant = {model_id: facts[model.key] for model_id, model in matches.found.items() if model.key in facts}
+    matched = {name.id: _of_its_own(meant[name.id], name, facts) for name in names if name.id in meant}
     listed = _only_listed(names, matched, facts)
-    ours: set[Key] = {(name.provider_id, name.provider_model) for name in names}
-    new = new_models(facts.values(), ours | {fact.key for fact in matched.values()})
+    new = new_models(facts.values(), ours | {fact.key for fact in meant.values()})
     looked_at = {(kind, model_id) for model_id in matched for kind in (PRICE, *TOLD_BY_LISTS)}
     looked_at |= {(kind, model_id) for model_id in listed for kind in TOLD_BY_LISTS}
     return Learnt({**matched, **listed}, frozenset(looked_at), new, len(problems), added, len(changed) - added)
+
+
+def _of_its_own(fact: Facts, name: RegistryName, facts: Mapping[Key, Facts]) -> Facts:
+    """The facts of a model of ours that the feed has under another name: whether it is there tells its own."""
+    own = facts.get((name.provider_id, name.provider_model))
+    if own is None or own.is_listed is None:
+        return fact
+    return replace(fact, is_listed=own.is_listed, deprecated_on=own.deprecated_on)
 
 
 def _only_listed(

@@ -87,6 +87,26 @@ def test_a_model_that_no_feed_knows_is_watched_by_its_providers_list(registry: R
     assert registry.listed(status="open") == [smaller]
 
 
+def test_the_end_of_our_name_for_a_model_is_not_the_end_of_its_others(registry: Registry) -> None:
+    ours = "command-r-plus-08-2024"
+    registry.feeds.say("cohere", "command-r-plus", 128_000, "2.5", "10", names=frozenset({"command-r-plus", ours}))
+
+    def says(*models: ListedModel) -> None:
+        registry.feeds.listings = (Listing("cohere", models, (), True),)
+        registry.clock.pass_by(DAY)
+        registry.sync()
+
+    plain = ListedModel("cohere", "command-r-plus", None, date(2027, 4, 1), tells_end=True)
+    says(plain, ListedModel("cohere", ours, None, None, tells_end=True))
+    assert registry.listed(status="open") == []
+    says(plain, ListedModel("cohere", ours, None, date(2027, 8, 1), tells_end=True))
+    assert registry.open_change("retirement")["after"]["deprecatedAt"] == "2027-08-01T00:00:00+00:00"
+    says(plain, ListedModel("cohere", ours, None, None, tells_end=True))
+    says(plain)
+    gone = registry.open_change("retirement")
+    assert (gone["modelId"], gone["after"]["why"]) == ("command-r-plus", "unlisted")
+
+
 def test_an_open_price_waits_while_only_the_providers_list_knows_the_model(registry: Registry) -> None:
     registry.feeds.price("gpt-4o", "5", "10")
     registry.sync()

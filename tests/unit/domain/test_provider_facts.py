@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from stoa.domain.feed import FeedModel, FeedResult, ListedModel, Listing
-from stoa.domain.provider_facts import Facts, Reading, merged
+from stoa.domain.provider_facts import Facts, Key, Reading, merged
 from tests.unit.domain.feed_models import feed_model
 from tests.unit.domain.registry_facts import fact, price
 
@@ -95,6 +95,24 @@ def test_a_list_names_models_as_the_feed_knows_them() -> None:
     dated = feed_model("m-1", stems=frozenset({"m-1"}))
     facts = merged({}, Reading(feed(dated), feed(), (listing("m-1-2024-08-06"),)))
     assert [(found.key, found.is_listed) for found in facts.values()] == [(("acme", "m-1"), True)]
+
+
+def test_a_name_of_ours_has_an_end_of_its_own() -> None:
+    model = feed_model("m-1", stems=frozenset({"m-1"}))
+    plain = ListedModel("acme", "m-1", None, None, tells_end=True)
+    dated = ListedModel("acme", "m-1-2024-08-06", None, date(2030, 1, 1), tells_end=True)
+
+    def facts(*readings: tuple[ListedModel, ...]) -> dict[str, tuple[bool | None, date | None]]:
+        known: dict[Key, Facts] = {}
+        for listed in readings:
+            reading = Reading(feed(model), feed(), (Listing("acme", listed, (), True),))
+            known = merged(known, reading, {("acme", "m-1-2024-08-06")})
+        return {fact.provider_model: (fact.is_listed, fact.deprecated_on) for fact in known.values()}
+
+    both = {"m-1": (True, None), "m-1-2024-08-06": (True, date(2030, 1, 1))}
+    assert facts((plain, dated)) == facts((dated, plain)) == both
+    assert facts((plain, dated), (plain,)) == both | {"m-1-2024-08-06": (False, date(2030, 1, 1))}
+    assert facts((plain, dated), (dated,))["m-1"] == (True, None), "the model is there under one of its names"
 
 
 def test_a_list_alone_makes_a_model_known_without_prices() -> None:

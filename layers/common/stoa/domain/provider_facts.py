@@ -4,7 +4,7 @@ Facts are kept: a source that could not be read in full, or that leaves a model 
 source prices, the second one confirms, and a provider's own list tells what is there.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -69,8 +69,12 @@ class Reading(NamedTuple):
         return [*self.first.models, *(model for model in second if model.key not in confirmed | known)]
 
 
-def merged(before: Mapping[Key, Facts], reading: Reading) -> dict[Key, Facts]:
-    """The facts after a reading: all that were known before, and what it says of them and of new ones."""
+def merged(before: Mapping[Key, Facts], reading: Reading, ours: Collection[Key] = ()) -> dict[Key, Facts]:
+    """The facts after a reading: all that were known before, and what it says of them and of new ones.
+
+    A name of `ours` in a provider's list is a fact of its own, also where the feed has it as a name of another model:
+    `gpt-4o-2024-05-13` may end, and `gpt-4o` go on.
+    """
     facts = dict(before)
     if reading.first.complete:  # without it nobody could say whether a price of the second's is the only one
         second = reading.second.models if reading.second.complete else ()
@@ -80,7 +84,7 @@ def merged(before: Mapping[Key, Facts], reading: Reading) -> dict[Key, Facts]:
     names = Names(reading.models())
     sized = {model.key for model in reading.models() if model.context_window} if reading.first.complete else set(facts)
     for listing in reading.listings:
-        facts |= _with_listing(facts, listing, names, sized)
+        facts |= _with_listing(facts, listing, names, sized, ours)
     return facts
 
 
@@ -105,30 +109,26 @@ def _with_feed(before: Facts | None, model: FeedModel, second: FeedModel | None,
 
 
 def _with_listing(
-    facts: Mapping[Key, Facts], listing: Listing, names: Names, sized: Collection[Key]
+    facts: Mapping[Key, Facts], listing: Listing, names: Names, sized: Collection[Key], ours: Collection[Key]
 ) -> dict[Key, Facts]:
     """What a provider's list changes in the facts of its models. Of those `sized` a feed tells the context."""
     changed: dict[Key, Facts] = {}
     for listed in listing.models:
-        keys = _meant(facts, names, listed.provider_id, listed.provider_model)
-        for key in keys or [(listed.provider_id, listed.provider_model)]:
+        own = (listed.provider_id, listed.provider_model)
+        known_as = [model.key for model in names.candidates(*own)]
+        has_own = own in facts or own in ours or not known_as
+        keys: list[Key] = [own, *known_as] if has_own else known_as
+        for key in dict.fromkeys(keys):
             known = changed.get(key) or facts.get(key) or Facts(*key, display_name=listed.provider_model)
             sizes = (known.context_window, listed.context_window)
             changed[key] = replace(
                 known,
                 is_listed=True,
                 context_window=(sizes[0] or sizes[1]) if key in sized else (sizes[1] or sizes[0]),
-                # A provider takes an announced end back by leaving it out.
-                deprecated_on=listed.ends_on if listed.tells_end else known.deprecated_on,
+                # A provider takes an announced end back by leaving it out. The end of one name is not the model's.
+                deprecated_on=listed.ends_on if listed.tells_end and key == own else known.deprecated_on,
             )
     if listing.complete:
         gone = [known for known in facts.values() if known.provider_id == listing.provider_id and known.is_listed]
         changed |= {known.key: replace(known, is_listed=False) for known in gone if known.key not in changed}
     return changed
-
-
-def _meant(facts: Mapping[Key, Facts], names: Names, provider_id: str, name: str) -> Iterable[Key]:
-    """The models that a name in a list stands for: the one that is called so, else those the feed knows by it."""
-    if (provider_id, name) in facts:
-        return [(provider_id, name)]
-    return [model.key for model in names.candidates(provider_id, name)]
