@@ -1,6 +1,7 @@
 """Messages that do not go well: nobody loses a message or a trial, and nothing stays reserved."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,12 +9,15 @@ from typing import Any
 import pytest
 
 from stoa.clients.wires.types import ProviderError
-from stoa.database_wire import Wire
+from stoa.database_wire import StatementFailed, Wire
 from stoa.errors import StoaError, Unavailable
+from stoa.ids import new_id
+from stoa.store import ledger
 from stoa.workflows.chat import Failure, Selection
 from stoa.workflows.chat.books import RESERVATION_LIFETIME
+from stoa.workflows.registry import create_tenant
 from stoa.workflows.sweep import sweep_all
-from tests.integration.chat.support import Desk, fails, kinds, overlay, says
+from tests.integration.chat.support import Desk, fails, kinds, make_member, overlay, says
 
 
 def down() -> ProviderError:
@@ -156,3 +160,21 @@ def test_the_sweep_frees_what_expired_also_of_members_who_never_return(desk: Des
 def _forget() -> Iterator[None]:
     yield
     _abandoned.clear()
+
+
+def test_a_tenant_whose_sweep_fails_holds_up_no_other(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    tenant_id = create_tenant(desk.database, f"t-{new_id()}", "Another", "UTC", datetime.now(UTC))
+    other = replace(desk, member=make_member(desk.database, tenant_id))
+    killed_function(other)
+    later = datetime.now(UTC) + RESERVATION_LIFETIME + timedelta(seconds=1)
+    sweep = ledger.sweep
+
+    def stuck(connection: Any, tenant_id: Any, user_id: Any, now: datetime) -> int:
+        if tenant_id == desk.member.tenant_id:
+            raise StatementFailed("57014", None, "canceling statement due to statement timeout")
+        return sweep(connection, tenant_id, user_id, now)
+
+    monkeypatch.setattr(ledger, "sweep", stuck)
+    with pytest.raises(StatementFailed):  # for the alarm, after everything else is done
+        sweep_all(desk.database, later)
+    assert other.lines()[0]["status"] == "expired"
