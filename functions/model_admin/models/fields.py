@@ -31,7 +31,9 @@ Cents = Annotated[int, Field(ge=1, le=100_000_000)]
 Messages = Annotated[int, Field(ge=0, le=1_000_000)]
 Tokens = Annotated[int, Field(ge=1, le=100_000_000)]
 Order = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
-Limit = Messages | Literal["unlimited"]
+Limit = Annotated[
+    Messages | Literal["unlimited"], says('a whole number of messages from 0 to 1,000,000, or "unlimited"')
+]
 
 
 Capabilities = Annotated[list[Word], Field(min_length=1, max_length=50), AfterValidator(distinct)]

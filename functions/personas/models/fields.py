@@ -22,7 +22,10 @@ StyleName = Annotated[
     StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"),
     says("a name of up to 40 letters, digits, _ and -"),
 ]
-StyleValue = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] | bool | int | float
+StyleValue = Annotated[
+    Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] | bool | int | float,
+    says("a text of 1 to 200 characters, a number, true or false"),
+]
 Style = Annotated[dict[StyleName, StyleValue], Field(max_length=20)]
 
 
