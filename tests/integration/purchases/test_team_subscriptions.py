@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dev.practice_stripe import PRACTICE_KEY
-from stoa.clients.stripe_client import StripeCalls
+from stoa.clients.stripe_client import StripeCalls, StripeRejected
 from stoa.db import Scope
 from stoa.domain.team_subscription import DUNNING_GRACE
 from stoa.member_view import load_member_view
@@ -295,6 +295,22 @@ def test_a_team_that_was_closed_before_its_open_pay_page_was_paid_waits_for_a_pe
     assert [record.alarm for record in caplog.records if record.levelname == "ERROR"] == ["team_paid_when_closed"]  # type: ignore[attr-defined]
     reconcile_teams(team.shop.database, lambda: team.shop.stripe, datetime.now(UTC))
     assert (team.subscription()["status"], team.row()["status"]) == ("canceled", "closed")
+
+
+@pytest.mark.parametrize("answer", [{"id": "sub_odd", "status": "active"}, StripeRejected("odd")])
+def test_a_team_of_which_stripe_tells_nothing_readable_keeps_no_other_waiting(
+    team: TeamShop, monkeypatch: pytest.MonkeyPatch, answer: Any
+) -> None:
+    def odd(stripe: StripeCalls, subscription_id: str) -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    team.begin()
+    monkeypatch.setattr(StripeCalls, "get_subscription", odd)
+    later = datetime.now(UTC) + timedelta(hours=2)
+    assert reconcile_teams(team.shop.database, lambda: team.shop.stripe, later)["unanswered"] >= 1
+    assert team.row()["stripe_asked_at"] == later  # others come first now
 
 
 def test_while_stripe_is_out_of_reach_the_next_run_goes_on(team: TeamShop) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from stoa.clients.stripe_client import StripeCalls
 from stoa.db import Database, Row, Scope
+from stoa.domain.stripe_events import UnreadableEvent
 from stoa.domain.subscription_events import SubscriptionNotice, TeamReference, read_subscription
 from stoa.errors import StoaError, Unavailable
 from stoa.observe import logger
@@ -42,28 +43,34 @@ def reconcile_teams(database: Database, stripe: Callable[[], StripeCalls], now: 
                 return counts
             counts["asked"] += 1
             try:
-                counts["changed"] += _ask(database, stripe, row, now)
+                became = _ask(database, stripe, row, now)
             except Unavailable:
                 counts["unanswered"] += 1
                 logger().warning("Stripe cannot be asked about teams", extra=counts)
                 return counts
-            except StoaError as error:
-                counts["unanswered"] += 1
-                told = {"teamId": str(row["id"]), "error": type(error).__name__}
-                logger().warning("Stripe did not tell of a team", extra=told)
+            if became is not None:
+                counts[became] += 1
     return counts
 
 
-def _ask(database: Database, stripe: Callable[[], StripeCalls], row: Row, now: datetime) -> bool:
-    """Whether something changed."""
-    notice = _told(stripe(), row, now)
+def _ask(database: Database, stripe: Callable[[], StripeCalls], row: Row, now: datetime) -> str | None:
+    """`changed`, `unanswered` or neither. Raises Unavailable while Stripe is out of reach; nothing is noted then."""
+    became: str | None = None
+    try:
+        notice = _told(stripe(), row, now)
+    except Unavailable:
+        raise
+    except (StoaError, UnreadableEvent) as error:  # it is noted as asked, too, so that others come first
+        told = {"teamId": str(row["id"]), "error": type(error).__name__}
+        logger().warning("Stripe did not tell of a team", extra=told)
+        notice, became = None, "unanswered"
     with database.transaction(Scope(tenant_id=row["tenant_id"])) as connection:
         team_billing.mark_asked(connection, row["tenant_id"], row["id"], now)
         if notice is None:
-            return False
+            return became
         settled = settle(connection, TeamReference(row["tenant_id"], row["id"]), notice, now)
     report(settled)
-    return settled.before != settled.after
+    return "changed" if settled.before != settled.after else None
 
 
 def _told(stripe: StripeCalls, row: Row, now: datetime) -> SubscriptionNotice | None:
@@ -76,4 +83,7 @@ def _told(stripe: StripeCalls, row: Row, now: datetime) -> SubscriptionNotice | 
     if row["status"] == "closed":
         stripe.cancel_subscription(subscription_id)
     subscription = stripe.get_subscription(subscription_id)
-    return None if subscription is None else read_subscription(subscription, now)
+    try:
+        return None if subscription is None else read_subscription(subscription, now)
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        raise UnreadableEvent(f"a subscription: {type(error).__name__}") from error
