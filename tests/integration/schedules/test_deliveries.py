@@ -118,6 +118,23 @@ def test_a_webhook_is_given_up_after_six_attempts(office: Office) -> None:
     assert (row["delivery_status"], row["delivery_attempts"], len(office.posted)) == ("failed", 6, 6)
 
 
+def test_what_waits_for_delivery_goes_where_its_schedule_delivers_by_then(office: Office) -> None:
+    to_mail, to_file = office.schedule(**HOOK), office.schedule(**HOOK)
+    office.post_failures = [DeliveryFailed("HTTP 503", retryable=True)] * 2
+    office.tick(NOON)
+    office.work()
+    for schedule_id, destination in ((to_mail, "email"), (to_file, "storage")):
+        change = {"output_destination": destination}
+        owner.change_schedule(office.desk.database, office.desk.member, schedule_id, change, office.now)
+    office.tick(NOON + MINUTE)
+    office.work()
+    assert {row["delivery_status"] for row in office.runs()} == {"delivered"}
+    (mail,) = office.mail()
+    assert (mail["recipient"], mail["body"].partition("\n")[0]) == ("ada@example.test", "Hello there.")
+    assert [key.split("/")[2] for key in office.stored] == [str(to_file)]
+    assert len(office.posted) == 2
+
+
 def test_a_worker_that_dies_while_delivering_leaves_it_to_another(office: Office) -> None:
     office.schedule(**HOOK)
     office.tick(NOON)

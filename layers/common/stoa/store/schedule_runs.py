@@ -156,7 +156,7 @@ WHERE r.tenant_id = :tenant_id ::uuid AND r.id = :run_id ::uuid AND r.delivery_s
 RETURNING
     r.id, r.tenant_id, r.schedule_id, r.planned_at, r.output, r.model_id, r.delivery_attempts, r.conversation_id,
     r.input_tokens, r.output_tokens, r.charge, r.ended_at, r.trigger,
-    s.name, s.time_zone, s.webhook_url, s.webhook_secret, s.notification_email,
+    s.name, s.time_zone, s.output_destination, s.webhook_url, s.webhook_secret, s.notification_email,
     u.email
 """
 

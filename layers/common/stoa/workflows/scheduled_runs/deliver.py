@@ -12,7 +12,7 @@ from stoa.errors import StoaError
 from stoa.observe import logger
 from stoa.store import mail_outbox, schedule_runs
 from stoa.workflows.scheduled_runs import mails
-from stoa.workflows.scheduled_runs.values import DELIVERY_LEASE, DELIVERY_WAITS, Worker
+from stoa.workflows.scheduled_runs.values import DELIVERY_LEASE, DELIVERY_WAITS, EMAIL, STORAGE, WEBHOOK, Worker
 
 LINK_HOURS = 12
 MOST_DELIVERIES = len(DELIVERY_WAITS) + 1
@@ -31,10 +31,12 @@ def deliver(worker: Worker, tenant_id: UUID, run_id: UUID, attempts: int) -> Non
     if row["delivery_attempts"] > MOST_DELIVERIES:  # nobody lived to tell how the last one ended
         _failed(worker, row, "no attempt came to an end", retryable=False)
         return
+    key = None
     try:
-        key = _store(worker, row) if row["webhook_url"] is None else None
-        if key is None:
+        if row["output_destination"] == WEBHOOK:
             _post(worker, row, now)
+        elif row["output_destination"] == STORAGE:
+            key = _store(worker, row)
     except DeliveryFailed as failure:
         _failed(worker, row, failure.reason, failure.retryable)
     except StoaError as failure:
@@ -88,10 +90,19 @@ def _delivered(worker: Worker, row: Row, key: str | None) -> None:
             delivered_at=now,
             storage_key=key,
         )
-        if noted and key is not None and row["notification_email"]:
-            link = worker.link(key, LINK_HOURS * 3600, f"{row['id']}.md")
-            mail = mails.stored(row, link, LINK_HOURS)
-            mail_outbox.put(connection, tenant_id=tenant_id, to=row["notification_email"], now=now, **mail)
+        recipient = row["notification_email"] or (row["email"] if row["output_destination"] == EMAIL else None)
+        mail = _mail(worker, row, key)
+        if noted and mail is not None and recipient is not None:
+            mail_outbox.put(connection, tenant_id=tenant_id, to=recipient, now=now, **mail)
+
+
+def _mail(worker: Worker, row: Row, key: str | None) -> dict[str, str] | None:
+    """The mail that goes with a delivery; the whole output where the owner changed to mail while it waited."""
+    if row["output_destination"] == EMAIL:
+        return mails.output(row, row["output"])
+    if key is None:
+        return None
+    return mails.stored(row, worker.link(key, LINK_HOURS * 3600, f"{row['id']}.md"), LINK_HOURS)
 
 
 def _failed(worker: Worker, row: Row, reason: str, retryable: bool) -> None:

@@ -15,6 +15,7 @@ from stoa.store import mail_outbox, schedule_runs, schedules
 from stoa.workflows.scheduled_runs import mails
 from stoa.workflows.scheduled_runs.values import (
     DELIVERY_LEASE,
+    EMAIL,
     MOST_ATTEMPTS,
     MOST_FAILURES_IN_ROW,
     RUN_LEASE,
@@ -22,7 +23,6 @@ from stoa.workflows.scheduled_runs.values import (
     Worker,
 )
 
-EMAIL = "email"
 _OF_AN_ANSWER = (
     "model_id", "conversation_id", "output", "input_tokens", "output_tokens", "charge",
     "delivery_status", "deliver_at", "delivered_at",

@@ -30,6 +30,8 @@ DELIVERY_WAITS = (
 
 MOST_FAILURES_IN_ROW = 5
 
+EMAIL, WEBHOOK, STORAGE = "email", "webhook", "storage"  # destinations
+
 
 class Post(Protocol):
     """Delivers a webhook: `stoa.clients.webhook_out.post`."""
