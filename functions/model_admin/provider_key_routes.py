@@ -23,7 +23,11 @@ def add_to(api: Api) -> None:
     )
     def get_provider_keys(request: Request) -> dict[str, Any]:
         """Which providers are called with a key of the tenant's own. The keys themselves are shown to nobody."""
-        return {"data": provider_keys.list_keys(desk_of(request))}
+        desk = desk_of(request)
+        return {
+            "data": provider_keys.list_keys(desk),
+            "meta": {"providers": provider_keys.list_providers(desk)},
+        }
 
     @api.route(
         "PUT",

@@ -50,10 +50,26 @@ class ProviderKeyAnswer(AnswerSchema):
     data: KeptProviderKey
 
 
+class KeyTaker(AnswerSchema):
+    """A provider at which the tenant may have a key of its own."""
+
+    id: str
+    name: str
+    settings: list[str] = Field(description="What its address needs, to be sent with the key.")
+    optional_settings: list[str] = Field(description="What may be sent; the installation has values for them.")
+
+
+class ProviderKeysMeta(AnswerSchema):
+    """Where keys may be brought."""
+
+    providers: list[KeyTaker]
+
+
 class ProviderKeyListAnswer(AnswerSchema):
     """The tenant's keys, by provider."""
 
     data: list[KeptProviderKey]
+    meta: ProviderKeysMeta
 
 
 class DeletedKey(AnswerSchema):

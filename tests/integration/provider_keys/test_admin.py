@@ -45,6 +45,21 @@ def test_a_key_goes_in_and_never_comes_out(admin: Admin) -> None:
     assert key_box.unseal(admin.tenant_id, "openai", stored[0]["ciphertext"]) == KEY
 
 
+def test_whoever_is_to_bring_a_key_is_told_where_and_with_what(admin: Admin) -> None:
+    """Each provider that is told of takes a key with the settings that are told, and no provider else takes one."""
+    told = {provider["id"]: provider for provider in admin.get(PATH).body["meta"]["providers"]}
+    assert told["openai"] == {"id": "openai", "name": "OpenAI", "settings": [], "optionalSettings": []}
+    assert told["azure_openai"]["settings"] == ["resource"]
+    assert ("self_hosted" in told, admin.put(f"{PATH}/self_hosted", {"key": KEY}).status) == (False, 409)
+    assert len(told) >= 25
+    for provider_id, provider in told.items():
+        asked = {"key": KEY, "settings": dict.fromkeys(provider["settings"] + provider["optionalSettings"], "ours")}
+        assert admin.put(f"{PATH}/{provider_id}", asked).status == 200, provider_id
+        if provider["settings"]:
+            refused = admin.put(f"{PATH}/{provider_id}", {"key": KEY}).body["error"]["details"]
+            assert {one["path"] for one in refused} == {f"settings.{name}" for name in provider["settings"]}
+
+
 def test_what_was_done_is_audited_by_fingerprint(admin: Admin) -> None:
     admin.put(f"{PATH}/openai", {"key": KEY})
     admin.put(f"{PATH}/openai", {"key": "another-key-1234"})

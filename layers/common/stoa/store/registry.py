@@ -115,6 +115,10 @@ _ONE_PROVIDER = """
 SELECT p.id, p.display_name, p.api_base, p.auth, p.wire, p.chat_path, p.options FROM providers p WHERE p.id = :id
 """
 
+_NAMED_PROVIDERS = """
+SELECT p.id, p.display_name, p.api_base, p.chat_path, p.options FROM providers p ORDER BY lower(p.display_name), p.id
+"""
+
 _ALL_PROVIDERS = "SELECT p.id, p.api_base, p.auth, p.wire, p.chat_path, p.options FROM providers p"
 
 Rows = Iterable[Mapping[str, Any]]
@@ -147,6 +151,11 @@ def save(
 def providers_statement() -> Statement:
     """The statement that reads how every provider is called: wire, address and options."""
     return _ALL_PROVIDERS, {}
+
+
+def named_providers(connection: Connection) -> list[Row]:
+    """All providers as people know them, with what their addresses need, in the order of their names."""
+    return connection.run(_NAMED_PROVIDERS)
 
 
 def provider(connection: Connection, provider_id: str) -> Row | None:

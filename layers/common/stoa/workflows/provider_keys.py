@@ -37,6 +37,22 @@ def list_keys(desk: Desk) -> list[dict[str, Any]]:
         return [_described(row) for row in provider_keys.listed(connection, desk.tenant_id)]
 
 
+def list_providers(desk: Desk) -> list[dict[str, Any]]:
+    """The providers at which a tenant may have a key of its own, and the settings that their addresses need."""
+    with desk.database.autocommit(desk.scope) as connection:
+        rows = registry.named_providers(connection)
+    return [
+        {
+            "id": row["id"],
+            "name": row["display_name"],
+            "settings": sorted(places_in(row) - set(row["options"])),
+            "optionalSettings": sorted(places_in(row) & set(row["options"])),
+        }
+        for row in rows
+        if row["api_base"]
+    ]
+
+
 def put_key(
     desk: Desk, provider_id: str, given: GivenKey, *, kms_arn: str | None, seal: Seal, version: int | None
 ) -> dict[str, Any]:
