@@ -26,7 +26,7 @@ from stoa.prompt_run import RunAnswer, RunPrompt
 from stoa.workflows.chat import Tools
 from stoa.workflows.scheduled_runs import Worker, run, tick
 
-RUNS = 600  # a round; by so many members that no counter is everybody's
+RUNS = 400  # a round; by so many members that no counter is everybody's
 WAITING_RUNS = 80
 WAITING_SECONDS = 0.5  # of an upstream to its answer
 WARM_UP = 40  # runs more, before a round: a connection's first ones prepare its statements

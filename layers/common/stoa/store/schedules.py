@@ -52,9 +52,12 @@ WHERE s.tenant_id = :tenant_id AND s.user_id = :user_id AND s.id = :schedule_id
 RETURNING s.id
 """
 
-# Another tick that runs at the same time passes by what this one holds.
+# Another tick that runs at the same time passes by what this one holds. Prompts stay where they are.
 _TAKE_DUE = """
-SELECT s.*, u.status AS owner_status, u.email AS owner_email
+SELECT
+    s.id, s.tenant_id, s.user_id, s.name, s.kind, s.cron_expression, s.run_at, s.interval_minutes, s.anchor,
+    s.time_zone, s.missed_runs, s.run_count, s.max_runs, s.next_run, s.notification_email,
+    u.status AS owner_status, u.email AS owner_email
 FROM schedules s
 JOIN users u ON u.id = s.user_id
 WHERE s.tenant_id = :tenant_id AND s.next_run <= :now ::timestamptz
