@@ -27,6 +27,7 @@ from stoa.store import mail_outbox, team_billing
 # What an owner or an admin decided outlasts what Stripe tells of money.
 _DECIDED_HERE = frozenset({"closed", "suspended"})
 _NOTHING = TeamStanding("", None)
+_GOING_ON = "Its members, settings and usage are kept: subscribe again to go on."
 
 # Money that was taken for nothing is a person's matter.
 PAID_TWICE, PAID_WHEN_CLOSED = "team_paid_twice", "team_paid_when_closed"
@@ -158,7 +159,7 @@ def _tell_owner(connection: Connection, row: Row, facts: SubscriptionFacts, afte
         subject = f"The plan of your team {row['name']} has ended"
         text = (
             f"The subscription of {row['name']} has ended, and with it the access that the team gave its members.\n\n"
-            "Its members, settings and usage are kept: subscribe again to go on."
+            + ("Nothing more will be taken for it." if row["status"] == "closed" else _GOING_ON)
         )
         key = f"team-canceled:{row['id']}:{row['stripe_subscription_id']}"
     mail_outbox.put(connection, tenant_id=row["tenant_id"], to=to, subject=subject, text=text, dedupe_key=key, now=now)

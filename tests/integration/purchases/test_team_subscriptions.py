@@ -280,6 +280,9 @@ def test_the_subscription_of_a_closed_team_is_ended(team: TeamShop) -> None:
     reconcile_teams(shop.database, lambda: shop.stripe, datetime.now(UTC))
     assert team.subscription()["status"] == "canceled"
     assert team.row()["status"] == "closed"
+    with shop.database.autocommit(Scope(tenant_id=shop.member.tenant_id)) as connection:
+        (mail,) = connection.run("SELECT body FROM mail_outbox")
+    assert "Nothing more will be taken" in mail["body"] and "subscribe again" not in mail["body"]
     asked_at = team.row()["stripe_asked_at"]
     reconcile_teams(shop.database, lambda: shop.stripe, datetime.now(UTC) + timedelta(days=1))
     assert team.row()["stripe_asked_at"] == asked_at
