@@ -147,8 +147,8 @@ def test_a_dearer_rate_waits_and_a_cheaper_one_does_not(shop: Shop, sold: str) -
         "tiers": [{"aboveInputTokens": 1000, "cachedInput": 0.28}],
     }
     assert shop.offered(sold)["pendingPrice"]["rates"] == {"cachedInput": 0.7, "cacheWrite": 0.7}
-    charge, _, line = paid(shop, sold, Finish("stop", 1000, 0, 1000))
-    assert (charge, f"{line['provider_cost']:f}") == ("0.000140000", "0.000500000")
+    charge, _, line = paid(shop, sold, Finish("stop", 1000, 10, 1000))
+    assert (charge, f"{line['provider_cost']:f}") == ("0.000280000", "0.000600000")
     shop.clock.pass_by(DAY)
     assert shop.model(sold)["rates"] == {"cachedInput": 0.7, "cacheWrite": 0.7}
     assert recompute(shop.database, shop.tenant_id, START).differences == ()

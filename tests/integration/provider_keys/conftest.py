@@ -5,6 +5,7 @@ import pytest
 
 from dev.aws_setup import KMS_ALIAS, prepare_aws
 from dev.practice import PracticeProviders, practice_environment
+from stoa.clients import key_box
 from stoa.db import Database
 from tests.aws_server import aws_server
 from tests.integration.model_admin.support import Admin, new_tenant
@@ -17,7 +18,9 @@ def prepared_aws() -> Iterator[dict[str, str]]:
         for name, value in environment.items():
             patch.setenv(name, value)
         prepare_aws(environment["AWS_ENDPOINT_URL"])
+        key_box._kms.cache_clear()
         yield environment
+    key_box._kms.cache_clear()
 
 
 @pytest.fixture
