@@ -225,6 +225,12 @@ def test_trap_not_one_rule_per_schedule_and_no_cron_handed_to_eventbridge() -> N
     assert not [one for one in actions if re.search("events:|scheduler:", json.dumps(one))]
 
 
+def test_a_scheduled_prompt_is_answered_under_the_settings_of_chat() -> None:
+    settings = {name: value for name, value in variables("chat").items() if name.startswith("STOA_")}
+
+    assert settings.items() <= variables("scheduled_prompts").items()
+
+
 def test_only_chat_has_a_runtime_of_its_own() -> None:
     wrapped = [function for function in FUNCTIONS if "AWS_LAMBDA_EXEC_WRAPPER" in variables(function)]
 
