@@ -2,14 +2,13 @@
 
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
-from stoa.admin_desk import Desk
+from stoa.admin_desk import desk_of
 from stoa.api import Api, Request, paged
 from stoa.clients.stripe_client import stripe_calls
 from stoa.domain.team_subscription import TEAM_TYPES
 from stoa.errors import NotFound, StoaError
-from stoa.pages import read_place
+from stoa.pages import read_id
 from stoa.preconditions import expected_version
 from stoa.settings import settings
 from stoa.workflows import bundle_admin, bundles, purchases, team_billing, team_plans
@@ -50,7 +49,7 @@ def create_session(request: Request) -> dict[str, Any]:
 def get_purchases(request: Request) -> dict[str, Any]:
     """Own purchases with how they stand and Stripe's receipt, the newest first."""
     member = request.member()
-    (before,) = read_place(request.cursor(), UUID) or (None,)
+    before = read_id(request.cursor())
     page = purchases.list_purchases(request.database, member, before=before, limit=request.limit())
     return paged(page)
 
@@ -228,8 +227,7 @@ def put_team_plan(request: Request) -> dict[str, Any]:
         raise NotFound("type of team")
     given = {name: getattr(body, name) for name in TEAM_PLAN_FIELDS}
     version = expected_version(request.event, body.version)
-    desk = Desk(request.database, admin.tenant_id, request.actor(admin), datetime.now(UTC))
-    return {"data": team_plans.put_plan(desk, admin, plan_type, given, version)}
+    return {"data": team_plans.put_plan(desk_of(request), admin, plan_type, given, version)}
 
 
 def _end_with_period(request: Request, *, ends: bool) -> dict[str, Any]:

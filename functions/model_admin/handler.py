@@ -1,13 +1,12 @@
 """The tenant in its admins' hands: models, settings, access, the audit log; and the operators' side of the registry."""
 
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from stoa.admin_desk import Desk
+from stoa.admin_desk import desk_of, operators_desk_of
 from stoa.api import Api, Request, paged
-from stoa.errors import Forbidden, InvalidFields
-from stoa.pages import instant, read_place
+from stoa.errors import InvalidFields
+from stoa.pages import instant, read_id, read_place
 from stoa.preconditions import expected_version
 from stoa.workflows import audit, circuits, grants, model_admin, operator_models, tenant_settings
 
@@ -34,7 +33,7 @@ MOST_FILTER_CHARACTERS = 320
 def get_models(request: Request) -> dict[str, Any]:
     """Every model of the registry and of the tenant, disabled ones included: the value that holds, the registry's, and
     what the tenant decided. The whole list, in the catalogue's order."""
-    models = model_admin.list_models(_desk(request), enabled=_flag(request, "enabled"))
+    models = model_admin.list_models(desk_of(request), enabled=_flag(request, "enabled"))
     return {"data": models, "meta": {"total": len(models)}}
 
 
@@ -51,7 +50,7 @@ def get_models(request: Request) -> dict[str, Any]:
 def post_model(request: Request) -> dict[str, Any]:
     """A fine-tune or a self-hosted model. Its id is made of the tenant's slug and the name. Without base prices it is
     listed here and not sold."""
-    desk, body = _desk(request), request.body()
+    desk, body = desk_of(request), request.body()
     return {"data": model_admin.create_model(desk, body.name, body.columns())}
 
 
@@ -69,7 +68,7 @@ def patch_model(request: Request) -> dict[str, Any]:
     """What is sent is written, what is not is kept; null gives a field back to the registry. With `version` or
     `If-Match` a model that somebody else changed meanwhile answers 409. Those who bought a model, or were granted it,
     keep it whatever is changed here."""
-    desk, given = _desk(request), request.body().given()
+    desk, given = desk_of(request), request.body().given()
     version = expected_version(request.event, given.pop("version", None))
     return {"data": model_admin.change_model(desk, request.path["modelId"], given, version=version)}
 
@@ -83,7 +82,7 @@ def patch_model(request: Request) -> dict[str, Any]:
 )
 def enable_model(request: Request) -> dict[str, Any]:
     """Offer the model to the tenant's members."""
-    return {"data": {"enabled": model_admin.switch_model(_desk(request), request.path["modelId"], enabled=True)}}
+    return {"data": {"enabled": model_admin.switch_model(desk_of(request), request.path["modelId"], enabled=True)}}
 
 
 @api.route(
@@ -95,7 +94,7 @@ def enable_model(request: Request) -> dict[str, Any]:
 )
 def disable_model(request: Request) -> dict[str, Any]:
     """Take the model out of the catalogue; messages to it go to its successor or the system default."""
-    return {"data": {"enabled": model_admin.switch_model(_desk(request), request.path["modelId"], enabled=False)}}
+    return {"data": {"enabled": model_admin.switch_model(desk_of(request), request.path["modelId"], enabled=False)}}
 
 
 @api.route(
@@ -108,13 +107,13 @@ def disable_model(request: Request) -> dict[str, Any]:
 def get_usage_stats(request: Request) -> dict[str, Any]:
     """Members and messages of all time, and of the last 24 hours and 7 days. A message that came to nothing, or broke
     off at the provider, is not counted: it was given back."""
-    return {"data": model_admin.read_usage_stats(_desk(request), request.path["modelId"])}
+    return {"data": model_admin.read_usage_stats(desk_of(request), request.path["modelId"])}
 
 
 @api.route("GET", "/api/admin/settings", summary="The tenant's settings", answer="SettingsAnswer", tags=("admin",))
 def get_settings(request: Request) -> dict[str, Any]:
     """Name, time zone, currency and the switches."""
-    return {"data": tenant_settings.read_settings(_desk(request))}
+    return {"data": tenant_settings.read_settings(desk_of(request))}
 
 
 @api.route(
@@ -129,7 +128,7 @@ def get_settings(request: Request) -> dict[str, Any]:
 )
 def patch_settings(request: Request) -> dict[str, Any]:
     """What is sent is written, what is not is kept. A new time zone moves the end of the day at once."""
-    desk, given = _desk(request), request.body().given()
+    desk, given = desk_of(request), request.body().given()
     version = expected_version(request.event, given.pop("version", None))
     return {"data": tenant_settings.change_settings(desk, given, version=version)}
 
@@ -147,7 +146,7 @@ def patch_settings(request: Request) -> dict[str, Any]:
 def post_grant(request: Request) -> dict[str, Any]:
     """By user id or e-mail. A grant that the member has already is answered, not doubled (`alreadyGranted`). With the
     source `trial`, `extraTrialMessages` adds free messages instead of access."""
-    desk, body = _desk(request), request.body()
+    desk, body = desk_of(request), request.body()
     return {"data": grants.grant_model(desk, **body.model_dump())}
 
 
@@ -163,7 +162,7 @@ def post_grant(request: Request) -> dict[str, Any]:
 def get_entitlements(request: Request) -> dict[str, Any]:
     """Entitlements of every source, newest first, those that ended included."""
     page = grants.list_grants(
-        _desk(request),
+        desk_of(request),
         user_id=_user_id(request),
         model_id=request.text("modelId", MOST_FILTER_CHARACTERS),
         active=_flag(request, "active"),
@@ -182,7 +181,7 @@ def get_entitlements(request: Request) -> dict[str, Any]:
 )
 def delete_entitlement(request: Request) -> dict[str, Any]:
     """Revoke an entitlement of any source. Its row stays; revoking it again changes nothing."""
-    return {"data": grants.revoke(_desk(request), request.identifier("entitlementId", "entitlement"))}
+    return {"data": grants.revoke(desk_of(request), request.identifier("entitlementId", "entitlement"))}
 
 
 @api.route(
@@ -196,9 +195,9 @@ def delete_entitlement(request: Request) -> dict[str, Any]:
 )
 def get_audit(request: Request) -> dict[str, Any]:
     """Every change by an admin, before and after, newest first. Nothing in it can be changed or deleted."""
-    (before,) = read_place(request.cursor(), UUID) or (None,)
+    before = read_id(request.cursor())
     page = audit.list_changes(
-        _desk(request),
+        desk_of(request),
         actor=request.text("actor", MOST_FILTER_CHARACTERS),
         action=request.text("action", MOST_FILTER_CHARACTERS),
         target=request.text("target", MOST_FILTER_CHARACTERS),
@@ -220,7 +219,7 @@ def patch_registry_model(request: Request) -> dict[str, Any]:
     """For operators: switch a shared model off, mark it as in trouble, deprecate it, name its successor,
     say what the provider asks for cached input and the like (a rise waits for each tenant's grace). It holds for
     every tenant that has not decided otherwise."""
-    desk = _operators_desk(request)
+    desk = operators_desk_of(request)
     given = request.body().given()
     changed = operator_models.change_registry_model(
         desk.database, desk.tenant_id, desk.actor, request.path["modelId"], given
@@ -237,7 +236,7 @@ def patch_registry_model(request: Request) -> dict[str, Any]:
 )
 def get_circuits(request: Request) -> dict[str, Any]:
     """For operators: what Stoa leaves alone at the moment, why, and until when. It tries again by itself."""
-    return {"data": circuits.list_circuits(_operators_desk(request))}
+    return {"data": circuits.list_circuits(operators_desk_of(request))}
 
 
 @api.route(
@@ -249,19 +248,7 @@ def get_circuits(request: Request) -> dict[str, Any]:
 )
 def post_circuit_reset(request: Request) -> dict[str, Any]:
     """For operators: close an open circuit by hand. It opens again if calls go on failing."""
-    return {"data": {"reset": circuits.reset_circuit(_operators_desk(request), request.path["circuitId"])}}
-
-
-def _desk(request: Request) -> Desk:
-    admin = request.admin()
-    return Desk(request.database, admin.tenant_id, request.actor(admin), datetime.now(UTC))
-
-
-def _operators_desk(request: Request) -> Desk:
-    if not request.principal().is_operator:
-        raise Forbidden("Only operators of the installation may do this.", code="OPERATOR_ONLY")
-    member = request.member()
-    return Desk(request.database, member.tenant_id, request.actor(member), datetime.now(UTC))
+    return {"data": {"reset": circuits.reset_circuit(operators_desk_of(request), request.path["circuitId"])}}
 
 
 def _flag(request: Request, name: str) -> bool | None:

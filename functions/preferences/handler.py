@@ -7,7 +7,7 @@ from uuid import UUID
 
 from stoa.api import Api, Request, make_cursor
 from stoa.domain.offers import ChatRequest
-from stoa.pages import Page, instant, read_place
+from stoa.pages import Page, instant, read_id, read_place
 from stoa.workflows import conversations, member_usage, preferences, profile
 from stoa.workflows.select_model import select_model
 
@@ -137,7 +137,7 @@ def get_conversation(request: Request) -> dict[str, Any]:
     """The newest messages in the order they were said; `meta.nextCursor` leads to the ones before them."""
     member = request.member()
     conversation_id = request.identifier("conversationId", "conversation")
-    (before,) = read_place(request.cursor(), UUID) or (None,)
+    before = read_id(request.cursor())
     found, cursor = conversations.read_conversation(
         request.database, member, conversation_id, before=before, limit=request.limit()
     )

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from stoa.answers import File, iso
 from stoa.api import Api, Request, make_cursor
@@ -12,7 +11,7 @@ from stoa.db import Connection
 from stoa.domain.price_book import Override
 from stoa.errors import MalformedRequest
 from stoa.identity import Member
-from stoa.pages import read_place
+from stoa.pages import read_id
 from stoa.preconditions import expected_version, header
 from stoa.price_planning import PlannedChange
 from stoa.routes import body_bytes
@@ -144,7 +143,7 @@ def post_preview(request: Request) -> dict[str, Any]:
 def get_history(request: Request) -> list[dict[str, Any]]:
     """Every change with its cause and author, the newest first. The header `X-Next-Cursor` leads to older ones."""
     member = request.admin()
-    (before,) = read_place(request.cursor(), UUID) or (None,)
+    before = read_id(request.cursor())
     page = views.list_history(
         request.database,
         member.tenant_id,

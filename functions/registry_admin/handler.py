@@ -1,13 +1,11 @@
 """What the feeds say otherwise than a tenant has it: for its admins to approve or reject, for operators to watch."""
 
-from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
-from stoa.admin_desk import Desk
+from stoa.admin_desk import desk_of
 from stoa.api import Api, Request, paged
-from stoa.errors import Forbidden, InvalidFields
-from stoa.pages import read_place
+from stoa.errors import InvalidFields
+from stoa.pages import read_id
 from stoa.workflows import registry_review
 
 api = Api(__name__)
@@ -30,11 +28,11 @@ def get_changes(request: Request) -> dict[str, Any]:
     """New models, moves of prices, other context sizes and retirements, newest first: those that wait for a decision
     (`status=open`), those that the policy applied, and what became of the others."""
     page = registry_review.list_changes(
-        _desk(request),
+        desk_of(request),
         status=_one_of(request, "status", STATUSES),
         kind=_one_of(request, "kind", KINDS),
         provider_id=request.text("providerId", 200),
-        before=_before(request),
+        before=read_id(request.cursor()),
         limit=request.limit(),
     )
     return paged(page)
@@ -53,7 +51,7 @@ def approve_change(request: Request) -> dict[str, Any]:
     """A price that rises by it does so after the grace period, one that falls at once; a model whose price you override
     keeps it. A new model is offered from now on: send its prices where no source knows them, and its tier. A change
     never changes while you look at it: a newer value is another change, and this one then answers 409."""
-    desk, change_id = _desk(request), request.identifier("changeId", "change")
+    desk, change_id = desk_of(request), request.identifier("changeId", "change")
     return {"data": registry_review.approve_change(desk, change_id, request.body().given())}
 
 
@@ -68,7 +66,7 @@ def approve_change(request: Request) -> dict[str, Any]:
 )
 def reject_change(request: Request) -> dict[str, Any]:
     """The same is not proposed again until the feeds say something else."""
-    desk, change_id = _desk(request), request.identifier("changeId", "change")
+    desk, change_id = desk_of(request), request.identifier("changeId", "change")
     return {"data": registry_review.reject_change(desk, change_id, request.body().reason)}
 
 
@@ -83,7 +81,7 @@ def reject_change(request: Request) -> dict[str, Any]:
 def undo_change(request: Request) -> dict[str, Any]:
     """What held before holds again, whether an admin accepted the change or the policy did; a new model is offered no
     more. A price that rises by it waits for the grace period. The same is not proposed again."""
-    desk, change_id = _desk(request), request.identifier("changeId", "change")
+    desk, change_id = desk_of(request), request.identifier("changeId", "change")
     return {"data": registry_review.undo_change(desk, change_id)}
 
 
@@ -98,20 +96,8 @@ def undo_change(request: Request) -> dict[str, Any]:
 def get_runs(request: Request) -> dict[str, Any]:
     """For operators: each reading that changed something or met other problems than the one before, with what was wrong
     entry by entry."""
-    if not request.principal().is_operator:
-        raise Forbidden("Only operators of the installation may do this.", code="OPERATOR_ONLY")
-    request.member()
-    return paged(registry_review.list_runs(request.database, before=_before(request), limit=request.limit()))
-
-
-def _desk(request: Request) -> Desk:
-    admin = request.admin()
-    return Desk(request.database, admin.tenant_id, request.actor(admin), _now())
-
-
-def _before(request: Request) -> UUID | None:
-    (before,) = read_place(request.cursor(), UUID) or (None,)
-    return before
+    request.operator()
+    return paged(registry_review.list_runs(request.database, before=read_id(request.cursor()), limit=request.limit()))
 
 
 def _one_of(request: Request, name: str, values: tuple[str, ...]) -> str | None:
@@ -119,7 +105,3 @@ def _one_of(request: Request, name: str, values: tuple[str, ...]) -> str | None:
     if text is not None and text not in values:
         raise InvalidFields([{"path": name, "reason": f"one of {', '.join(values)}"}])
     return text
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from stoa.api import Api, Request, paged
-from stoa.pages import read_place
+from stoa.pages import read_id
 from stoa.workflows.schedules import owner, runs
 
 api = Api(__name__)
@@ -145,7 +145,7 @@ def post_webhook_secret(request: Request) -> dict[str, Any]:
 def get_runs(request: Request) -> dict[str, Any]:
     """The newest first, with tokens, charge, latency and the first 2,000 characters of each output."""
     member = request.member()
-    (before,) = read_place(request.cursor(), UUID) or (None,)
+    before = read_id(request.cursor())
     page = runs.list_runs(request.database, member, _schedule_id(request), before=before, limit=request.limit())
     return paged(page)
 

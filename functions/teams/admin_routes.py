@@ -6,7 +6,7 @@ from uuid import UUID
 from stoa.admin_desk import desk_of
 from stoa.api import Api, Request, paged
 from stoa.errors import InvalidFields
-from stoa.pages import read_place
+from stoa.pages import read_id
 from stoa.preconditions import expected_version
 from stoa.workflows import team_admin
 
@@ -31,7 +31,9 @@ def add_to(api: Api) -> None:
         if status not in (None, *STATUSES):
             raise InvalidFields([{"path": "status", "reason": f"one of {', '.join(STATUSES)}"}])
         desk = desk_of(request)
-        return paged(team_admin.list_teams(desk, status=status, before=_place(request), limit=request.limit()))
+        return paged(
+            team_admin.list_teams(desk, status=status, before=read_id(request.cursor()), limit=request.limit())
+        )
 
     @api.route(
         "GET",
@@ -72,7 +74,7 @@ def add_to(api: Api) -> None:
     )
     def post_activate(request: Request) -> dict[str, Any]:
         """Its members may use the models of its plan from now on. Its periods begin on this day of the month. Send the
-        version that you looked at: until now the team's own people could change what it gives them."""
+        version that you looked at: the team's own people may change what it gives them until it is switched on."""
         version = expected_version(request.event, None)
         return {"data": team_admin.activate(desk_of(request), _team_id(request), version=version)}
 
@@ -91,8 +93,3 @@ def add_to(api: Api) -> None:
 
 def _team_id(request: Request) -> UUID:
     return request.identifier("teamId", "team")
-
-
-def _place(request: Request) -> UUID | None:
-    (place,) = read_place(request.cursor(), UUID) or (None,)
-    return place

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from stoa.api import Api, Request, make_cursor, paged
 from stoa.errors import InvalidFields
-from stoa.pages import read_place
+from stoa.pages import read_id
 from stoa.preconditions import expected_version
 from stoa.team_desk import team_desk_of
 from stoa.workflows import team_usage, teams
@@ -44,7 +44,7 @@ def post_team(request: Request) -> dict[str, Any]:
 @api.route("GET", "/api/teams", summary="Own teams", answer="TeamListAnswer", paged=True, tags=("teams",))
 def get_teams(request: Request) -> dict[str, Any]:
     """Teams that the member is in, with their part in each, newest first."""
-    return paged(teams.list_teams(team_desk_of(request), before=_place(request), limit=request.limit()))
+    return paged(teams.list_teams(team_desk_of(request), before=read_id(request.cursor()), limit=request.limit()))
 
 
 @api.route("GET", "/api/teams/{teamId}", summary="One team", answer="TeamAnswer", tags=("teams",))
@@ -96,7 +96,7 @@ def get_usage(request: Request) -> dict[str, Any]:
         day=_day(request, "day"),
     )
     told = team_usage.read_usage(
-        team_desk_of(request), _team_id(request), wanted, before=_place(request), limit=request.limit()
+        team_desk_of(request), _team_id(request), wanted, before=read_id(request.cursor()), limit=request.limit()
     )
     last = told["meta"]["nextCursor"]
     return {"data": told["data"], "meta": {"nextCursor": last and make_cursor(last)}}
@@ -104,11 +104,6 @@ def get_usage(request: Request) -> dict[str, Any]:
 
 def _team_id(request: Request) -> UUID:
     return request.identifier("teamId", "team")
-
-
-def _place(request: Request) -> UUID | None:
-    (place,) = read_place(request.cursor(), UUID) or (None,)
-    return place
 
 
 def _user_id(request: Request) -> UUID | None:

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from stoa.api import Api, Request, paged
-from stoa.pages import read_place
+from stoa.pages import read_id
 from stoa.settings import settings
 from stoa.team_desk import team_desk_of
 from stoa.workflows import team_members, teams
@@ -35,7 +35,7 @@ def add_to(api: Api) -> None:
     def get_members(request: Request) -> dict[str, Any]:
         """Active members and open invitations with the tokens that each used in this period, oldest first."""
         page = teams.list_members(
-            team_desk_of(request), _team_id(request), after=_place(request), limit=request.limit()
+            team_desk_of(request), _team_id(request), after=read_id(request.cursor()), limit=request.limit()
         )
         return paged(page)
 
@@ -142,8 +142,3 @@ def _team_id(request: Request) -> UUID:
 
 def _who(request: Request) -> UUID:
     return request.identifier("userId", "member")
-
-
-def _place(request: Request) -> UUID | None:
-    (place,) = read_place(request.cursor(), UUID) or (None,)
-    return place

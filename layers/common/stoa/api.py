@@ -56,6 +56,12 @@ class Request:
             raise Forbidden("Only admins of your tenant may do this.", code="ADMIN_ONLY")
         return self.member()
 
+    def operator(self) -> Member:
+        """Who asks, when they are an operator of the installation. Raises Forbidden (403) otherwise."""
+        if not self.principal().is_operator:
+            raise Forbidden("Only operators of the installation may do this.", code="OPERATOR_ONLY")
+        return self.member()
+
     def actor(self, member: Member) -> Actor:
         """The member as the audit log names them."""
         request_id = (self.event.get("requestContext") or {}).get("requestId")

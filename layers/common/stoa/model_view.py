@@ -6,6 +6,7 @@ from stoa.answers import iso
 from stoa.db import Row
 from stoa.domain.overlay import DECIDED, decided, in_effect
 from stoa.domain.rates import Rates
+from stoa.domain.text import camel_case
 from stoa.rate_view import rates_view
 
 _OUTER = {"known_for": "description"}
@@ -13,8 +14,7 @@ _OUTER = {"known_for": "description"}
 
 def outer_name(name: str) -> str:
     """A column's name as the API has it."""
-    first, *others = _OUTER.get(name, name).split("_")
-    return first + "".join(word.capitalize() for word in others)
+    return camel_case(_OUTER.get(name, name))
 
 
 def overlay_of(row: Row) -> dict[str, Any]:

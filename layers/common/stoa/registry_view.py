@@ -9,6 +9,7 @@ from stoa.db import Row
 from stoa.domain.price_moves import price_moves
 from stoa.domain.registry_diff import PRICE, price_from
 from stoa.domain.review_policy import DEFAULTS
+from stoa.domain.text import camel_case
 
 _PRICES = ("inputPrice", "outputPrice")
 
@@ -54,7 +55,7 @@ def _moves(row: Row) -> list[dict[str, Any]]:
         return []
     return [
         {
-            "kind": _camel_name(move.kind),
+            "kind": camel_case(move.kind),
             "aboveInputTokens": move.above_input_tokens,
             "before": move.before,
             "after": move.after,
@@ -66,10 +67,5 @@ def _moves(row: Row) -> list[dict[str, Any]]:
 
 def _camel(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {_camel_name(name): _camel(item) for name, item in value.items()}
+        return {camel_case(name): _camel(item) for name, item in value.items()}
     return [_camel(item) for item in value] if isinstance(value, list) else value
-
-
-def _camel_name(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(word.capitalize() for word in others)

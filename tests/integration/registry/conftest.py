@@ -12,7 +12,7 @@ from dev import postgres
 from dev.database import prepare
 from functions.catalog import handler as catalog
 from functions.pricing_admin import handler as pricing_admin
-from functions.registry_admin import handler as registry_admin
+from stoa import admin_desk
 from stoa.db import Database, Scope
 from stoa.dsn import parse_url
 from stoa.ids import new_id
@@ -65,7 +65,7 @@ def runtime_database(registry_databases: tuple[Database, Database]) -> Database:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in (catalog, pricing_admin, registry_admin):
+    for module in (catalog, pricing_admin, admin_desk):
         monkeypatch.setattr(module, "_now", clock)
     return clock
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from stoa.domain.text import camel_case
 from stoa.errors import Conflict, Forbidden, StoaError
 
 OWNER, ADMIN, MEMBER = "owner", "admin", "member"
@@ -113,7 +114,7 @@ def check_plan_is_open(team: Mapping[str, Any], given: Mapping[str, Any]) -> Non
             raise Conflict(
                 "PLAN_FIXED",
                 "This belongs to the team's plan or is more than it has. Ask an admin of your tenant to change it.",
-                details={"fields": [to_camel(name) for name in closed], "plan": team["plan_terms"] or None},
+                details={"fields": [camel_case(name) for name in closed], "plan": team["plan_terms"] or None},
             )
 
 
@@ -122,7 +123,7 @@ def _is_within(terms: Mapping[str, Any], name: str, value: Any) -> bool:
         return False
     if name == "models":
         return set(value) <= set(terms["models"])
-    return bool(value <= terms[to_camel(name)])
+    return bool(value <= terms[camel_case(name)])
 
 
 def within(terms: Mapping[str, Any], team: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,12 +139,6 @@ def within(terms: Mapping[str, Any], team: Mapping[str, Any]) -> dict[str, Any]:
         "models": [model_id for model_id in team["models"] if model_id in terms["models"]],
     }
     return {name: value for name, value in less.items() if value != team[name]}
-
-
-def to_camel(name: str) -> str:
-    """A column's name as the API has it."""
-    first, *others = name.split("_")
-    return first + "".join(word.capitalize() for word in others)
 
 
 def check_size(max_members: int, seats_taken: int) -> None:

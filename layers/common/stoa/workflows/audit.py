@@ -6,7 +6,7 @@ from uuid import UUID
 from stoa.admin_desk import Desk
 from stoa.answers import iso
 from stoa.db import Row
-from stoa.pages import Page
+from stoa.pages import Page, place_after
 from stoa.store import audit as store
 
 
@@ -18,8 +18,7 @@ def list_changes(
         rows = store.page(
             connection, desk.tenant_id, actor=actor, action=action, target=target, before=before, rows=limit + 1
         )
-    cursor = (rows[limit - 1]["id"],) if len(rows) > limit else None
-    return Page([_described(row) for row in rows[:limit]], cursor)
+    return Page([_described(row) for row in rows[:limit]], place_after(rows, limit, "id"))
 
 
 def _described(row: Row) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from stoa.db import Database, Row
 from stoa.domain.markup import money_text
 from stoa.errors import NotFound
 from stoa.identity import Member
-from stoa.pages import Page
+from stoa.pages import Page, place_after
 from stoa.store import conversations as store
 
 
@@ -18,9 +18,7 @@ def list_conversations(database: Database, member: Member, *, before: tuple[date
     """A page of the member's conversations, the last used first; its cursor is (last used, id)."""
     with database.autocommit(member.scope) as connection:
         rows = store.newest(connection, member.tenant_id, member.user_id, before=before, rows=limit + 1)
-    last = rows[limit - 1] if len(rows) > limit else None
-    cursor = (last["updated_at"].isoformat(), last["id"]) if last else None
-    return Page([_conversation(row) for row in rows[:limit]], cursor)
+    return Page([_conversation(row) for row in rows[:limit]], place_after(rows, limit, "updated_at", "id"))
 
 
 def read_conversation(

@@ -9,7 +9,7 @@ from stoa.answers import iso
 from stoa.db import Connection, Row
 from stoa.errors import Conflict, InvalidFields, NotFound
 from stoa.observe import emit
-from stoa.pages import Page
+from stoa.pages import Page, place_after
 from stoa.store import audit, tenant_models
 from stoa.store import grants as store
 from stoa.store.grants import Grant
@@ -98,9 +98,7 @@ def list_grants(
             before=before,
             rows=limit + 1,
         )
-    last = rows[limit - 1] if len(rows) > limit else None
-    cursor = (last["created_at"].isoformat(), last["id"]) if last else None
-    return Page([_described(row) for row in rows[:limit]], cursor)
+    return Page([_described(row) for row in rows[:limit]], place_after(rows, limit, "created_at", "id"))
 
 
 def _check_worth(desk: Desk, source: str, expires_at: datetime | None, extra_trial_messages: int | None) -> None:

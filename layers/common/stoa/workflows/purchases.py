@@ -13,7 +13,7 @@ from stoa.domain.stripe_events import Reference, read_session
 from stoa.errors import NotFound, StoaError
 from stoa.identity import Member
 from stoa.observe import logger
-from stoa.pages import Page
+from stoa.pages import Page, place_after
 from stoa.purchase_books import report, settle
 from stoa.store import purchases
 
@@ -22,8 +22,7 @@ def list_purchases(database: Database, member: Member, *, before: UUID | None, l
     """The member's purchases, the newest first; the cursor is the last one's id."""
     with database.autocommit(member.scope) as connection:
         rows = purchases.page(connection, member.tenant_id, member.user_id, before=before, rows=limit + 1)
-    last = rows[limit - 1] if len(rows) > limit else None
-    return Page([_told(row) for row in rows[:limit]], (last["id"],) if last else None)
+    return Page([_told(row) for row in rows[:limit]], place_after(rows, limit, "id"))
 
 
 def read_purchase_of_session(

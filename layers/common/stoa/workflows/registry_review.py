@@ -11,9 +11,10 @@ from stoa.db import Connection, Database, Row, Scope
 from stoa.domain.price_book import SOURCE_SYNC
 from stoa.domain.provider_facts import Price
 from stoa.domain.registry_diff import COLUMNS, NEW_MODEL, PRICE, RETIREMENT, price_from
+from stoa.domain.text import camel_case, snake_case
 from stoa.errors import Conflict, InvalidFields, NotFound
 from stoa.observe import emit
-from stoa.pages import Page
+from stoa.pages import Page, place_after
 from stoa.price_planning import replan
 from stoa.registry_accepting import Accepted, accept, accept_price, change_row, decided_otherwise
 from stoa.registry_view import change_view
@@ -51,7 +52,7 @@ def list_changes(
             before=before,
             rows=limit + 1,
         )
-    return _page([change_view(row) for row in rows[:limit]], rows, limit)
+    return Page([change_view(row) for row in rows[:limit]], place_after(rows, limit, "id"))
 
 
 def approve_change(desk: Desk, change_id: UUID, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,7 +104,7 @@ def undo_change(desk: Desk, change_id: UUID) -> dict[str, Any]:
             _take_back_price(connection, desk, model_id, price_from(row["after"]), price_from(before))
         else:
             columns = (
-                {"enabled": False} if row["kind"] == NEW_MODEL else {_inner(name): before[name] for name in before}
+                {"enabled": False} if row["kind"] == NEW_MODEL else {snake_case(name): before[name] for name in before}
             )
             own = [name for name in COLUMNS.values() if name in columns]
             tenant_models.save_overlay(connection, desk.tenant_id, model_id, {**columns, "own_facts": own})
@@ -117,11 +118,7 @@ def list_runs(database: Database, *, before: UUID | None, limit: int) -> Page:
     """The readings of the feeds that changed something or met new problems, newest first. For operators."""
     with database.autocommit(Scope(operator=True)) as connection:
         rows = feed_facts.runs(connection, before=before, rows=limit + 1)
-    return _page([_run_view(row) for row in rows[:limit]], rows, limit)
-
-
-def _page(shown: list[dict[str, Any]], rows: list[Row], limit: int) -> Page:
-    return Page(shown, (rows[limit - 1]["id"],) if len(rows) > limit else None)
+    return Page([_run_view(row) for row in rows[:limit]], place_after(rows, limit, "id"))
 
 
 def _kind(desk: Desk, change_id: UUID) -> str:
@@ -167,7 +164,7 @@ def _locked(connection: Connection, desk: Desk, change_id: UUID, statuses: tuple
 def _check(connection: Connection, desk: Desk, row: Row, given: Mapping[str, Any]) -> None:
     foreign = given.keys() - OWN_WORDS.get(row["kind"], frozenset())
     problems = [
-        {"path": _outer(name), "reason": f"a change of kind {row['kind']} takes no such field"} for name in foreign
+        {"path": camel_case(name), "reason": f"a change of kind {row['kind']} takes no such field"} for name in foreign
     ]
     if row["kind"] == NEW_MODEL:
         problems += _new_model_problems(row, given)
@@ -239,21 +236,16 @@ def _decide(
         f"registry_change.{action}",
         model_id or row["subject"],
         before=row["before"],
-        after={"kind": row["kind"], **row["after"], **{_outer(name): value for name, value in (given or {}).items()}},
+        after={
+            "kind": row["kind"],
+            **row["after"],
+            **{camel_case(name): value for name, value in (given or {}).items()},
+        },
     )
 
 
 def _view(connection: Connection, desk: Desk, change_id: UUID) -> dict[str, Any]:
     return change_view(store.page(connection, desk.tenant_id, change_id=change_id)[0])
-
-
-def _outer(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(word.capitalize() for word in others)
-
-
-def _inner(name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
 def _run_view(row: Row) -> dict[str, Any]:

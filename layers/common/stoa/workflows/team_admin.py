@@ -9,7 +9,7 @@ from stoa.db import Connection, Row
 from stoa.domain import teams as rules
 from stoa.errors import Conflict, NotFound
 from stoa.identity import Member
-from stoa.pages import Page
+from stoa.pages import Page, place_after
 from stoa.store import audit
 from stoa.store import teams as store
 from stoa.team_desk import check_models, described_team
@@ -19,8 +19,7 @@ def list_teams(desk: Desk, *, status: str | None, before: UUID | None, limit: in
     """A page of the tenant's teams, closed ones included, newest first."""
     with desk.database.autocommit(desk.scope) as connection:
         rows = store.of_tenant(connection, desk.tenant_id, desk.now, status=status, before=before, rows=limit + 1)
-    cursor = (rows[limit - 1]["id"],) if len(rows) > limit else None
-    return Page([_described(row) for row in rows[:limit]], cursor)
+    return Page([_described(row) for row in rows[:limit]], place_after(rows, limit, "id"))
 
 
 def read_team(desk: Desk, team_id: UUID) -> dict[str, Any]:

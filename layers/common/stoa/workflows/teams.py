@@ -9,7 +9,7 @@ from stoa.db import Connection
 from stoa.domain import teams as rules
 from stoa.ids import new_id
 from stoa.observe import emit
-from stoa.pages import Page
+from stoa.pages import Page, place_after
 from stoa.store import team_members
 from stoa.store import teams as store
 from stoa.team_desk import (
@@ -46,8 +46,7 @@ def list_teams(desk: TeamDesk, *, before: UUID | None, limit: int) -> Page:
     """A page of the member's own teams, newest first."""
     with desk.database.autocommit(desk.scope) as connection:
         rows = store.own(connection, desk.tenant_id, desk.user_id, desk.now, before=before, rows=limit + 1)
-    cursor = (rows[limit - 1]["id"],) if len(rows) > limit else None
-    return Page([described_own_team(row) for row in rows[:limit]], cursor)
+    return Page([described_own_team(row) for row in rows[:limit]], place_after(rows, limit, "id"))
 
 
 def read_team(desk: TeamDesk, team_id: UUID) -> dict[str, Any]:
@@ -61,8 +60,7 @@ def list_members(desk: TeamDesk, team_id: UUID, *, after: UUID | None, limit: in
     with desk.database.autocommit(desk.scope) as connection:
         team = own_team(connection, desk, team_id)
         rows = team_members.page(connection, desk.tenant_id, team, desk.now, after=after, rows=limit + 1)
-    cursor = (rows[limit - 1]["id"],) if len(rows) > limit else None
-    return Page([described_member(row, team) for row in rows[:limit]], cursor)
+    return Page([described_member(row, team) for row in rows[:limit]], place_after(rows, limit, "id"))
 
 
 def change_team(desk: TeamDesk, team_id: UUID, given: Mapping[str, Any], *, version: int | None) -> dict[str, Any]:

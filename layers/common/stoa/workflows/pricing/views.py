@@ -10,7 +10,7 @@ from stoa.db import Database, Row, Scope
 from stoa.domain.price_book import PriceRow
 from stoa.domain.rates import Rates
 from stoa.domain.timeline import Step, Timeline
-from stoa.pages import Page
+from stoa.pages import Page, place_after
 from stoa.price_planning import PlannedChange
 from stoa.rate_view import rates_view
 from stoa.store import pricing
@@ -28,7 +28,7 @@ def list_history(database: Database, tenant_id: UUID, *, model_id: str | None, b
     """Changes of prices, the newest first."""
     with database.autocommit(Scope(tenant_id=tenant_id)) as connection:
         rows = pricing.history(connection, tenant_id, model_id=model_id, before=before, rows=limit + 1)
-    return Page([_change(row) for row in rows[:limit]], (rows[limit - 1]["id"],) if len(rows) > limit else None)
+    return Page([_change(row) for row in rows[:limit]], place_after(rows, limit, "id"))
 
 
 def row_view(row: PriceRow) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from stoa.db import Database, Row, Scope
 from stoa.errors import Conflict, NotFound
 from stoa.identity import Member
 from stoa.ids import new_id
-from stoa.pages import Page
+from stoa.pages import Page, place_after
 from stoa.store import mail_outbox, schedule_runs, schedules
 from stoa.workflows.schedules.views import SHOWN_CHARACTERS, described_run, is_by_mail
 
@@ -60,8 +60,7 @@ def list_runs(database: Database, member: Member, schedule_id: UUID, *, before: 
             rows=limit + 1,
             characters=SHOWN_CHARACTERS,
         )
-    cursor = (rows[limit - 1]["id"],) if len(rows) > limit else None
-    return Page(_described(database, member, rows[:limit]), cursor)
+    return Page(_described(database, member, rows[:limit]), place_after(rows, limit, "id"))
 
 
 def read_run(database: Database, member: Member, schedule_id: UUID, run_id: UUID) -> dict[str, Any]:
