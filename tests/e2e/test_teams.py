@@ -80,7 +80,7 @@ def test_a_team_pays_by_the_month_and_ends_with_it(stack: Stack) -> None:
     assert status == 200
     assert "49.00 USD" in browse("GET", checkout["url"])[1]
     assert browse("POST", f"{checkout['url']}/pay")[0] == 303
-    until(lambda: owner.call("GET", path)[1]["data"]["status"] == "active" or None)
+    until(lambda: owner.call("GET", path)[1]["data"]["givesAccess"] or None)
     assert guest.chat(modelId=MODEL)[1]["data"]["metadata"]["access"] == "team"
     (line,) = owner.call("GET", f"{path}/usage")[1]["data"]["log"]
     assert (line["email"], line["modelId"], line["tokens"] > 0) == ("gus@paid.test", MODEL, True)
