@@ -103,10 +103,12 @@ def test_tokens_people_and_the_tenants_own_keys_stay_from_run_to_run(running):
     ask(running, "PUT", "/api/admin/provider-keys/openai", {"key": "sk-brought-along"}, first)
     assert running.stop(signal.SIGTERM) == 0
     again = Running(running.folder, running.port)
-    again.wait_for_line("Providers without a key")
-    answered = ask(again, "POST", "/api/chat", {"content": "Hi", "modelId": "gpt-4o-mini"}, first)
+    try:
+        again.wait_for_line("Providers without a key")
+        answered = ask(again, "POST", "/api/chat", {"content": "Hi", "modelId": "gpt-4o-mini"}, first)
+    finally:
+        again.stop(signal.SIGTERM)
     assert answered["data"]["metadata"]["failedModels"] == []  # the key could be decrypted
-    assert again.stop(signal.SIGTERM) == 0
 
 
 def ask(running, method, path, document, token=None):
