@@ -261,6 +261,12 @@ def test_pausing_drops_what_no_worker_has_taken_up(ada: Client, sent: list[Job])
     ada.post(f"{path}/pause", None)
     assert [run["status"] for run in ada.get(f"{path}/runs").data] == ["cancelled"]
 
+    ada.post(f"{path}/resume", None)
+    ada.post(f"{path}/run", None)
+    ada.as_admin("UPDATE schedule_runs SET status = 'running' WHERE tenant_id = :tenant_id AND status = 'queued'")
+    ada.post(f"{path}/pause", None)
+    assert [run["status"] for run in ada.get(f"{path}/runs").data] == ["running", "cancelled"]
+
 
 def test_runs_come_in_pages_the_newest_first(ada: Client) -> None:
     made = created(ada)

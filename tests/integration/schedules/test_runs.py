@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from threading import Barrier
@@ -13,7 +14,7 @@ from stoa.clients.run_queue import Job
 from stoa.clients.wires.types import ProviderError
 from stoa.db import Database, RuleRefused, Scope, StatementFailed
 from stoa.identity import Member
-from stoa.prompt_run import RunAnswer, RunPrompt, TryAgain
+from stoa.prompt_run import RunAnswer, RunFailed, RunPrompt, TryAgain
 from stoa.store import schedule_runs, schedules
 from stoa.workflows.scheduled_runs import tick
 from stoa.workflows.schedules import owner
@@ -104,6 +105,28 @@ def test_a_provider_that_breaks_off_fails_the_run_and_gives_the_message_back(off
     (row,) = office.runs()
     assert (row["status"], row["output"], row["delivery_status"]) == ("failed", None, None)
     assert office.desk.used("gpt-4o-mini") == 0
+    assert office.mail() == []
+
+
+def test_half_an_answer_is_none_also_when_its_worker_died(office: Office) -> None:
+    office.desk.providers.default = fails(ProviderError("cut", provider_id="openai", reason="gone"), "Half an ")
+    office.schedule()
+    office.tick(NOON)
+    worker = office.worker()
+
+    def ask_and_die(member: Member, prompt: RunPrompt) -> RunAnswer:
+        with suppress(RunFailed):
+            worker.ask(member, prompt)
+        raise ZeroDivisionError
+
+    office.ask = ask_and_die
+    with pytest.raises(ZeroDivisionError):
+        office.work()
+    office.ask = None
+    office.tick(NOON + 7 * MINUTE)
+    office.work()
+    (row,) = office.runs()
+    assert (row["status"], row["attempts"], row["output"]) == ("failed", 2, None)
     assert office.mail() == []
 
 
@@ -209,6 +232,34 @@ def test_a_worker_that_was_too_slow_writes_over_nobody(office: Office) -> None:
     (row,) = office.runs()
     assert (row["output"], row["attempts"], row["status"]) == ("Hello there.", 2, "succeeded")
     assert len(office.mail()) == 1
+
+
+def test_nor_while_another_is_at_it(office: Office) -> None:
+    office.schedule()
+    office.tick(NOON)
+    job = office.queue.popleft()
+    later = NOON + 8 * MINUTE
+
+    def slow(member: Member, prompt: RunPrompt) -> RunAnswer:
+        with office.desk.database.autocommit(Scope(tenant_id=office.tenant_id)) as connection:
+            schedule_runs.start(connection, office.tenant_id, job.run_id, later, later + 7 * MINUTE)
+        return RunAnswer("Too late.", "gpt-4o-mini", member.user_id, 1, 1, 0)
+
+    office.ask = slow
+    office.do(job)
+    (row,) = office.runs()
+    assert (row["output"], row["attempts"], row["status"]) == (None, 2, "running")
+    assert office.mail() == []
+
+
+def test_a_worker_that_is_faster_than_the_tick_is_not_sent_for_again(office: Office) -> None:
+    office.schedule()
+    office.takes = lambda job: office.do(job) is None
+    office.tick(NOON)
+    (row,) = office.runs()
+    assert (row["status"], row["lease_until"]) == ("succeeded", None)
+    office.queue.clear()
+    assert office.tick(NOON + 20 * MINUTE).sent_again == 0
 
 
 def test_a_run_repeated_while_its_first_worker_still_listens_is_charged_and_told_once(office: Office) -> None:

@@ -149,10 +149,11 @@ def test_an_allotment_given_later_counts_what_was_used_before(team: Team, ada: D
 
 
 def test_a_provider_that_fails_takes_nothing(team: Team, ada: Desk) -> None:
+    team.join("ben").send(model_id=MODEL)
     ada.providers.default = fails(ProviderError("unavailable", provider_id="openai", reason="down"))
     list(ada.events(model_id=MODEL))
 
-    assert team.pool_used() == 0
+    assert team.pool_used() == 30  # ben's, and still booked as his
     assert team.agree()
 
 
@@ -249,6 +250,23 @@ def test_who_is_removed_between_the_snapshot_and_the_reservation_takes_nothing(
     monkeypatch.setattr(answer, "prepare", then_removed)
     assert metadata(ada.send(model_id=MODEL))["access"] == "trial"
     assert team.pool_used() == 0
+
+
+def test_a_pool_that_is_used_up_between_the_snapshot_and_the_reservation_gives_nothing(
+    team: Team, ada: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team.set(total_tokens_monthly=60)
+    ada.send(model_id=MODEL)
+    prepare = answer.prepare
+
+    def then_used_up(*asked: Any) -> Any:
+        prepared = prepare(*asked)
+        team.rows("UPDATE team_periods SET tokens_used = 60 RETURNING tokens_used")
+        return prepared
+
+    monkeypatch.setattr(answer, "prepare", then_used_up)
+    assert metadata(ada.send(model_id=MODEL))["access"] == "trial"
+    assert team.pool_used() == 60
 
 
 def test_who_is_removed_while_they_are_answered_gives_back_what_was_not_taken(team: Team, ada: Desk) -> None:

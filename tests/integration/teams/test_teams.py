@@ -218,6 +218,14 @@ def test_whether_a_team_gives_access_and_until_when_is_told(owner: Person, admin
     assert told("past_due", -1) == [("past_due", False, True)] * 2
     assert told("suspended", 3) == [("suspended", False, True)] * 2
 
+    def switched_on() -> tuple[str, bool]:
+        team = admin.post(f"/api/admin/teams/{team_id}/activate", None).data
+        return team["status"], team["accessUntil"] is not None
+
+    assert switched_on() == ("active", True)  # what it was paid for when it was suspended, and no longer
+    told("canceled", -1)
+    assert switched_on() == ("active", False)  # by the admin's word, without an end
+
 
 def test_an_admin_changes_a_plan(owner: Person, admin: Person) -> None:
     team_id = owner.make()
@@ -259,7 +267,11 @@ def test_a_closed_team_is_over_for_everyone(owner: Person, ben: Person, admin: P
         assert person.desk().send(model_id="gpt-4o")[-2].data["access"] == "trial"
     for path in ("activate", "suspend"):
         assert code(admin.post(f"/api/admin/teams/{team_id}/{path}", None)) == (409, "TEAM_CLOSED")
-    assert Person(owner.database, owner.tenant_id, "x").get("/api/teams/invitations").data == []
+    invited = Person(owner.database, owner.tenant_id, "x")
+    assert invited.get("/api/teams/invitations").data == []
+    assert {code(invited.post(f"/api/teams/{team_id}/{word}", None)) for word in ("accept", "decline")} == {
+        (404, "NOT_FOUND")
+    }
 
 
 def test_the_catalogue_shows_what_a_team_opens(owner: Person, admin: Person) -> None:

@@ -10,6 +10,7 @@ from tests.integration.teams.support import MODEL, Team, metadata, refusal
 
 def test_a_new_period_begins_full_without_any_scheduled_function(team: Team, ada: Desk) -> None:
     team.set(total_tokens_monthly=30)
+    team.rows("UPDATE team_members SET allotment = 30 RETURNING id")
     overlay(ada, MODEL, trial_messages=0)
     ada.send(model_id=MODEL)
     assert refusal(ada).code == "TEAM_POOL_EXHAUSTED"
