@@ -16,6 +16,7 @@ from stoa.provider_health import ProviderHealth, provider_health
 from stoa.store import circuits as store
 from stoa.workflows.chat import ChatMessage, chat
 from stoa.workflows.chat.prepare import prepare
+from stoa.workflows.sweep import sweep_all
 from tests.integration.chat.support import Desk, fails, make_member, says
 from tests.integration.health.support import DOWN, Clock, asked, circuits, down, open_circuits, selection
 
@@ -259,6 +260,23 @@ def test_who_comes_second_opens_nothing(desk: Desk, clock: Clock, owner_database
         clock.passes(5)
         assert store.open_circuit(connection, opening("model", DOWN, None, clock.now), "second") is False
     assert circuits(owner_database)[f"model:{DOWN}"]["reason"] == "first"
+
+
+def test_what_closed_long_ago_is_forgotten_unless_it_is_open_again(
+    desk: Desk, clock: Clock, owner_database: Database
+) -> None:
+    name, weeks = f"model:{DOWN}", 14 * 24 * 3600
+    with desk.database.autocommit(desk.member.scope) as connection:
+        store.open_circuit(connection, opening("model", DOWN, None, clock.now), "first")
+        store.reset(connection, "model", DOWN, "by hand", clock.now)
+    clock.passes(weeks)
+    with desk.database.autocommit(desk.member.scope) as connection:
+        store.open_circuit(connection, opening("model", DOWN, None, clock.now), "again")
+    sweep_all(desk.database, clock.now)
+    assert circuits(owner_database)[name]["reason"] == "again"
+    clock.passes(weeks)
+    sweep_all(desk.database, clock.now)
+    assert name not in circuits(owner_database)
 
 
 def test_a_prober_who_crashed_is_replaced_when_its_claim_lapses(desk: Desk, clock: Clock) -> None:

@@ -77,6 +77,18 @@ def test_what_was_sent_is_forgotten(runtime_database: Database, owner_database: 
     assert send_mail(runtime_database, post, lambda: NOW, 5) == MailReport()
 
 
+def test_what_waited_long_to_be_sent_is_not_forgotten_with_what_was(
+    runtime_database: Database, owner_database: Database, tenant: UUID
+) -> None:
+    put(runtime_database, tenant)
+    late = NOW + timedelta(days=91)  # an installation that had no sender until then
+    assert send_mail(runtime_database, Post(), lambda: late, 5) == MailReport(sent=1)
+    send_mail(runtime_database, Post(), lambda: late, 5)
+    assert put(runtime_database, tenant, now=late) is False
+    send_mail(runtime_database, Post(), lambda: late + timedelta(days=91), 5)
+    assert rows(owner_database) == []
+
+
 def test_it_is_tried_again_and_given_up(runtime_database: Database, owner_database: Database, tenant: UUID) -> None:
     put(runtime_database, tenant)
     post = Post(*[MailNotSent("Throttling", permanent=False)] * (len(WAITS) + 1))

@@ -264,6 +264,7 @@ class TestUsage:
                 count = persona_usage.count_statement(client.tenant_id, client.member.user_id, persona_id, day)
                 connection.run_all([count] * times)
         before = bob.get(f"/api/personas/{persona_id}/usage").data
+        assert bob.get(f"/api/personas/{persona_id}/usage", days=10).data["days"] == before["days"][:1]
         with runtime_database.autocommit(scope) as connection:
             moved = lambda: persona_usage.remove_counters(connection, ada.tenant_id, datetime.now(UTC), 3)  # noqa: E731
             assert moved() == 0  # no day is closed yet

@@ -1,5 +1,6 @@
 """What people decided stays: admins otherwise than the feeds, operators over them, and what was taken back."""
 
+from dataclasses import replace
 from datetime import date
 
 from stoa.db import Database, Scope
@@ -50,6 +51,11 @@ def test_a_date_that_an_admin_decided_stays(registry: Registry) -> None:
     ours = {"deprecatedAt": "2027-05-01T00:00:00Z", "successorId": "gpt-4o-mini"}
     assert registry.approve(registry.open_change("retirement"), **ours).status == 200
     registry.config(syncPolicy={"retirement": "apply"})
+    registry.feeds.say("openai", "gpt-4o", 200_000, "2.5", "10")
+    registry.feeds.retire("gpt-4o", date(2027, 6, 1))
+    registry.clock.pass_by(DAY)
+    registry.sync()
+    assert registry.offered("gpt-4o")["contextWindow"] == 200_000, "applied, and the date is still the admin's own"
     registry.feeds.retire("gpt-4o", date(2027, 7, 1))
     registry.clock.pass_by(DAY)
     registry.sync()
@@ -57,6 +63,18 @@ def test_a_date_that_an_admin_decided_stays(registry: Registry) -> None:
     assert registry.approve(registry.open_change("retirement")).status == 200
     offered = registry.offered("gpt-4o")
     assert (offered["deprecatedAt"], offered["successorId"]) == ("2027-07-01T00:00:00.000Z", "gpt-4o-mini")
+
+
+def test_a_model_that_is_gone_without_a_date_ends_with_the_approval(registry: Registry) -> None:
+    registry.sync()
+    for source in (registry.feeds.first, registry.feeds.second):
+        source["gpt-4o"] = replace(source["gpt-4o"], lifecycle="removed")
+    registry.clock.pass_by(DAY)
+    registry.sync()
+    change = registry.open_change("retirement")
+    assert (change["after"]["why"], change["after"]["deprecatedAt"]) == ("removed", None)
+    assert registry.approve(change).status == 200
+    assert "gpt-4o" not in [model["id"] for model in registry.member().send("GET", "/api/thinktank/models").body]
 
 
 def test_an_operators_price_wins_over_what_was_accepted_before(registry: Registry, owner_database: Database) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from stoa.answers import iso
 from stoa.domain.feed import ListedModel, Listing
+from stoa.domain.provider_facts import Reading
 from stoa.workflows.provider_sync import sync
 from tests.integration.pricing.support import DAY, HOUR
 from tests.integration.registry.support import Registry
@@ -17,6 +18,19 @@ def test_feeds_that_say_what_the_registry_says_change_nothing(registry: Registry
     assert (report.tenants_synced, report.models_added) == (1, 2)
     assert registry.changes() == []
     assert registry.base("gpt-4o") == (2.5, 10)
+
+
+def test_a_policy_that_is_saved_while_the_feeds_are_read_holds_from_the_next_run_on(registry: Registry) -> None:
+    registry.feeds.say("openai", "gpt-99", 1_000_000, "1", "2")
+
+    def read(*asked: Any) -> Reading:
+        registry.config(syncPolicy={"newModel": "agreed"})
+        return registry.feeds.read(*asked)
+
+    report = sync(registry.database, read, registry.clock)
+    assert (report.tenants_failed, report.tenants_synced) == (0, 0)
+    registry.clock.pass_by(HOUR)
+    assert registry.sync().changes_applied == 1
 
 
 def test_a_second_run_is_not_due_and_reads_nothing(registry: Registry) -> None:
