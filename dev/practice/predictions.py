@@ -1,17 +1,14 @@
 """Replicate's routes: a call is spread over several requests there."""
 
 import re
-from typing import TYPE_CHECKING
 
 from dev.practice.answers import Question, compose
 from dev.practice.calls import TakenCall
 from dev.practice.faults import Fault
 from dev.practice.http_server import ClientGone, Exchange
 from dev.practice.replicate_wire import Prediction, ReplicateWire
+from dev.practice.stage import Stage
 from dev.practice.wire import Wire
-
-if TYPE_CHECKING:
-    from dev.practice.service import Service
 
 _ONE = re.compile(r"/predictions/([^/]+)(/stream|/cancel)?$")
 STATUS_AFTER = {"complete": "succeeded", "cut": "failed"}
@@ -20,15 +17,15 @@ STATUS_AFTER = {"complete": "succeeded", "cut": "failed"}
 class Predictions:
     """`…/predictions`, `…/predictions/{id}`, `…/stream`, `…/cancel`."""
 
-    def __init__(self, service: "Service") -> None:
-        self._service = service
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
         self._wire = ReplicateWire()
 
     async def handle(self, exchange: Exchange, provider: str, path: str) -> None:
         """Answer one request."""
         method = exchange.request.method
         if method == "POST" and path.endswith("/predictions"):
-            await self._service.call(exchange, self._wire, provider, self._made)
+            await self._stage.call(exchange, self._wire, provider, self._made)
             return
         found = _ONE.search(path)
         prediction = self._wire.find(found[1]) if found else None
@@ -62,19 +59,19 @@ class Predictions:
         prediction.status = "processing"
         try:
             exchange.start(writer.content_type)
-            await self._service.play(exchange, writer, prediction.answer, prediction.fault, taken, usage=True)
+            await self._stage.play(exchange, writer, prediction.answer, prediction.fault, taken, usage=True)
         except ClientGone:
             taken.ended = taken.ended or "client_disconnected"
         finally:
             if prediction.status == "processing":
                 prediction.status = STATUS_AFTER.get(taken.ended or "", "processing")
-            self._service.log.notify()
+            self._stage.log.notify()
 
     def _cancelled(self, exchange: Exchange, prediction: Prediction) -> None:
         if prediction.status in ("starting", "processing"):
             prediction.status = "canceled"
         prediction.taken.cancelled = True
-        self._service.log.notify()
+        self._stage.log.notify()
         exchange.respond(200, self._wire.told(prediction, _base(exchange)))
 
 

@@ -98,21 +98,14 @@ class Account:
 
     def pay(self, session: Thing) -> None:
         """The member pays by card: the money is there at once."""
-        self._only(session, "open")
-        if session["mode"] == "subscription":
-            from dev.practice_stripe import subscriptions
-
-            subscriptions.begin(self, session)
-            return
+        self.only(session, "open")
         intent = self._complete(session)
         self._money_comes(session, intent)
         self.happen("checkout.session.completed", session)
 
     def pay_later(self, session: Thing) -> None:
         """The member pays in a way that takes days: checkout is complete, the money is on its way."""
-        self._only(session, "open")
-        if session["mode"] == "subscription":
-            raise StripeRefusal(400, "Practice subscriptions are paid by card.")
+        self.only(session, "open")
         self._complete(session)["status"] = "processing"
         self.happen("checkout.session.completed", session)
 
@@ -131,13 +124,13 @@ class Account:
 
     def decline(self, session: Thing) -> None:
         """The card is declined; the session stays open, as at Stripe."""
-        self._only(session, "open")
+        self.only(session, "open")
         failed = {"object": "payment_intent", "id": f"pi_declined_{session['id']}", "metadata": {}}
         self.happen("payment_intent.payment_failed", failed)
 
     def expire(self, session: Thing) -> None:
         """The session ends unpaid."""
-        self._only(session, "open")
+        self.only(session, "open")
         session |= {"status": "expired", "url": None}
         self.happen("checkout.session.expired", session)
 
@@ -231,13 +224,14 @@ class Account:
         self.happen("charge.succeeded", charge)
 
     def _processing(self, session: Thing) -> Thing:
-        self._only(session, "complete")
+        self.only(session, "complete")
         intent = self.get("payment_intent", session["payment_intent"])
         if intent["status"] != "processing":
             raise StripeRefusal(400, "No money is on its way for this session.")
         return intent
 
     @staticmethod
-    def _only(session: Thing, status: str) -> None:
+    def only(session: Thing, status: str) -> None:
+        """Raises StripeRefusal for a session in any other status."""
         if session["status"] != status:
             raise StripeRefusal(400, f"This session is {session['status']}, not {status}.")

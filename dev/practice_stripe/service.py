@@ -36,7 +36,10 @@ class Service:
             raise StripeRefusal(404, f"Nothing is called {action}; there are {', '.join(sorted(SESSION_ACTIONS))}.")
         with self.account.lock:
             session = self.account.get("session", session_id)
-            getattr(self.account, action)(session)
+            if session["mode"] == "subscription" and action in ("pay", "pay_later"):
+                subscriptions.pay(self.account, session, by_card=action == "pay")
+            else:
+                getattr(self.account, action)(session)
             return session
 
     def steer(self, method: str, path: str, given: Mapping[str, Any]) -> Any:

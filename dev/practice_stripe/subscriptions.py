@@ -13,8 +13,11 @@ from dev.practice_stripe.account import Account, StripeRefusal, Thing
 ACTIONS = frozenset({"renew", "fail_renewal", "recover", "cancel", "cancel_at_period_end"})
 
 
-def begin(account: Account, session: Thing) -> None:
-    """The first invoice of a session in subscription mode is paid by card."""
+def pay(account: Account, session: Thing, *, by_card: bool) -> None:
+    """The first invoice of a session in subscription mode is paid, and the subscription begins. Only by card."""
+    account.only(session, "open")
+    if not by_card:
+        raise StripeRefusal(400, "Practice subscriptions are paid by card.")
     if session["customer"]:
         customer = account.get("customer", session["customer"])
     else:
