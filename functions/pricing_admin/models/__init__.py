@@ -1,0 +1,30 @@
+"""Requests and answers of pricing."""
+
+from .changes import (
+    BulkUpdate,
+    BulkUpdateAnswer,
+    ImportAnswer,
+    OverrideAnswer,
+    OverrideUpdate,
+    PricePreview,
+    PricePreviewAnswer,
+    SheetText,
+)
+from .config import PricingConfig, PricingConfigUpdate
+from .prices import ModelPricingList, PriceHistory, PriceHistoryParameters
+
+__all__ = [
+    "BulkUpdate",
+    "BulkUpdateAnswer",
+    "ImportAnswer",
+    "ModelPricingList",
+    "OverrideAnswer",
+    "OverrideUpdate",
+    "PriceHistory",
+    "PriceHistoryParameters",
+    "PricePreview",
+    "PricePreviewAnswer",
+    "PricingConfig",
+    "PricingConfigUpdate",
+    "SheetText",
+]
