@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stoa.db import database
-from stoa.observe import logger
+from stoa.observe import logger, publish
 from stoa.workflows.day_close import close_days
 from stoa.workflows.retire_models import retire_models
 
@@ -25,20 +25,10 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, int]:
         "tenants_failed": report.tenants_failed + retired.tenants_failed,
     }
     logger().info("days closed", extra=done)
-    _publish(done)
+    publish("daily_reset", done)
     if done["tenants_failed"]:
         raise DaysNotClosed(
             f"The days of {report.tenants_failed} of {report.tenants} tenants could not be closed; the members of "
             f"{retired.tenants_failed} could not be moved from models that have ended."
         )
     return done
-
-
-def _publish(done: Mapping[str, int]) -> None:
-    from aws_lambda_powertools import Metrics  # imported where it is used: 70 ms
-    from aws_lambda_powertools.metrics import MetricUnit
-
-    metrics = Metrics(namespace="Stoa", service="daily_reset")
-    for name, value in done.items():
-        metrics.add_metric("".join(word.capitalize() for word in name.split("_")), MetricUnit.Count, value)
-    metrics.flush_metrics()

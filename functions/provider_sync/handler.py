@@ -8,8 +8,8 @@ from typing import Any
 from stoa.clients.feeds.sources import read_sources
 from stoa.db import Row, database
 from stoa.domain.provider_facts import Reading
-from stoa.observe import logger
-from stoa.workflows.provider_sync import SyncReport, sync
+from stoa.observe import logger, publish
+from stoa.workflows.provider_sync import sync
 
 
 class NotSynced(Exception):
@@ -31,18 +31,8 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, int]:
     report = sync(database(), read, lambda: datetime.now(UTC), **by_hand)
     done = asdict(report)
     logger().info("providers synced", extra=done)
-    _publish(report)
+    publish("provider_sync", done)
     if report.tenants_failed or report.feed_unreadable:
         what = f"{report.tenants_failed} of {report.tenants} tenants could not be synced"
         raise NotSynced("The price feed could not be read." if report.feed_unreadable else f"{what}.")
     return done
-
-
-def _publish(report: SyncReport) -> None:
-    from aws_lambda_powertools import Metrics  # imported where it is used: 70 ms
-    from aws_lambda_powertools.metrics import MetricUnit
-
-    metrics = Metrics(namespace="Stoa", service="provider_sync")
-    for name, value in asdict(report).items():
-        metrics.add_metric("".join(word.capitalize() for word in name.split("_")), MetricUnit.Count, value)
-    metrics.flush_metrics()

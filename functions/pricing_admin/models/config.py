@@ -23,6 +23,7 @@ class SyncPolicyUpdate(Part):
     `notifyThresholdPercent`; `review`: waits for an admin; `ignore`: is not even proposed.
     """
 
+    # Never offered on one source's word.
     new_model: Literal["agreed", "review", "ignore"] | None = Field(None, examples=["review"])
     price_rise: PriceRule | None = Field(None, examples=["within_threshold"])
     price_fall: PriceRule | None = Field(None, examples=["agreed"])

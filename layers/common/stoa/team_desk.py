@@ -12,7 +12,7 @@ from stoa.domain.access import TIER_FREE, is_on_offer
 from stoa.domain.periods import period_of
 from stoa.domain.quota import day_begins
 from stoa.domain.team_tokens import effective_allotment
-from stoa.domain.teams import ADMIN, OWNER
+from stoa.domain.teams import ADMIN, INVITED, OWNER
 from stoa.errors import InvalidFields, NotFound
 from stoa.identity import Member
 from stoa.member_view import load_member_view
@@ -124,7 +124,7 @@ def described_own_team(row: Row) -> dict[str, Any]:
 
 def described_member(row: Row, team: Row) -> dict[str, Any]:
     """A member, or an invitation that nobody has taken up (no `userId`)."""
-    invited = row["status"] == "invited"
+    invited = row["status"] == INVITED
     return {
         "id": str(row["id"]),
         "userId": row["user_id"] and str(row["user_id"]),

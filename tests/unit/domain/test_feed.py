@@ -9,7 +9,6 @@ from stoa.domain.feed import (
     FeedProblem,
     checked,
     is_name,
-    problem_counts,
     read_result,
     too_few,
     unreadable,
@@ -140,11 +139,6 @@ def test_an_unreadable_feed_has_one_problem_and_nothing_else() -> None:
     result = unreadable("test", "not JSON")
     assert (result.models, result.complete) == ((), False)
     assert result.problems == (FeedProblem("test", "", None, "not JSON"),)
-
-
-def test_problems_are_counted_by_reason() -> None:
-    problems = [FeedProblem("t", "a", None, "x"), FeedProblem("t", "b", None, "y"), FeedProblem("t", "c", None, "y")]
-    assert problem_counts(problems) == {"y": 2, "x": 1}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from stoa.domain.registry_diff import Change, Held, diff, new_models
 from stoa.domain.registry_ids import candidate_ids
 from stoa.domain.registry_notice import MOST_LINES, notice
 from stoa.domain.registry_review import OVERRULED, Entry, Filed, Review, review
-from stoa.domain.review_policy import ALLOWED, DEFAULTS, decide, is_told, matter_of, with_rules
+from stoa.domain.review_policy import decide, is_told, matter_of, with_rules
 from stoa.domain.sync_times import is_due
 from tests.unit.domain.registry_facts import fact, held, price
 
@@ -114,11 +114,6 @@ def test_what_an_admin_decided_otherwise_waits_whatever_the_policy(own: Any, tol
 def test_decisions(found: Change, rule: Any, outcome: str, reason: str) -> None:
     policy = {} if rule is None else {matter_of(found): rule}
     assert decide(found, policy, TEN) == (outcome, reason)
-
-
-def test_every_default_is_a_rule_that_can_be_set() -> None:
-    assert DEFAULTS.keys() == ALLOWED.keys()
-    assert all(rule in ALLOWED[matter] for matter, rule in DEFAULTS.items())
 
 
 def test_rules_are_set_kept_and_given_back() -> None:

@@ -9,8 +9,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from functions.chat.models import ChatRequest
 from functions.preferences.models import MOST_FAVORITES, DomainModeId, SelectRequest
+from functions.pricing_admin.models.config import SyncPolicy, SyncPolicyUpdate
 from functions.schedules.models import NewSchedule
 from functions.teams.models import Invite
+from stoa.domain.review_policy import DEFAULTS
 from stoa.schemas import EmailAddress
 from stoa.workflows.preferences import MAX_FAVORITES
 
@@ -64,3 +66,8 @@ def test_mail_goes_to_such_addresses_alone() -> None:
     for model, name in ((NewSchedule, "notification_email"), (Invite, "email")):
         with pytest.raises(ValidationError, match="an e-mail address"):
             model.model_validate({name.replace("_e", "E"): "ada,ben@example.test"})
+
+
+def test_every_default_of_the_sync_policy_is_a_rule_that_can_be_set() -> None:
+    assert SyncPolicyUpdate.model_validate(DEFAULTS).rules() == DEFAULTS
+    assert SyncPolicy.model_validate(DEFAULTS).model_dump(by_alias=True) == DEFAULTS

@@ -5,7 +5,7 @@ nothing: that a model is absent from a feed says nothing of it. Only `lifecycle`
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
@@ -187,11 +187,6 @@ def without_duplicates(models: Iterable[FeedModel]) -> tuple[list[FeedModel], li
         for model in said
     ]
     return once, repeated
-
-
-def problem_counts(problems: Iterable[FeedProblem]) -> dict[str, int]:
-    """How many problems there are of each reason, most frequent first."""
-    return dict(Counter(problem.reason for problem in problems).most_common())
 
 
 def _impossible(model: FeedModel) -> list[FeedProblem]:

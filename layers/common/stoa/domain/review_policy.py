@@ -21,16 +21,6 @@ DEFAULTS: Mapping[str, Rule] = {
     "retirement": "review",
 }
 
-# Which rules can be set for a kind. A new model is never offered on one source's word.
-ALLOWED: Mapping[str, tuple[Rule, ...]] = {
-    "newModel": ("agreed", "review", "ignore"),
-    "priceRise": ("apply", "agreed", "within_threshold", "review", "ignore"),
-    "priceFall": ("apply", "agreed", "within_threshold", "review", "ignore"),
-    "contextLarger": ("apply", "review", "ignore"),
-    "contextSmaller": ("apply", "review", "ignore"),
-    "retirement": ("apply", "review", "ignore"),
-}
-
 # A price that falls or rises further at once has probably lost a digit, or been given one too many.
 DEEPEST_FALL = Decimal(-90)
 STEEPEST_RISE = Decimal(900)

@@ -7,7 +7,7 @@ from stoa.domain.cadence import Cadence
 
 # A run that begins later than this has been missed. The tick comes each minute; a few may fail without harm.
 ON_TIME = timedelta(minutes=5)
-RUN_ONCE, SKIP = "run_once", "skip"
+RUN_ONCE = "run_once"  # of missed runs; the other word is skip
 
 COMPLETED, MAX_RUNS, OWNER_BLOCKED = "completed", "max_runs", "owner_blocked"
 UNREADABLE = "failing"  # as where its runs fail: its owner has to look at it

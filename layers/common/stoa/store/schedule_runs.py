@@ -1,13 +1,16 @@
 """Runs of scheduled prompts: planned once each, worked on under a lease, their output delivered."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from stoa.db import Connection, Row, Statement, json_parameter
 
-QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED = "queued", "running", "succeeded", "failed", "cancelled"
+SUCCEEDED, FAILED = "succeeded", "failed"  # before: queued, running; instead: cancelled
+
+# A planned run whose message did not reach the queue, because who planned it died, is sent again after this time.
+UNSENT_LEASE = timedelta(minutes=1)
 
 _PLAN = """
 INSERT INTO schedule_runs (id, tenant_id, user_id, schedule_id, planned_at, trigger, lease_until)

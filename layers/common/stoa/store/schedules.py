@@ -8,6 +8,7 @@ from uuid import UUID
 from stoa.db import Connection, Row, json_parameter
 
 MOST_A_MEMBER = 50
+EMAIL, WEBHOOK, STORAGE = "email", "webhook", "storage"  # where an output goes
 
 _LOCK_OWNER = "SELECT u.id FROM users u WHERE u.tenant_id = :tenant_id AND u.id = :user_id FOR NO KEY UPDATE"
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from stoa.db import Connection, Row
-from stoa.domain.teams import UNPAID
+from stoa.domain.teams import INVITED, UNPAID
 from stoa.ids import new_id
 
 _PAGE = """
@@ -177,7 +177,7 @@ def invite(
         user_id=None,
         email=email,
         role=role,
-        status="invited",
+        status=INVITED,
         invited_by=invited_by,
         expires_at=expires_at,
         now=now,

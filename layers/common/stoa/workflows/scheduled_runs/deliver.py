@@ -11,8 +11,9 @@ from stoa.domain.markup import money_text
 from stoa.errors import StoaError
 from stoa.observe import logger
 from stoa.store import mail_outbox, schedule_runs
+from stoa.store.schedules import EMAIL, STORAGE, WEBHOOK
 from stoa.workflows.scheduled_runs import mails
-from stoa.workflows.scheduled_runs.values import DELIVERY_LEASE, DELIVERY_WAITS, EMAIL, STORAGE, WEBHOOK, Worker
+from stoa.workflows.scheduled_runs.values import DELIVERY_LEASE, DELIVERY_WAITS, Worker
 
 LINK_HOURS = 12
 MOST_DELIVERIES = len(DELIVERY_WAITS) + 1

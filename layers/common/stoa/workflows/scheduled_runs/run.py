@@ -12,10 +12,10 @@ from stoa.identity import Member, Principal
 from stoa.observe import logger
 from stoa.prompt_run import RunAnswer, RunFailed, RunPrompt, TryAgain
 from stoa.store import mail_outbox, schedule_runs, schedules
+from stoa.store.schedules import EMAIL
 from stoa.workflows.scheduled_runs import mails
 from stoa.workflows.scheduled_runs.values import (
     DELIVERY_LEASE,
-    EMAIL,
     MOST_ATTEMPTS,
     MOST_FAILURES_IN_ROW,
     RUN_LEASE,

@@ -16,7 +16,7 @@ from stoa.ids import new_id
 from stoa.observe import logger
 from stoa.store import mail_outbox, schedule_runs, schedules, tenants
 from stoa.workflows.scheduled_runs import mails
-from stoa.workflows.scheduled_runs.values import DELIVERY_LEASE, QUEUED_LEASE, UNSENT_LEASE
+from stoa.workflows.scheduled_runs.values import DELIVERY_LEASE, QUEUED_LEASE
 
 BATCH = 500  # schedules of one tenant a transaction; then the next tenant has its turn
 
@@ -72,7 +72,9 @@ def _turn(database: Database, send: Send, tenant_id: UUID, now: datetime, report
         due = schedules.take_due(connection, tenant_id, now, BATCH)
         planned = _plan(connection, tenant_id, due, now, report) if due else []
     with database.autocommit(scope) as connection:
-        again = schedule_runs.take_left(connection, tenant_id, now, lease_until=now + UNSENT_LEASE, rows=BATCH)
+        again = schedule_runs.take_left(
+            connection, tenant_id, now, lease_until=now + schedule_runs.UNSENT_LEASE, rows=BATCH
+        )
         deliveries = schedule_runs.take_deliveries(
             connection, tenant_id, now, lease_until=now + DELIVERY_LEASE, rows=BATCH
         )
@@ -113,7 +115,7 @@ def _plan(connection: Connection, tenant_id: UUID, due: Sequence[Row], now: date
             run = {"id": new_id(), "user_id": row["user_id"], "schedule_id": row["id"]}
             runs.append({**run, "planned_at": planned.planned_at, "trigger": "clock"})
     schedules.advance(connection, tenant_id, plans)
-    return schedule_runs.plan(connection, tenant_id, runs, now + UNSENT_LEASE) if runs else []
+    return schedule_runs.plan(connection, tenant_id, runs, now + schedule_runs.UNSENT_LEASE) if runs else []
 
 
 def _tell_owner(connection: Connection, row: Row, now: datetime) -> None:

@@ -8,9 +8,7 @@ from typing import Protocol
 from stoa.db import Database
 from stoa.prompt_run import Ask
 
-# A planned run whose message did not reach the queue, because the tick died, is sent again after this time.
-UNSENT_LEASE = timedelta(minutes=1)
-# One that is in the queue is sent again after this time. A second message does no harm: a run is taken up once.
+# A run that is in the queue is sent again after this time. A second message does no harm: a run is taken up once.
 QUEUED_LEASE = timedelta(minutes=15)
 # Longer than a worker may take (300 s, template.yaml) and than its reservation holds (360 s, workflows/chat/books.py),
 # so that whoever takes a run up again finds the first attempt off the books.
@@ -29,8 +27,6 @@ DELIVERY_WAITS = (
 )
 
 MOST_FAILURES_IN_ROW = 5
-
-EMAIL, WEBHOOK, STORAGE = "email", "webhook", "storage"  # destinations
 
 
 class Post(Protocol):

@@ -14,8 +14,7 @@ from stoa.dry_selection import decide
 from stoa.errors import InvalidFields
 from stoa.identity import Member
 from stoa.member_view import refused
-
-EMAIL, WEBHOOK, STORAGE = "email", "webhook", "storage"
+from stoa.store.schedules import EMAIL, WEBHOOK
 
 _RHYTHM = {ONCE: "run_at", CRON: "cron_expression", INTERVAL: "interval_minutes"}
 CADENCE_FIELDS = frozenset({"kind", "time_zone", *_RHYTHM.values()})

@@ -12,10 +12,10 @@ from stoa.identity import Member
 from stoa.ids import new_id
 from stoa.store import schedule_runs
 from stoa.store import schedules as store
+from stoa.store.schedules import WEBHOOK
 from stoa.workflows.schedules.fields import (
     CADENCE_FIELDS,
     DEFAULTS,
-    WEBHOOK,
     check_delivery,
     check_model,
     joined,

@@ -1,7 +1,7 @@
 """Runs as their owner starts them and looks back on them."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,8 +14,6 @@ from stoa.pages import Page, place_after
 from stoa.store import mail_outbox, schedule_runs, schedules
 from stoa.workflows.schedules.views import SHOWN_CHARACTERS, described_run, is_by_mail
 
-# Should the message to the workers be lost, the tick sends it again after this time.
-UNSENT_LEASE = timedelta(minutes=1)
 LINK_SECONDS = 900
 
 
@@ -33,7 +31,9 @@ def run_now(
         if schedule_runs.has_open(connection, member.tenant_id, schedule_id):
             raise Conflict("RUN_IN_PROGRESS", "A run of this schedule has not ended yet. Wait for it.")
         run = {"id": run_id, "user_id": member.user_id, "schedule_id": schedule_id, "planned_at": now}
-        planned = schedule_runs.plan(connection, member.tenant_id, [{**run, "trigger": "owner"}], now + UNSENT_LEASE)
+        planned = schedule_runs.plan(
+            connection, member.tenant_id, [{**run, "trigger": "owner"}], now + schedule_runs.UNSENT_LEASE
+        )
         if not planned:
             raise Conflict("RUN_IN_PROGRESS", "A run of this schedule is planned for this very moment.")
         schedules.note_start_by_hand(connection, member.tenant_id, member.user_id, schedule_id, now)
