@@ -24,6 +24,7 @@ def fallbacks_of(given: Snapshot) -> list[str]:
     [
         ((), ["other-0", "other-1", "gpt-4o-mini"]),
         (("other-3",), ["other-3", "other-0", "gpt-4o-mini"]),
+        (("other-0",), ["other-0", "other-1", "gpt-4o-mini"]),
         (("other-3", "other-2"), ["other-3", "other-2", "gpt-4o-mini"]),
         (("other-3", "other-2", "other-1", "other-0"), ["other-3", "other-2", "other-1"]),
         (("gpt-4o-mini", "other-3"), ["gpt-4o-mini", "other-3", "other-0"]),
