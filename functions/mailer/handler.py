@@ -13,7 +13,7 @@ from stoa.workflows.send_mail import send_mail
 WORKING_SECONDS = 45  # of the function's 60
 
 
-def handler(event: Mapping[str, Any], context: Any) -> dict[str, int]:
+def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """Send what is due and report it. Where no sender is set, mail waits in the outbox and the log says so."""
     sender = mail.sender()
     if sender is None:

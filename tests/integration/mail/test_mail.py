@@ -103,7 +103,8 @@ def test_it_is_tried_again_and_given_up(runtime_database: Database, owner_databa
         assert run() == MailReport()
         clock[0] += timedelta(seconds=1)
 
-    assert run() == MailReport(given_up=1)
+    last = run()
+    assert (last, last.reasons) == (MailReport(given_up=1), {"Throttling": 1})
     assert rows(owner_database) == [("dead", len(WAITS) + 1, None)]
 
 
@@ -204,11 +205,11 @@ def ses(aws: str, monkeypatch: pytest.MonkeyPatch, function_environment: None) -
 def test_it_goes_out_through_ses(ses: str, runtime_database: Database, tenant: UUID) -> None:
     now = datetime.now(UTC) - timedelta(seconds=1)
     put(runtime_database, tenant, subject="Before anybody verified the sender", now=now)
-    assert handler({}, None) == {"sent": 0, "postponed": 1, "given_up": 0}
+    assert handler({}, None) == {"sent": 0, "postponed": 1, "given_up": 0, "reasons": {"MessageRejected": 1}}
     prepare_aws(ses)
     put(runtime_database, tenant, "another", subject="An invitation", now=now)
 
-    assert handler({}, None) == {"sent": 1, "postponed": 0, "given_up": 0}
+    assert handler({}, None) == {"sent": 1, "postponed": 0, "given_up": 0, "reasons": {}}
     (told,) = sent_mail(ses)
     assert (told["to"], told["subject"], told["text"]) == (["ada@demo.test"], "An invitation", "A text.\n")
 

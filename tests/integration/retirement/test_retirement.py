@@ -68,6 +68,21 @@ def test_members_are_warned_thirty_and_seven_days_before_once_each(desk: Desk, c
     assert "Codestral then takes its place in your choices." in mails(desk)[0]["body"]
 
 
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"default_model_id": OLD},
+        {"favorite_models": [OLD]},
+        {"persona_overrides": {"lao": OLD}},
+        {"domain_overrides": {"legal": OLD}},
+    ],
+)
+def test_every_kind_of_choice_is_found_by_itself(desk: Desk, clock: Clock, choice: dict[str, Any]) -> None:
+    ends(desk, clock.now)
+    put_preferences(desk.database, desk.member, choice, clock.now)
+    assert retire_models(desk.database, clock.now).members_moved == 1
+
+
 @pytest.mark.parametrize("days", [20, 0])
 def test_who_was_told_is_not_looked_at_again_each_hour(
     desk: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch, days: int

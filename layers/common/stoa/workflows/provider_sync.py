@@ -122,7 +122,7 @@ def _sync_safely(
         outcome = _sync_tenant(database, tenant_id, settings, learnt, run)
     except (StoaError, StatementFailed, RuleRefused) as error:
         report.tenants_failed += 1
-        logger().error("a tenant was not synced", extra={"tenant": str(tenant_id), **failure(error)})
+        logger().error("a tenant was not synced", extra={"tenantId": str(tenant_id), **failure(error)})
         return
     if outcome is None:
         return

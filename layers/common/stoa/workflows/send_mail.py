@@ -6,7 +6,7 @@ Message-ID, by which mailboxes show it once.
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 from stoa.clients.mail import Mail, MailNotSent
@@ -35,6 +35,7 @@ class MailReport:
     sent: int = 0
     postponed: int = 0
     given_up: int = 0
+    reasons: dict[str, int] = field(default_factory=dict, compare=False)  # why mail was not sent, and how often
 
 
 def send_mail(
@@ -67,10 +68,12 @@ def _send_one(
     if row["attempts"] > len(WAITS) + 1:  # nobody lived to tell how the last attempt ended
         mail_outbox.settle(connection, row["id"], "dead", clock(), error="killed")
         report.given_up += 1
+        report.reasons["killed"] = report.reasons.get("killed", 0) + 1
         return
     try:
         _send(send, row)
     except MailNotSent as error:
+        report.reasons[error.reason] = report.reasons.get(error.reason, 0) + 1
         if error.permanent or row["attempts"] > len(WAITS):
             mail_outbox.settle(connection, row["id"], "dead", clock(), error=error.reason)
             report.given_up += 1
