@@ -24,7 +24,8 @@ from stoa.workflows.scheduled_runs import Worker, deliver, run, tick
 
 TICK_SECONDS = 50  # then the next minute's tick goes on
 TOGETHER = run_queue.BATCH  # a batch is run at once: a slow provider holds up its own run alone
-# What is left of the function's time must suffice to settle, to end the run, and to deliver (a webhook has 10 s).
+# What is left of the function's time must suffice to settle, to end the run, and to deliver: a webhook has 10 s, a
+# file 20.
 END_MARGIN_SECONDS = 30.0
 DEFAULT_SECONDS = 300.0
 # Answers that may be others in a moment: nothing is wrong with the prompt.

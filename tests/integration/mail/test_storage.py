@@ -6,9 +6,11 @@ from collections.abc import Iterator
 import pytest
 
 from dev.aws_setup import RESULTS_BUCKET, prepare_aws
+from functions.scheduled_prompts import handler as scheduled_prompts
 from stoa.clients import storage
 from stoa.errors import Unavailable
 from stoa.settings import settings
+from stoa.workflows.scheduled_runs.values import DELIVERY_LEASE
 
 
 @pytest.fixture
@@ -30,6 +32,13 @@ def test_what_was_put_is_what_the_link_gives(s3: str) -> None:
         assert answer.read().decode() == "Grüße!"
         assert answer.headers["Content-Type"] == "text/markdown; charset=utf-8"
         assert answer.headers["Content-Disposition"] == 'attachment; filename="one.md"'
+
+
+def test_a_worker_has_time_for_the_slowest_answer(s3: str) -> None:
+    config = storage._s3().meta.config
+    slowest = config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout)
+
+    assert slowest < scheduled_prompts.END_MARGIN_SECONDS < DELIVERY_LEASE.total_seconds()
 
 
 def test_a_bucket_that_is_not_there_is_told_as_unavailable(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,6 +161,12 @@ def test_a_batch_that_the_queue_does_not_take_is_told(sqs: Any, monkeypatch: pyt
     assert run_queue.send(jobs[:3]) == []
 
 
+def test_who_starts_a_run_is_answered_also_while_the_queue_is_silent(sqs: Any) -> None:
+    config = run_queue._sqs().meta.config
+    slowest = config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout)
+    assert slowest < 29, "the function `schedules` has no longer"
+
+
 def test_without_a_queue_nothing_is_taken(monkeypatch: pytest.MonkeyPatch, function_environment: None) -> None:
     monkeypatch.delenv("STOA_RUN_QUEUE_URL", raising=False)
     settings.cache_clear()

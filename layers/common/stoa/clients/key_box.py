@@ -24,7 +24,7 @@ def seal(kms_arn: str, tenant_id: UUID, provider_id: str, key: str) -> bytes:
             KeyId=kms_arn, Plaintext=key.encode(), EncryptionContext=_context(tenant_id, provider_id)
         )
     except (BotoCoreError, ClientError) as error:
-        logger().warning("provider key not encrypted", extra={"provider": provider_id, "error": _code(error)})
+        logger().warning("provider key not encrypted", extra=_failed(tenant_id, provider_id, error))
         raise Unavailable("The key could not be encrypted just now. Nothing was kept; try again.") from None
     return bytes(answer["CiphertextBlob"])
 
@@ -36,7 +36,7 @@ def unseal(tenant_id: UUID, provider_id: str, ciphertext: bytes) -> str:
     try:
         answer = _kms().decrypt(CiphertextBlob=ciphertext, EncryptionContext=_context(tenant_id, provider_id))
     except (BotoCoreError, ClientError) as error:
-        logger().error("provider key not decrypted", extra={"provider": provider_id, "error": _code(error)})
+        logger().error("provider key not decrypted", extra=_failed(tenant_id, provider_id, error))
         reason = "your organisation's own key cannot be decrypted"
         raise ProviderError("auth", provider_id=provider_id, reason=reason) from None
     return bytes(answer["Plaintext"]).decode()
@@ -46,9 +46,11 @@ def _context(tenant_id: UUID, provider_id: str) -> dict[str, str]:
     return {"tenant": str(tenant_id), "provider": provider_id}
 
 
-def _code(error: Any) -> str:
+def _failed(tenant_id: UUID, provider_id: str, error: Any) -> dict[str, str]:
+    """Whose key it was, and what KMS said, for the log."""
     response = getattr(error, "response", None) or {}
-    return str(response.get("Error", {}).get("Code") or type(error).__name__)
+    code = str(response.get("Error", {}).get("Code") or type(error).__name__)
+    return {"tenantId": str(tenant_id), "provider": provider_id, "error": code}
 
 
 @cache

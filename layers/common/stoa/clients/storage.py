@@ -6,7 +6,7 @@ from typing import Any
 from stoa.errors import Unavailable
 from stoa.settings import settings
 
-_TIMEOUT_SECONDS = 10
+_TIMEOUT_SECONDS = 5  # to connect, and again to answer; two attempts, so a worker loses 20 s at worst
 
 
 def put(key: str, body: bytes, content_type: str) -> None:

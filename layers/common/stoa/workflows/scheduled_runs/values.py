@@ -16,7 +16,7 @@ RUN_LEASE = timedelta(seconds=420)
 TRY_AGAIN_AFTER = timedelta(minutes=2)
 MOST_ATTEMPTS = 5
 
-# A webhook gives up after 10 s, S3 after twice that.
+# A webhook gives up after 10 s, S3 after 20.
 DELIVERY_LEASE = timedelta(seconds=90)
 DELIVERY_WAITS = (
     timedelta(minutes=1),
