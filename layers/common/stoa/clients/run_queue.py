@@ -73,5 +73,6 @@ def _sqs() -> Any:
     import boto3  # 270 ms: only where runs are queued
     from botocore.config import Config
 
+    retries: Any = {"total_max_attempts": 2}
     timeouts: Any = {"connect_timeout": _TIMEOUT_SECONDS, "read_timeout": _TIMEOUT_SECONDS}
-    return boto3.client("sqs", config=Config(max_pool_connections=_SENDERS, **timeouts))
+    return boto3.client("sqs", config=Config(retries=retries, max_pool_connections=_SENDERS, **timeouts))
