@@ -154,6 +154,13 @@ def test_a_scheduled_prompt_is_answered_under_the_settings_of_chat() -> None:
     assert settings.items() <= variables("scheduled_prompts").items()
 
 
+def test_every_setting_of_ours_is_read_by_somebody() -> None:
+    sources = [path for folder in ("functions", "layers") for path in (ROOT / folder).rglob("*.py")]
+    read = {name for path in sources for name in re.findall(r'"(STOA_[A-Z_]+)"', path.read_text(encoding="utf-8"))}
+
+    assert {name for function in FUNCTIONS for name in variables(function) if name.startswith("STOA_")} <= read
+
+
 def test_only_chat_has_a_runtime_of_its_own() -> None:
     wrapped = [function for function in FUNCTIONS if "AWS_LAMBDA_EXEC_WRAPPER" in variables(function)]
 
