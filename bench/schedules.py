@@ -6,6 +6,7 @@ runs are drained as there are workers, unless something of ours makes them wait 
 """
 
 import multiprocessing
+import os
 import time
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -124,6 +125,7 @@ def _rate(server: Server, database: Database, workers: int, runs: int, seconds: 
 
 
 def _work(server: Server, jobs: Sequence[Job], warm_up: int, seconds: float, now: datetime, barrier: Any) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # product events are written, and do not scroll the figures away
     database = Database(parse_url(server.url), TOGETHER)
     with ThreadPoolExecutor(TOGETHER) as together:
 

@@ -35,9 +35,15 @@ LAMBDA_PLATFORMS = [
 ]
 # cryptography needs cffi's compiled half alone; the other one and its parser make C extensions, which nobody does here.
 # Of Stripe's library, the types of parameters are for type checkers, and the others are of its products we do not use.
+# Of Powertools we use logger and metrics.
+UNUSED_UTILITIES = (
+    *("auth_alpha", "batch", "circuit_breaker", "data_masking", "feature_flags", "idempotency", "kafka"),
+    *("parameters", "parser", "streaming", "validation"),
+)
 NEVER_IMPORTED = [
     *("bin", "cffi", "pycparser"),
     *(f"stripe/{part}" for part in ("params", "events", "issuing", "terminal", "test_helpers", "treasury")),
+    *(f"aws_lambda_powertools/utilities/{part}" for part in UNUSED_UTILITIES),
 ]
 NOT_SHIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", ".mypy_cache", ".ruff_cache", "Makefile")
 

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from stoa.clients.feeds.sources import read_sources
 from stoa.db import Row, database
 from stoa.domain.provider_facts import Reading
 from stoa.observe import logger, publish
@@ -25,6 +24,8 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, int]:
     now = datetime.now(UTC)
 
     def read(providers: Sequence[Row], counts: Mapping[str, int]) -> Reading:
+        from stoa.clients.feeds.sources import read_sources  # most hours no tenant is due, and nothing is read
+
         return read_sources(providers, now, counts)
 
     by_hand = {"at_once": event.get("atOnce") is True, "believe_fewer": event.get("believeFewer") is True}
