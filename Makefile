@@ -34,7 +34,7 @@ lint: ready-test ## Check style, types and import contracts
 e2e: ready-test ready-build ## Run the built functions under Lambda's emulator, and the whole stack over HTTP
 	@$(BIN)/python -m pytest --quiet tests/e2e
 
-bench: ready-bench ready-build ## Measure speed against floors and peers, about 5 minutes (some: make bench ONLY="chat cold")
+bench: ready-bench ready-build ## Measure speed against floors and peers, about 8 minutes (some: make bench ONLY="chat cold")
 	@PYTHONPATH=layers/common STOA_SAM=$(BUILD_VENV)/bin/sam \
 	    $(BENCH_VENV)/bin/python -m bench $(if $(ONLY),--only $(ONLY))
 
