@@ -155,6 +155,18 @@ def test_a_mail_that_trips_our_own_code_holds_up_no_other(
     assert "secret" not in caplog.text
 
 
+def test_one_mail_is_claimed_however_the_query_is_planned(
+    owner_database: Database, runtime_database: Database, tenant: UUID
+) -> None:
+    for number in range(3):
+        put(runtime_database, tenant, f"key {number}")
+    with owner_database.autocommit(Scope()) as connection:
+        connection.run("ANALYZE mail_outbox")  # now the planner knows how small the table is
+    with runtime_database.autocommit(Scope(operator=True)) as connection:
+        mail_outbox.claim(connection, NOW, retry_at=NOW + LEASE)
+        assert connection.run("SELECT count(*) AS claimed FROM mail_outbox WHERE attempts > 0") == [{"claimed": 1}]
+
+
 def test_two_mailers_at_once_send_each_mail_once(runtime_database: Database, tenant: UUID) -> None:
     for number in range(120):
         put(runtime_database, tenant, f"key {number}")

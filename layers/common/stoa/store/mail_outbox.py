@@ -19,16 +19,18 @@ ON CONFLICT (tenant_id, dedupe_key) DO NOTHING
 RETURNING id
 """
 
-# Claimed by moving the next attempt: who crashes now leaves the mail to be sent again then.
+# Claimed by moving the next attempt: who crashes now leaves the mail to be sent again then. WITH chooses once; a
+# subquery in FROM may be run again for each row that it is joined with, and with SKIP LOCKED choose others each time.
 _CLAIM = """
-UPDATE mail_outbox m SET next_attempt_at = :retry_at ::timestamptz, attempts = m.attempts + 1
-FROM (
-    SELECT due.id FROM mail_outbox due
-    WHERE due.status = 'queued' AND due.next_attempt_at <= :now ::timestamptz
-    ORDER BY due.next_attempt_at
+WITH due AS (
+    SELECT m.id FROM mail_outbox m
+    WHERE m.status = 'queued' AND m.next_attempt_at <= :now ::timestamptz
+    ORDER BY m.next_attempt_at
     LIMIT 1
     FOR UPDATE SKIP LOCKED
-) due
+)
+UPDATE mail_outbox m SET next_attempt_at = :retry_at ::timestamptz, attempts = m.attempts + 1
+FROM due
 WHERE m.id = due.id
 RETURNING m.id, m.recipient, m.subject, m.body, m.attempts
 """

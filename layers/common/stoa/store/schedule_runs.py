@@ -31,15 +31,16 @@ SELECT
 
 # Runs that nobody works on any more: their message was lost, or their worker died. Taken by moving the lease.
 _TAKE_LEFT = """
-UPDATE schedule_runs r SET lease_until = :lease_until ::timestamptz, status = 'queued'
-FROM (
-    SELECT l.id FROM schedule_runs l
-    WHERE l.tenant_id = :tenant_id ::uuid AND l.lease_until <= :now ::timestamptz
-    ORDER BY l.lease_until
+WITH left_alone AS (
+    SELECT r.id FROM schedule_runs r
+    WHERE r.tenant_id = :tenant_id ::uuid AND r.lease_until <= :now ::timestamptz
+    ORDER BY r.lease_until
     LIMIT :rows ::int
     FOR UPDATE SKIP LOCKED
-) AS l
-WHERE r.id = l.id
+)
+UPDATE schedule_runs r SET lease_until = :lease_until ::timestamptz, status = 'queued'
+FROM left_alone
+WHERE r.id = left_alone.id
 RETURNING r.id
 """
 
@@ -137,15 +138,16 @@ WHERE r.tenant_id = :tenant_id AND r.user_id = :user_id AND r.schedule_id = :sch
 """  # noqa: S608 - constants of ours
 
 _TAKE_DELIVERIES = """
-UPDATE schedule_runs r SET deliver_at = :lease_until ::timestamptz
-FROM (
-    SELECT d.id FROM schedule_runs d
-    WHERE d.tenant_id = :tenant_id ::uuid AND d.deliver_at <= :now ::timestamptz
-    ORDER BY d.deliver_at
+WITH due AS (
+    SELECT r.id FROM schedule_runs r
+    WHERE r.tenant_id = :tenant_id ::uuid AND r.deliver_at <= :now ::timestamptz
+    ORDER BY r.deliver_at
     LIMIT :rows ::int
     FOR UPDATE SKIP LOCKED
-) AS d
-WHERE r.id = d.id
+)
+UPDATE schedule_runs r SET deliver_at = :lease_until ::timestamptz
+FROM due
+WHERE r.id = due.id
 RETURNING r.id, r.delivery_attempts
 """
 

@@ -37,14 +37,15 @@ RETURNING i.status, i.attempts
 
 # Claimed by moving the next attempt: who crashes now leaves the row to be tried again then.
 _CLAIM = """
-UPDATE webhook_inbox i SET next_attempt_at = :retry_at
-FROM (
-    SELECT due.event_id FROM webhook_inbox due
-    WHERE due.status IN ('received', 'failed') AND due.next_attempt_at <= :now
-    ORDER BY due.next_attempt_at
+WITH due AS (
+    SELECT i.event_id FROM webhook_inbox i
+    WHERE i.status IN ('received', 'failed') AND i.next_attempt_at <= :now
+    ORDER BY i.next_attempt_at
     LIMIT :rows
     FOR UPDATE SKIP LOCKED
-) due
+)
+UPDATE webhook_inbox i SET next_attempt_at = :retry_at
+FROM due
 WHERE i.event_id = due.event_id
 RETURNING i.event_id
 """
