@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import signal
 
 from dev.practice.running import DEFAULT_DELAY, provider_url, serve
 from dev.practice.service import Service
@@ -21,6 +22,7 @@ def main() -> None:
         print(f"Practice providers listen on http://127.0.0.1:{port}", flush=True)
         print(f"for example OpenAI's at {provider_url(port, 'openai')}", flush=True)
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has those it starts with & ignore it
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve(Service(arguments.delay_ms / 1000), arguments.port, started))
 
