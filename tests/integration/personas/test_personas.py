@@ -9,7 +9,7 @@ import pytest
 from stoa.clients.wires.types import ProviderError
 from stoa.db import Database, Scope
 from stoa.errors import NotFound
-from stoa.store import persona_usage
+from stoa.store import day_close, persona_usage
 from tests.integration.chat.support import ScriptedProviders, fails, overlay
 from tests.integration.member.support import Client
 from tests.integration.personas.support import GRANDMOTHER, add, ids, made
@@ -266,7 +266,7 @@ class TestUsage:
         before = bob.get(f"/api/personas/{persona_id}/usage").data
         assert bob.get(f"/api/personas/{persona_id}/usage", days=10).data["days"] == before["days"][:1]
         with runtime_database.autocommit(scope) as connection:
-            moved = lambda: persona_usage.remove_counters(connection, ada.tenant_id, datetime.now(UTC), 3)  # noqa: E731
+            moved = lambda: day_close.remove_persona_counters(connection, ada.tenant_id, datetime.now(UTC))  # noqa: E731
             assert moved() == 0  # no day is closed yet
             self.close(connection, ada, ten_days_ago)
             assert (moved(), moved()) == (2, 0)

@@ -58,16 +58,19 @@ archived AS (
 SELECT count(*) AS days FROM closed
 """
 
-# Two runs at once never take the same counters, and add to the totals in one order, so they never wait in a circle.
-_MOVE = """
-WITH last AS (
+# The first day whose counters are kept as they are: those before it are old enough, and their day is closed.
+FIRST_KEPT_DAY = """
     SELECT least(
         (:now ::timestamptz AT TIME ZONE t.time_zone)::date - :days_kept ::int,
         coalesce((SELECT max(c.day) + 1 FROM day_closes c WHERE c.tenant_id = t.id), '-infinity'::date)
     ) AS day
     FROM tenants t
     WHERE t.id = :tenant_id ::uuid
-),
+"""
+
+# Two runs at once never take the same counters, and add to the totals in one order, so they never wait in a circle.
+_MOVE = f"""
+WITH last AS ({FIRST_KEPT_DAY}),
 old AS (
     SELECT d.user_id, d.day, d.model_id FROM daily_counters d
     WHERE d.tenant_id = :tenant_id AND d.day < (SELECT last.day FROM last)
@@ -90,7 +93,34 @@ added AS (
     ON CONFLICT (tenant_id, model_id, user_id) DO UPDATE SET messages = t.messages + excluded.messages
 )
 SELECT count(*) AS counters FROM gone
-"""
+"""  # noqa: S608 - a constant of this file
+
+# In the same way.
+_MOVE_PERSONAS = f"""
+WITH last AS ({FIRST_KEPT_DAY}),
+old AS (
+    SELECT u.persona_id, u.day, u.user_id FROM persona_usage u
+    WHERE u.tenant_id = :tenant_id AND u.day < (SELECT last.day FROM last)
+    ORDER BY u.day
+    LIMIT :batch ::int
+    FOR UPDATE SKIP LOCKED
+),
+gone AS (
+    DELETE FROM persona_usage u USING old
+    WHERE u.tenant_id = :tenant_id AND u.persona_id = old.persona_id AND u.day = old.day AND u.user_id = old.user_id
+    RETURNING u.persona_id, u.day, u.messages
+),
+added AS (
+    INSERT INTO persona_days AS d (tenant_id, persona_id, day, members, messages)
+    SELECT :tenant_id, g.persona_id, g.day, count(*), sum(g.messages)
+    FROM gone g
+    GROUP BY g.persona_id, g.day
+    ORDER BY g.persona_id, g.day
+    ON CONFLICT (tenant_id, persona_id, day) DO UPDATE SET
+        members = d.members + excluded.members, messages = d.messages + excluded.messages
+)
+SELECT count(*) AS counters FROM gone
+"""  # noqa: S608 - a constant of this file
 
 _FORGET_KEYS = """
 WITH old AS (
@@ -121,6 +151,12 @@ def close(connection: Connection, tenant_id: UUID, day: date, now: datetime) -> 
 def remove_counters(connection: Connection, tenant_id: UUID, now: datetime) -> int:
     """Move up to BATCH counters of days closed long ago into the members' totals; how many. 0: there are no more."""
     rows = connection.run(_MOVE, tenant_id=tenant_id, now=now, days_kept=DAYS_KEPT, batch=BATCH)
+    return int(rows[0]["counters"])
+
+
+def remove_persona_counters(connection: Connection, tenant_id: UUID, now: datetime) -> int:
+    """Move up to BATCH counters of days closed long ago into `persona_days`; how many. 0: there are no more."""
+    rows = connection.run(_MOVE_PERSONAS, tenant_id=tenant_id, now=now, days_kept=DAYS_KEPT, batch=BATCH)
     return int(rows[0]["counters"])
 
 

@@ -1,12 +1,10 @@
-"""How often a persona answered: a counter for each member and day, and what is left of it when the day is over."""
+"""How often a persona answered: a counter for each member and day, and what days long over came to (day_close.py)."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
 from stoa.db import Connection, Row, Statement
-
-BATCH = 5000
 
 _COUNT = """
 INSERT INTO persona_usage AS u (tenant_id, persona_id, day, user_id, messages)
@@ -44,40 +42,6 @@ _TODAY = """
 SELECT (:now ::timestamptz AT TIME ZONE t.time_zone)::date AS today FROM tenants t WHERE t.id = :tenant_id ::uuid
 """
 
-# As daily counters are moved (store/day_close.py): two runs at once never take the same rows, and add in one order.
-_MOVE = """
-WITH last AS (
-    SELECT least(
-        (:now ::timestamptz AT TIME ZONE t.time_zone)::date - :days_kept ::int,
-        coalesce((SELECT max(c.day) + 1 FROM day_closes c WHERE c.tenant_id = t.id), '-infinity'::date)
-    ) AS day
-    FROM tenants t
-    WHERE t.id = :tenant_id ::uuid
-),
-old AS (
-    SELECT u.persona_id, u.day, u.user_id FROM persona_usage u
-    WHERE u.tenant_id = :tenant_id AND u.day < (SELECT last.day FROM last)
-    ORDER BY u.day
-    LIMIT :batch ::int
-    FOR UPDATE SKIP LOCKED
-),
-gone AS (
-    DELETE FROM persona_usage u USING old
-    WHERE u.tenant_id = :tenant_id AND u.persona_id = old.persona_id AND u.day = old.day AND u.user_id = old.user_id
-    RETURNING u.persona_id, u.day, u.messages
-),
-added AS (
-    INSERT INTO persona_days AS d (tenant_id, persona_id, day, members, messages)
-    SELECT :tenant_id, g.persona_id, g.day, count(*), sum(g.messages)
-    FROM gone g
-    GROUP BY g.persona_id, g.day
-    ORDER BY g.persona_id, g.day
-    ON CONFLICT (tenant_id, persona_id, day) DO UPDATE SET
-        members = d.members + excluded.members, messages = d.messages + excluded.messages
-)
-SELECT count(*) AS counters FROM gone
-"""
-
 
 def count_statement(tenant_id: UUID, user_id: UUID, persona_id: str, day: date) -> Statement:
     """The statement that counts one answered message, to be sent with its settlement in one transaction."""
@@ -99,9 +63,3 @@ def today(connection: Connection, tenant_id: UUID, now: datetime) -> date:
     """The day of the tenant's calendar."""
     found: date = connection.run(_TODAY, tenant_id=tenant_id, now=now)[0]["today"]
     return found
-
-
-def remove_counters(connection: Connection, tenant_id: UUID, now: datetime, days_kept: int) -> int:
-    """Move up to BATCH counters of days closed long ago into `persona_days`; how many. 0: there are no more."""
-    rows = connection.run(_MOVE, tenant_id=tenant_id, now=now, days_kept=days_kept, batch=BATCH)
-    return int(rows[0]["counters"])

@@ -14,7 +14,7 @@ from stoa.db import Connection, Database, RuleRefused, Scope, StatementFailed
 from stoa.domain.periods import period_of
 from stoa.errors import StoaError
 from stoa.observe import logger
-from stoa.store import day_close, ledger, persona_usage, team_usage, tenants, webhook_inbox
+from stoa.store import day_close, ledger, team_usage, tenants, webhook_inbox
 
 KEYS_KEPT = timedelta(hours=48)
 EVENTS_KEPT = timedelta(days=30)  # Stripe repeats an event for three days at most
@@ -60,9 +60,7 @@ def _close_tenant(database: Database, tenant_id: UUID, now: datetime, report: Da
         report.reservations_expired += _until_none(lambda: ledger.sweep(connection, tenant_id, None, now))
         _close_due_days(connection, tenant_id, now, report)
         report.counters_removed += _until_none(lambda: day_close.remove_counters(connection, tenant_id, now))
-        report.counters_removed += _until_none(
-            lambda: persona_usage.remove_counters(connection, tenant_id, now, day_close.DAYS_KEPT)
-        )
+        report.counters_removed += _until_none(lambda: day_close.remove_persona_counters(connection, tenant_id, now))
         before = now - KEYS_KEPT
         report.keys_removed += _until_none(lambda: day_close.forget_keys(connection, tenant_id, before))
         report.periods_opened += _open_periods(connection, tenant_id, now)

@@ -54,14 +54,14 @@ def chat(tools: Tools, member: Member, message: ChatMessage, cancel: Cancel) -> 
     if isinstance(found, Replay):
         yield from _replayed(found)
         return
-    prepared, line = found
+    prepared, line, fits = found
     try:
-        yield from _Conversation(tools, member, message, cancel, prepared, line).events()
+        yield from _Conversation(tools, member, message, cancel, prepared, line).events(fits)
     finally:
         report.emit_selected(message, prepared.decision)  # at the end: nobody waits for a log line then
 
 
-def _reserved(tools: Tools, member: Member, message: ChatMessage) -> Replay | tuple[Prepared, LedgerLine]:
+def _reserved(tools: Tools, member: Member, message: ChatMessage) -> Replay | tuple[Prepared, LedgerLine, Fitted]:
     for _ in range(LOOKS):
         prepared = prepare(tools, member, message)
         if isinstance(prepared, Replay):
@@ -75,7 +75,7 @@ def _reserved(tools: Tools, member: Member, message: ChatMessage) -> Replay | tu
             line.reserve(decision)
         except RuleRefused:
             continue
-        return prepared, line
+        return prepared, line, fits
     raise Unavailable("Other messages are being counted just now. Try again in a moment.")
 
 
@@ -135,11 +135,12 @@ class _Conversation:
         self._failed_models: list[str] = []
         self._selection: dict[str, Any] = {}
 
-    def events(self) -> Iterator[Event]:
-        """Try the chosen model and, until a first piece of an answer has come, the fallbacks in their order."""
+    def events(self, fits: Fitted) -> Iterator[Event]:
+        """Try the chosen model, with what fits it, and, until a first piece of an answer has come, the fallbacks in
+        their order."""
         decision, health = self._prepared.decision, self._tools.health
         health.begin(decision.chosen.offer.provider_id)
-        failure = yield from self._attempt(decision)
+        failure = yield from self._attempt(decision, fits)
         for fallback in decision.fallbacks:
             if failure is None:
                 return
@@ -148,7 +149,7 @@ class _Conversation:
             reason = f"{self._line.candidate.offer.display_name} failed ({failure.kind}); the next model answers."
             following = taken_over(decision, fallback, reason)
             if self._reserve_again(following):
-                failure = yield from self._attempt(following)
+                failure = yield from self._attempt(following, fitted(fallback, self._prepared, self._message))
         if failure is not None:
             yield Failure(failure)
 
@@ -161,10 +162,9 @@ class _Conversation:
         self._line = line
         return True
 
-    def _attempt(self, decision: Decision) -> Generator[Event, None, ProviderError | None]:
+    def _attempt(self, decision: Decision, fits: Fitted | Refusal) -> Generator[Event, None, ProviderError | None]:
         """Let its model answer. Returns the provider's failure when it failed before the first piece, else None."""
         candidate, line, progress = decision.chosen, self._line, _Progress()
-        fits = fitted(candidate, self._prepared, self._message)
         if isinstance(fits, Refusal):  # a fallback with a smaller window
             line.release("INPUT_TOO_LONG")
             return ProviderError("rejected", provider_id=candidate.offer.provider_id, reason="input too long")
