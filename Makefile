@@ -29,7 +29,7 @@ lint: ready-test ## Check style, types and import contracts
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet --output-format concise . || { echo "Run: $(BIN)/ruff format ."; exit 1; }
 	@$(BIN)/mypy --no-error-summary
-	@said=$$(PYTHONPATH=layers/common $(BIN)/lint-imports --no-cache 2>&1) || { echo "$$said"; exit 1; }
+	@said=$$(PYTHONPATH=layers/common:. $(BIN)/lint-imports --no-cache 2>&1) || { echo "$$said"; exit 1; }
 
 e2e: ready-test ready-build ## Run the built functions under Lambda's emulator, and the whole stack over HTTP
 	@$(BIN)/python -m pytest --quiet tests/e2e

@@ -20,7 +20,7 @@ RUNTIME_CLIENT = "import awslambdaric.bootstrap"
 FIRST_SELECTION = """
 import json, os
 import awslambdaric.bootstrap
-from handler import handler
+from functions.preferences.handler import handler
 answer = handler(json.loads(os.environ["EVENT"]), None)
 assert answer["statusCode"] == 200, answer
 """

@@ -7,9 +7,9 @@ from pathlib import Path
 from bench.curves import draw
 from bench.measure import ROUNDS, Result, at_most, milliseconds
 from bench.server import Server, member_of, run_script
-from stoa.db import Database
-from stoa.dsn import parse_url
-from stoa.member_view import load_member_view
+from stoa.database.dsn import parse_url
+from stoa.database.pool import Database
+from stoa.workflows.selection.member_view import load_member_view
 
 STEPS = (1_000, 10_000, 100_000, 1_000_000)
 CALLS = 200  # a round

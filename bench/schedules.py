@@ -17,15 +17,17 @@ from uuid import UUID
 from bench.measure import Result, at_least, in_turn
 from bench.server import Server
 from functions.scheduled_prompts.handler import TOGETHER, answered
-from stoa.clients.run_queue import Job
+from stoa.clients.aws.run_queue import Job
 from stoa.clients.wires.types import Call, Cancel, Endpoint, Finish, Text
-from stoa.db import Database, Scope
-from stoa.dsn import parse_url
-from stoa.identity import Member, Members, Principal
-from stoa.ids import new_id
-from stoa.prompt_run import RunAnswer, RunPrompt
+from stoa.core.ids import new_id
+from stoa.database.dsn import parse_url
+from stoa.database.pool import Database, Scope
+from stoa.identity.members import Member, Members, Principal
 from stoa.workflows.chat import Tools
-from stoa.workflows.scheduled_runs import Worker, run, tick
+from stoa.workflows.schedules.prompt_run import RunAnswer, RunPrompt
+from stoa.workflows.schedules.run import run
+from stoa.workflows.schedules.tick import tick
+from stoa.workflows.schedules.values import Worker
 
 RUNS = 400  # a round; by so many members that no counter is everybody's
 WAITING_RUNS = 80

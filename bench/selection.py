@@ -10,10 +10,11 @@ import psycopg
 from bench.libpq import Pipeline
 from bench.measure import ROUNDS, Result, alternately, at_most, milliseconds, percentile
 from bench.server import Server, event
-from stoa.db import Statement, database
-from stoa.identity import Principal, members
-from stoa.settings import settings
-from stoa.store import catalogue, snapshots
+from stoa.core.settings import settings
+from stoa.database.pool import Statement, database
+from stoa.identity.members import Principal, members
+from stoa.store.catalogue import catalogue
+from stoa.store.selection import snapshots
 
 CALLS = 300
 REQUEST = {"content": "Explain the difference between a list and a tuple in Python.", "modelId": None}

@@ -18,11 +18,11 @@ from bench import tls
 from dev import ROOT, postgres
 from dev.children import free_port
 from dev.database import prepare
-from stoa.db import Database, Scope
-from stoa.dsn import parse_url
-from stoa.identity import Member, Members, Principal
-from stoa.workflows.migrate import allow_login
-from stoa.workflows.registry import create_tenant
+from stoa.database.dsn import parse_url
+from stoa.database.pool import Database, Scope
+from stoa.identity.members import Member, Members, Principal
+from stoa.workflows.operations.migrate import allow_login
+from stoa.workflows.tenancy.registry import create_tenant
 
 PASSWORD = "bench"
 

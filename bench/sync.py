@@ -10,12 +10,12 @@ from bench.server import run_script, server
 from stoa.clients.feeds.genai_prices_feed import GenaiPrices
 from stoa.clients.feeds.model_prices_feed import ModelPrices
 from stoa.clients.feeds.provider_ids import our_provider
-from stoa.db import Database, Row, Scope
-from stoa.domain.provider_facts import Reading
-from stoa.dsn import parse_url
-from stoa.observe import logger
-from stoa.workflows.provider_sync import SyncReport, sync
-from stoa.workflows.registry import create_tenant
+from stoa.core.observe import logger
+from stoa.database.dsn import parse_url
+from stoa.database.pool import Database, Row, Scope
+from stoa.domain.sync.provider_facts import Reading
+from stoa.workflows.sync.provider_sync import SyncReport, sync
+from stoa.workflows.tenancy.registry import create_tenant
 
 TENANTS = 50
 DAY = timedelta(days=1)

@@ -11,14 +11,14 @@ import psycopg
 from bench.libpq import Bound, Pipeline
 from bench.measure import Result, at_least, in_turn
 from bench.server import Server, member_of, run_script
-from stoa import db
-from stoa.db import Database
-from stoa.dsn import parse_url
-from stoa.identity import Member
-from stoa.ids import new_id
-from stoa.member_view import load_member_view
-from stoa.store import ledger
-from stoa.store.snapshots import MemberSnapshot
+from stoa.core.ids import new_id
+from stoa.database import pool
+from stoa.database.dsn import parse_url
+from stoa.database.pool import Database
+from stoa.identity.members import Member
+from stoa.store.chat import ledger
+from stoa.store.selection.snapshots import MemberSnapshot
+from stoa.workflows.selection.member_view import load_member_view
 
 CLIENTS = 16
 LINES_A_CLIENT = 301  # the first of them only warms up
@@ -72,7 +72,7 @@ def _reserve(server: Server, number: int, barrier: Any) -> None:
     snapshot = load_member_view(database, member, datetime.now(UTC))
     scope = {"tenant_id": member.tenant_id, "user_id": member.user_id, "kind": ""}
     with psycopg.connect(server.url, autocommit=True) as connection:
-        pipeline = Pipeline(connection, [db._SET_SCOPE, ledger._RESERVE])
+        pipeline = Pipeline(connection, [pool._SET_SCOPE, ledger._RESERVE])
         lines = [pipeline.bind(scope, _fields(member, snapshot)) for _ in range(LINES_A_CLIENT)]
         _write(pipeline, lines, barrier)
 

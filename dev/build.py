@@ -69,6 +69,10 @@ class LocalBuild:
         """What Lambda mounts at /var/task for the function of this name."""
         return self.folder / "functions" / name
 
+    def package(self, name: str) -> Path:
+        """Where the function's own files lie in it: the package `functions.<name>`."""
+        return self.function(name) / "functions" / name
+
 
 def function_names() -> list[str]:
     """Every function that has a handler."""
@@ -93,12 +97,16 @@ def build_layer(target: Path, python: str, *, for_lambda: bool) -> None:
 
 
 def build_function(name: str, target: Path, python: str, *, for_lambda: bool) -> None:
-    """One function's own code, and what its folder links to. Raises FileNotFoundError when it has no handler."""
+    """One function's own code, under the name it is imported by here, and what its folder links to.
+
+    Raises FileNotFoundError when it has no handler.
+    """
     if not (FUNCTIONS / name / "handler.py").exists():
         raise FileNotFoundError(
             f"functions/{name}/handler.py does not exist; the template names a function of that name."
         )
-    shutil.copytree(FUNCTIONS / name, target, ignore=NOT_SHIPPED, dirs_exist_ok=True)
+    shutil.copytree(FUNCTIONS / name, target / "functions" / name, ignore=NOT_SHIPPED, dirs_exist_ok=True)
+    shutil.copy(FUNCTIONS / "__init__.py", target / "functions")
     compile_folder(target, python, "/var/task", for_lambda=for_lambda)
 
 

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from stoa.db import Database
-from stoa.dsn import parse_url
-from stoa.workflows.migrate import allow_login, migrate
-from stoa.workflows.registry import load_registry
+from stoa.database.dsn import parse_url
+from stoa.database.pool import Database
+from stoa.workflows.operations.migrate import allow_login, migrate
+from stoa.workflows.tenancy.registry import load_registry
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 RUNTIME_ROLE = "stoa_runtime"

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from dev.gateway.issuer import Issuer
-from stoa.db import Database, Scope
-from stoa.store import users
-from stoa.workflows.registry import create_tenant
+from stoa.database.pool import Database, Scope
+from stoa.store.members import users
+from stoa.workflows.tenancy.registry import create_tenant
 
 DEMO_TENANT = "demo"
 ADMIN = "admin@demo.test"

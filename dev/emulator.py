@@ -58,8 +58,9 @@ class Emulator:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the emulator
         addresses = ["--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"]
         addresses += ["--runtime-api-address", f"127.0.0.1:{runtime_port}"]
+        handler = f"functions.{name}.handler.handler"
         self._process = subprocess.Popen(
-            [str(binary), *addresses, *_runtime(self.task_root, build.python), "handler.handler"],
+            [str(binary), *addresses, *_runtime(build.package(name), build.python), handler],
             cwd=self.task_root,
             env=_environment(build, name, environment),
             stdin=subprocess.DEVNULL,
@@ -128,10 +129,10 @@ def streamed(answer: bytes) -> tuple[dict[str, Any], bytes]:
     return json.loads(prelude), payload
 
 
-def _runtime(task_root: Path, python: str) -> list[str]:
+def _runtime(package: Path, python: str) -> list[str]:
     """What Lambda would start: the managed runtime, or the exec wrapper with the managed runtime's command after it."""
     managed = [python, "-m", "awslambdaric"]
-    wrapper = task_root / "run.sh"
+    wrapper = package / "run.sh"
     return [str(wrapper), *managed] if wrapper.exists() else managed
 
 

@@ -20,8 +20,8 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from stoa import __version__
-from stoa.api import DEFAULT_PAGE, MAX_PAGE
-from stoa.routes import Route
+from stoa.http.api import DEFAULT_PAGE, MAX_PAGE
+from stoa.http.routes import Route
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "layers" / "common" / "stoa" / "data" / "openapi.json"

@@ -8,9 +8,9 @@ import os
 import sys
 from datetime import UTC, datetime
 
-from stoa.db import Database
-from stoa.dsn import parse_url
-from stoa.workflows.counters import check_counters, rebuild_counters
+from stoa.database.dsn import parse_url
+from stoa.database.pool import Database
+from stoa.workflows.operations.counters import check_counters, rebuild_counters
 
 MOST_SHOWN = 50
 

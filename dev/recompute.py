@@ -8,10 +8,10 @@ import os
 import sys
 from datetime import UTC, datetime, timedelta
 
-from stoa.db import Database
-from stoa.domain.markup import money_text
-from stoa.dsn import parse_url
-from stoa.workflows.recompute import recompute_all
+from stoa.database.dsn import parse_url
+from stoa.database.pool import Database
+from stoa.domain.pricing.markup import money_text
+from stoa.workflows.pricing.recompute import recompute_all
 
 MOST_SHOWN = 50
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)

@@ -27,8 +27,8 @@ from dev.gateway.template import Schedule, read_template
 from dev.gateway.ticking import Ticker
 from dev.practice import practice_environment
 from dev.practice_stripe import PRACTICE_KEY, stripe_environment
-from stoa.db import Database
-from stoa.dsn import parse_url
+from stoa.database.dsn import parse_url
+from stoa.database.pool import Database
 
 DATABASE_CONNECTIONS = 24  # the gateway serves many requests at once, a Lambda instance one
 AWS_REGION = "us-east-1"

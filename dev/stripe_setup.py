@@ -7,10 +7,10 @@ STOA_STRIPE_SECRET_ARN). It may be run again at any time, and should be after pr
 import argparse
 import sys
 
-from stoa.clients.stripe_client import stripe_calls
-from stoa.db import database
-from stoa.errors import StoaError
-from stoa.workflows.stripe_products import set_up_products
+from stoa.clients.stripe.stripe_client import stripe_calls
+from stoa.core.errors import StoaError
+from stoa.database.pool import database
+from stoa.workflows.billing.stripe_products import set_up_products
 
 
 def main() -> int:

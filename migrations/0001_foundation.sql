@@ -21,7 +21,7 @@ ALTER ROLE stoa_runtime SET plan_cache_mode = 'force_generic_plan';
 ALTER ROLE stoa_runtime SET jit = off;
 GRANT USAGE ON SCHEMA public TO stoa_runtime;
 
--- Whose rows the current transaction may see. The application sets these for one transaction at a time (stoa/db.py);
+-- Whose rows the current transaction may see. The application sets these for one transaction at a time (stoa/database/pool.py);
 -- where nothing is set they are null, and a comparison with null shows no row.
 CREATE FUNCTION current_tenant_id() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE

@@ -28,7 +28,7 @@ CREATE TABLE bundle_models (
 -- One row for each attempt to buy, made before Stripe is asked. What is sold and for how much is fixed in it, so that a
 -- later change of the price or of a bundle touches no purchase. Below stand the facts that Stripe told, each as the
 -- earliest instant it is known for: they are only ever joined, so events may come in any order and any number of times.
--- `status` and `entitled` follow from them (stoa/domain/purchase_state.py).
+-- `status` and `entitled` follow from them (stoa/domain/billing/purchase_state.py).
 CREATE TABLE purchases (
     id uuid PRIMARY KEY, -- version 7: sorts by the time it was made; Stripe's idempotency key is made from it
     tenant_id uuid NOT NULL REFERENCES tenants (id),

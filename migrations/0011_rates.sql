@@ -1,7 +1,7 @@
 -- migrate:up
 SET LOCAL lock_timeout = '5s';
 
--- What tokens cost that are not plain input or output (stoa/domain/rates.py), USD per 1M as decimal strings:
+-- What tokens cost that are not plain input or output (stoa/domain/pricing/rates.py), USD per 1M as decimal strings:
 -- {"cached_input": "0.3", "tiers": [{"above_input_tokens": 200000, "input": "2.5"}]}. {}: all cost as input or output do.
 ALTER TABLE models ADD COLUMN base_rates jsonb NOT NULL DEFAULT '{}'; -- what the provider asks
 

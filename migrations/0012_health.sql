@@ -1,7 +1,7 @@
 -- migrate:up
 SET LOCAL lock_timeout = '5s';
 
--- What a provider's and a model's circuit breaker says (stoa/domain/circuit.py). No row, or no `open_until`: calls go
+-- What a provider's and a model's circuit breaker says (stoa/domain/providers/circuit.py). No row, or no `open_until`: calls go
 -- there as usual. Rows of a tenant's own model carry the tenant, all others none.
 CREATE TABLE circuits (
     kind text NOT NULL CHECK (kind IN ('provider', 'model')),

@@ -21,7 +21,7 @@ CREATE TRIGGER base_price_changed BEFORE UPDATE ON models
         IS DISTINCT FROM (NEW.base_input_price, NEW.base_output_price, NEW.base_rates))
     EXECUTE FUNCTION count_base_change();
 
--- What a tenant wants done with each kind of change by itself ({}: the defaults of stoa/domain/review_policy.py), and
+-- What a tenant wants done with each kind of change by itself ({}: the defaults of stoa/domain/sync/review_policy.py), and
 -- whom to write to.
 ALTER TABLE pricing_configs
     ADD COLUMN sync_policy jsonb NOT NULL DEFAULT '{}',

@@ -12,12 +12,12 @@ import pytest
 
 from dev import postgres
 from dev.database import prepare
-from stoa.db import Database, Scope, database
-from stoa.dsn import parse_url
-from stoa.ids import new_id
-from stoa.provider_health import provider_health
-from stoa.settings import settings
-from stoa.workflows.registry import create_tenant
+from stoa.core.ids import new_id
+from stoa.core.settings import settings
+from stoa.database.dsn import parse_url
+from stoa.database.pool import Database, Scope, database
+from stoa.workflows.providers.provider_health import provider_health
+from stoa.workflows.tenancy.registry import create_tenant
 from tests.aws_server import aws_server
 
 # Tests lose nothing when the machine stops, so they need not wait for its disk.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from stoa.errors import Forbidden, Unauthenticated
+from stoa.core.errors import Forbidden, Unauthenticated
 
 CACHE_SECONDS = 60
 CACHE_SIZE = 10_000

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from dev.gateway.template import Function
-from stoa.streaming_runtime import Context
+from stoa.runtime.streaming import Context
 
 Handler = Callable[[dict[str, Any], Context], Any]
 

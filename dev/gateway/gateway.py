@@ -13,8 +13,8 @@ from dev.gateway.functions import Functions
 from dev.gateway.http11 import Headers, Request, RequestRefused
 from dev.gateway.sending import Answer
 from dev.gateway.template import REST_EVENT, Function, Route, RouteTable
-from stoa.answers import error_answer
-from stoa.errors import Forbidden, NotFound, StoaError, Unauthenticated
+from stoa.core.errors import Forbidden, NotFound, StoaError, Unauthenticated
+from stoa.http.answers import error_answer
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _PREFLIGHT: Headers = [

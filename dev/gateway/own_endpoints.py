@@ -14,9 +14,10 @@ from dev.gateway.http11 import Request
 from dev.gateway.issuer import LIFETIME_SECONDS, Issuer
 from dev.gateway.sending import Answer
 from dev.gateway.template import Schedule
-from stoa.answers import to_json, where
-from stoa.errors import InvalidFields, MalformedRequest, NotFound, StoaError
-from stoa.observe import logger
+from stoa.core.errors import InvalidFields, MalformedRequest, NotFound, StoaError
+from stoa.core.failures import where
+from stoa.core.observe import logger
+from stoa.core.text import to_json
 
 DEFAULT_TENANT = "demo"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")

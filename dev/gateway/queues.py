@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dev.gateway.events import ACCOUNT
-from stoa.answers import known_error
+from stoa.http.answers import known_error
 
 AT_ONCE = 4  # batches
 WAIT_SECONDS = 1  # a poll that finds nothing ends after this time

@@ -96,7 +96,7 @@ def _function(logical_id: str, properties: Mapping[str, Any]) -> Function:
     return Function(
         name=folder.rpartition("/")[2],
         logical_id=logical_id,
-        module=f"{folder.replace('/', '.')}.{module}",
+        module=module,
         attribute=attribute,
         timeout=int(properties.get("Timeout", 3)),
         memory=int(properties.get("MemorySize", 128)),

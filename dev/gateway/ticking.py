@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from dev.gateway.template import Schedule
-from stoa.answers import known_error
+from stoa.http.answers import known_error
 
 MINUTE = 60.0
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from stoa.clients.stripe_signature import sign
+from stoa.clients.stripe.stripe_signature import sign
 
 ATTEMPTS = 6
 FIRST_PAUSE = 0.5  # seconds before an event that was not taken is sent again; twice as long each time

@@ -11,10 +11,10 @@ from typing import Any
 
 import jwt  # noqa: F401 - imported while the instance starts, so that SnapStart's snapshot holds it already
 
-from stoa.clients.signing_keys import SigningKeys, issuers_keys
-from stoa.observe import logger
-from stoa.settings import settings
-from stoa.tokens import API_KEY_PREFIX, InvalidToken, UnknownKey, verified_email, verify
+from stoa.core.observe import logger
+from stoa.core.settings import settings
+from stoa.identity.signing_keys import SigningKeys, issuers_keys
+from stoa.identity.tokens import API_KEY_PREFIX, InvalidToken, UnknownKey, verified_email, verify
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from stoa.api import Api, Request
-from stoa.workflows import catalogue, health, modes
+from stoa.http.api import Api, Request
+from stoa.workflows.catalogue import catalogue, modes
+from stoa.workflows.operations import health
 
 api = Api(__name__)
 handler = api

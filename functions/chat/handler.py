@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
-from stoa.answers import JSON_HEADERS, StreamingAnswer, error_answer, error_body, known_error, to_json
 from stoa.clients.wires.types import Cancel, Cancelled
-from stoa.db import database
-from stoa.errors import InvalidFields
-from stoa.identity import members, principal_from_event
-from stoa.provider_directory import provider_directory
-from stoa.routes import Route, body_bytes
-from stoa.schemas import parse_body
-from stoa.settings import settings
+from stoa.core.errors import InvalidFields
+from stoa.core.settings import settings
+from stoa.core.text import to_json
+from stoa.database.pool import database
+from stoa.http.answers import JSON_HEADERS, StreamingAnswer, error_answer, error_body, known_error
+from stoa.http.routes import Route, body_bytes
+from stoa.http.schemas import parse_body
+from stoa.identity.members import members, principal_from_event
 from stoa.workflows.chat import (
     ChatMessage,
     Citations,
@@ -29,11 +29,9 @@ from stoa.workflows.chat import (
     Tools,
     chat,
 )
+from stoa.workflows.providers.provider_directory import provider_directory
 
-if __package__:
-    from .models import ChatRequest
-else:  # on Lambda a handler is a top-level module
-    from models import ChatRequest  # type: ignore[no-redef]
+from .models import ChatRequest
 
 ROUTES = [
     Route(

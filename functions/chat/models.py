@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from stoa.schemas import AnswerSchema, PassageCitation, Schema
+from stoa.http.schemas import AnswerSchema, PassageCitation, Schema
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 

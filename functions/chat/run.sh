@@ -5,4 +5,4 @@
 set -eu
 export PYTHONPATH="${LAMBDA_TASK_ROOT:-.}:/opt/python:${LAMBDA_RUNTIME_DIR:-/var/runtime}${PYTHONPATH:+:$PYTHONPATH}"
 # -u: Lambda reads the log from a pipe, and a line held back when the instance freezes would come minutes late.
-exec "${1:-python3}" -u -m stoa.streaming_runtime
+exec "${1:-python3}" -u -m stoa.runtime.streaming

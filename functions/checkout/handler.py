@@ -3,16 +3,16 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from stoa.admin_desk import desk_of
-from stoa.api import Api, Request, paged
-from stoa.clients.stripe_client import stripe_calls
-from stoa.domain.team_subscription import TEAM_TYPES
-from stoa.errors import NotFound, StoaError
-from stoa.pages import read_id
-from stoa.preconditions import expected_version
-from stoa.settings import settings
-from stoa.workflows import bundle_admin, bundles, purchases, team_billing, team_plans
-from stoa.workflows.start_purchase import Wanted, start_purchase
+from stoa.clients.stripe.stripe_client import stripe_calls
+from stoa.core.errors import NotFound, StoaError
+from stoa.core.settings import settings
+from stoa.domain.billing.team_subscription import TEAM_TYPES
+from stoa.http.api import Api, Request
+from stoa.http.cursors import paged, read_id
+from stoa.http.desks import desk_of
+from stoa.http.preconditions import expected_version
+from stoa.workflows.billing import bundle_admin, bundles, purchases, team_billing, team_plans
+from stoa.workflows.billing.start_purchase import Wanted, start_purchase
 
 TEAM_PLAN_FIELDS = ("name", "price_cents", "max_members", "total_tokens_monthly", "models", "enabled")
 

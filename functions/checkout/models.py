@@ -4,9 +4,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from stoa.schema_fields import EditParameters as EditParameters
-from stoa.schema_fields import Identifier, NextPage, Part, Version
-from stoa.schemas import AnswerSchema, Schema, at, says
+from stoa.http.fields import EditParameters as EditParameters
+from stoa.http.fields import Identifier, NextPage, Part, Version
+from stoa.http.schemas import AnswerSchema, Schema, at, says
 
 ProductType = Literal["model", "bundle"]
 Status = Literal["pending", "processing", "paid", "failed", "expired", "refunded", "disputed", "mismatched"]

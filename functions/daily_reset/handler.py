@@ -5,10 +5,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from stoa.db import database
-from stoa.observe import logger, publish
-from stoa.workflows.day_close import close_days
-from stoa.workflows.retire_models import retire_models
+from stoa.core.observe import logger, publish
+from stoa.database.pool import database
+from stoa.workflows.catalogue.retire_models import retire_models
+from stoa.workflows.operations.day_close import close_days
 
 
 class DaysNotClosed(Exception):

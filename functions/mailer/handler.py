@@ -5,10 +5,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from stoa.clients import mail
-from stoa.db import database
-from stoa.observe import logger
-from stoa.workflows.send_mail import send_mail
+from stoa.clients.aws import mail
+from stoa.core.observe import logger
+from stoa.database.pool import database
+from stoa.workflows.operations.send_mail import send_mail
 
 WORKING_SECONDS = 45  # of the function's 60
 

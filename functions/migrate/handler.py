@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stoa.db import Database, database
-from stoa.dsn import Dsn, parse_secret, parse_url
-from stoa.observe import logger
-from stoa.settings import secret, settings
-from stoa.workflows.migrate import allow_login, migrate
-from stoa.workflows.registry import load_registry
+from stoa.core.observe import logger
+from stoa.core.settings import secret, settings
+from stoa.database.dsn import Dsn, parse_secret, parse_url
+from stoa.database.pool import Database, database
+from stoa.workflows.operations.migrate import allow_login, migrate
+from stoa.workflows.tenancy.registry import load_registry
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:

@@ -3,17 +3,17 @@
 from typing import Any
 from uuid import UUID
 
-from stoa.admin_desk import desk_of, operators_desk_of
-from stoa.api import Api, Request, paged
-from stoa.errors import InvalidFields
-from stoa.pages import instant, read_id, read_place
-from stoa.preconditions import expected_version
-from stoa.workflows import audit, circuits, grants, model_admin, operator_models, tenant_settings
+from stoa.core.errors import InvalidFields
+from stoa.http.api import Api, Request
+from stoa.http.cursors import instant, paged, read_id, read_place
+from stoa.http.desks import desk_of, operators_desk_of
+from stoa.http.preconditions import expected_version
+from stoa.workflows.catalogue import model_admin, operator_models
+from stoa.workflows.members import grants
+from stoa.workflows.providers import circuits
+from stoa.workflows.tenancy import audit, tenant_settings
 
-if __package__:
-    from . import provider_key_routes
-else:  # on Lambda a handler is a top-level module
-    import provider_key_routes  # type: ignore[no-redef]
+from . import provider_key_routes
 
 api = Api(__name__)
 handler = api

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from stoa.admin_desk import desk_of
-from stoa.api import Api, Request
-from stoa.clients.key_box import seal
-from stoa.preconditions import expected_version
-from stoa.settings import settings
-from stoa.workflows import provider_keys
-from stoa.workflows.provider_keys import GivenKey
+from stoa.clients.aws.key_box import seal
+from stoa.core.settings import settings
+from stoa.http.api import Api, Request
+from stoa.http.desks import desk_of
+from stoa.http.preconditions import expected_version
+from stoa.workflows.providers import provider_keys
+from stoa.workflows.providers.provider_keys import GivenKey
 
 
 def add_to(api: Api) -> None:

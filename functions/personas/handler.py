@@ -3,17 +3,14 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from stoa.api import Api, Request, paged
-from stoa.errors import InvalidFields
-from stoa.pages import read_place
-from stoa.preconditions import expected_version
-from stoa.store.personas import Wanted
-from stoa.workflows import persona_knowledge, personas
+from stoa.core.errors import InvalidFields
+from stoa.http.api import Api, Request
+from stoa.http.cursors import paged, read_place
+from stoa.http.preconditions import expected_version
+from stoa.store.personas.personas import Wanted
+from stoa.workflows.personas import persona_knowledge, personas
 
-if __package__:
-    from . import mode_routes
-else:  # on Lambda a handler is a top-level module
-    import mode_routes  # type: ignore[no-redef]
+from . import mode_routes
 
 api = Api(__name__)
 handler = api

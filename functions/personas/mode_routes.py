@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from stoa.admin_desk import desk_of
-from stoa.api import Api, Request
-from stoa.preconditions import expected_version
-from stoa.workflows import domain_mode_admin, focus_mode_admin
+from stoa.http.api import Api, Request
+from stoa.http.desks import desk_of
+from stoa.http.preconditions import expected_version
+from stoa.workflows.catalogue import domain_mode_admin, focus_mode_admin
 
 
 def add_to(api: Api) -> None:

@@ -5,11 +5,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-from stoa.api import Api, Request, make_cursor
-from stoa.domain.offers import ChatRequest
-from stoa.pages import Page, instant, read_id, read_place
-from stoa.workflows import conversations, member_usage, preferences, profile
-from stoa.workflows.select_model import select_model
+from stoa.core.pages import Page
+from stoa.domain.selection.offers import ChatRequest
+from stoa.http.api import Api, Request
+from stoa.http.cursors import instant, make_cursor, read_id, read_place
+from stoa.workflows.chat import conversations
+from stoa.workflows.members import member_usage, preferences, profile
+from stoa.workflows.selection.select_model import select_model
 
 api = Api(__name__)
 handler = api

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
-from stoa.schema_fields import Identifier, NextPage, Part
-from stoa.schemas import AnswerSchema, PassageCitation, Schema, exact, says
+from stoa.http.fields import Identifier, NextPage, Part
+from stoa.http.schemas import AnswerSchema, PassageCitation, Schema, exact, says
 
 DomainModeId = Literal["general", "medical", "legal", "code", "academic", "creative", "scientific"]
 SelectionMode = Literal["auto", "manual", "favorites"]

@@ -5,19 +5,20 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from stoa.answers import File, iso
-from stoa.api import Api, Request, make_cursor
-from stoa.db import Connection
-from stoa.domain.price_book import Override
-from stoa.errors import MalformedRequest
-from stoa.identity import Member
-from stoa.pages import read_id
-from stoa.preconditions import expected_version, header
-from stoa.price_planning import PlannedChange
-from stoa.routes import body_bytes
+from stoa.core.errors import MalformedRequest
+from stoa.core.text import iso
+from stoa.database.pool import Connection
+from stoa.domain.pricing.price_book import Override
+from stoa.http.answers import File
+from stoa.http.api import Api, Request
+from stoa.http.cursors import make_cursor, read_id
+from stoa.http.preconditions import expected_version, header
+from stoa.http.routes import body_bytes
+from stoa.identity.members import Member
 from stoa.workflows.pricing import config, overrides, sheet, views
 from stoa.workflows.pricing.overrides import OverrideEdit
 from stoa.workflows.pricing.preview import preview
+from stoa.workflows.pricing.price_planning import PlannedChange
 
 api = Api(__name__)
 handler = api

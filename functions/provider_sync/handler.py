@@ -5,10 +5,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from stoa.db import Row, database
-from stoa.domain.provider_facts import Reading
-from stoa.observe import logger, publish
-from stoa.workflows.provider_sync import sync
+from stoa.core.observe import logger, publish
+from stoa.database.pool import Row, database
+from stoa.domain.sync.provider_facts import Reading
+from stoa.workflows.sync.provider_sync import sync
 
 
 class NotSynced(Exception):

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from stoa.clients.stripe_client import stripe_calls
-from stoa.db import database
-from stoa.observe import logger
-from stoa.workflows.apply_stripe_event import retry_events
-from stoa.workflows.reconcile_purchases import reconcile_purchases
-from stoa.workflows.reconcile_teams import reconcile_teams
+from stoa.clients.stripe.stripe_client import stripe_calls
+from stoa.core.observe import logger
+from stoa.database.pool import database
+from stoa.workflows.billing.apply_stripe_event import retry_events
+from stoa.workflows.billing.reconcile_purchases import reconcile_purchases
+from stoa.workflows.billing.reconcile_teams import reconcile_teams
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, dict[str, int]]:

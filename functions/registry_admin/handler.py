@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from stoa.admin_desk import desk_of
-from stoa.api import Api, Request, paged
-from stoa.errors import InvalidFields
-from stoa.pages import read_id
-from stoa.workflows import registry_review
+from stoa.core.errors import InvalidFields
+from stoa.http.api import Api, Request
+from stoa.http.cursors import paged, read_id
+from stoa.http.desks import desk_of
+from stoa.workflows.sync import registry_review
 
 api = Api(__name__)
 handler = api

@@ -11,8 +11,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from stoa.schema_fields import Identifier, NextPage, Part
-from stoa.schemas import AnswerSchema, Moment, Schema, exact
+from stoa.http.fields import Identifier, NextPage, Part
+from stoa.http.schemas import AnswerSchema, Moment, Schema, exact
 
 Kind = Literal["new_model", "price", "context", "retirement"]
 Status = Literal["open", "applied", "approved", "rejected", "superseded", "withdrawn"]

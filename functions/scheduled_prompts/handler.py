@@ -10,17 +10,21 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from stoa.answers import known_error
-from stoa.clients import run_queue, storage, webhook_out
+from stoa.clients.aws import run_queue, storage
+from stoa.clients.http import webhook_out
 from stoa.clients.wires.types import Cancel
-from stoa.db import database
-from stoa.errors import StoaError
-from stoa.identity import Member
-from stoa.observe import logger
-from stoa.prompt_run import Ask, RunAnswer, RunFailed, RunPrompt, TryAgain
-from stoa.provider_directory import provider_directory
+from stoa.core.errors import StoaError
+from stoa.core.observe import logger
+from stoa.database.pool import database
+from stoa.http.answers import known_error
+from stoa.identity.members import Member
 from stoa.workflows.chat import ChatMessage, Content, Failure, Metadata, Tools, chat
-from stoa.workflows.scheduled_runs import Worker, deliver, run, tick
+from stoa.workflows.providers.provider_directory import provider_directory
+from stoa.workflows.schedules.deliver import deliver
+from stoa.workflows.schedules.prompt_run import Ask, RunAnswer, RunFailed, RunPrompt, TryAgain
+from stoa.workflows.schedules.run import run
+from stoa.workflows.schedules.tick import tick
+from stoa.workflows.schedules.values import Worker
 
 TICK_SECONDS = 50  # then the next minute's tick goes on
 TOGETHER = run_queue.BATCH  # a batch is run at once: a slow provider holds up its own run alone

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from stoa.api import Api, Request, paged
-from stoa.pages import read_id
+from stoa.http.api import Api, Request
+from stoa.http.cursors import paged, read_id
 from stoa.workflows.schedules import owner, runs
 
 api = Api(__name__)
@@ -166,6 +166,6 @@ def _schedule_id(request: Request) -> UUID:
 
 
 def _send(tenant_id: UUID, run_id: UUID) -> None:
-    from stoa.clients import run_queue  # its AWS client costs 270 ms, and most requests start nothing
+    from stoa.clients.aws import run_queue  # its AWS client costs 270 ms, and most requests start nothing
 
     run_queue.send([run_queue.Job(tenant_id, run_id)])

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
-from stoa.schema_fields import Identifier, NextPage, Part
-from stoa.schemas import AnswerSchema, EmailAddress, Schema
+from stoa.http.fields import Identifier, NextPage, Part
+from stoa.http.schemas import AnswerSchema, EmailAddress, Schema
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 LONGEST_PROMPT = 20_000  # all of a member's, 50 at most, fit into one answer of Lambda's, which holds 6 MB

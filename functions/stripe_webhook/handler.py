@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from stoa.api import Api, Request
-from stoa.clients.stripe_client import stripe_calls, webhook_secrets
-from stoa.routes import body_bytes
-from stoa.workflows.apply_stripe_event import receive_event
+from stoa.clients.stripe.stripe_client import stripe_calls, webhook_secrets
+from stoa.http.api import Api, Request
+from stoa.http.routes import body_bytes
+from stoa.workflows.billing.apply_stripe_event import receive_event
 
 api = Api(__name__)
 handler = api

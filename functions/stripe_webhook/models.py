@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from stoa.schemas import AnswerSchema
+from stoa.http.schemas import AnswerSchema
 
 
 class WebhookAnswer(AnswerSchema):

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from stoa.db import database
-from stoa.workflows.sweep import sweep_all
+from stoa.database.pool import database
+from stoa.workflows.operations.sweep import sweep_all
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, int]:

@@ -3,12 +3,12 @@
 from typing import Any
 from uuid import UUID
 
-from stoa.admin_desk import desk_of
-from stoa.api import Api, Request, paged
-from stoa.errors import InvalidFields
-from stoa.pages import read_id
-from stoa.preconditions import expected_version
-from stoa.workflows import team_admin
+from stoa.core.errors import InvalidFields
+from stoa.http.api import Api, Request
+from stoa.http.cursors import paged, read_id
+from stoa.http.desks import desk_of
+from stoa.http.preconditions import expected_version
+from stoa.workflows.teams import team_admin
 
 STATUSES = ("incomplete", "active", "past_due", "suspended", "canceled", "closed")
 

@@ -4,18 +4,14 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from stoa.api import Api, Request, make_cursor, paged
-from stoa.errors import InvalidFields
-from stoa.pages import read_id
-from stoa.preconditions import expected_version
-from stoa.team_desk import team_desk_of
-from stoa.workflows import team_usage, teams
+from stoa.core.errors import InvalidFields
+from stoa.http.api import Api, Request
+from stoa.http.cursors import make_cursor, paged, read_id
+from stoa.http.desks import team_desk_of
+from stoa.http.preconditions import expected_version
+from stoa.workflows.teams import team_usage, teams
 
-if __package__:
-    from . import admin_routes, member_routes
-else:  # on Lambda a handler is a top-level module
-    import admin_routes  # type: ignore[no-redef]
-    import member_routes  # type: ignore[no-redef]
+from . import admin_routes, member_routes
 
 api = Api(__name__)
 handler = api

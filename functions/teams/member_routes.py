@@ -3,11 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from stoa.api import Api, Request, paged
-from stoa.pages import read_id
-from stoa.settings import settings
-from stoa.team_desk import team_desk_of
-from stoa.workflows import team_members, teams
+from stoa.core.settings import settings
+from stoa.http.api import Api, Request
+from stoa.http.cursors import paged, read_id
+from stoa.http.desks import team_desk_of
+from stoa.workflows.teams import team_members, teams
 
 
 def add_to(api: Api) -> None:

@@ -27,8 +27,8 @@ from functions.pricing_admin import handler as pricing_admin
 from functions.registry_admin import handler as registry_admin
 from functions.schedules import handler as schedules
 from functions.teams import handler as teams
-from stoa.api import Api
-from stoa.routes import Route
+from stoa.http.api import Api
+from stoa.http.routes import Route
 from tests.integration.member.support import api_event
 
 HANDLERS = (catalog, preferences, personas, model_admin, pricing_admin, registry_admin, schedules, teams)

@@ -21,10 +21,10 @@ from functions.registry_admin import handler as registry_admin
 from functions.schedules import handler as schedules
 from functions.stripe_webhook import handler as stripe_webhook
 from functions.teams import handler as teams
-from stoa.api import Api
-from stoa.db import database
-from stoa.routes import Route
-from stoa.settings import settings
+from stoa.core.settings import settings
+from stoa.database.pool import database
+from stoa.http.api import Api
+from stoa.http.routes import Route
 from tests.integration.member.support import api_event
 
 APIS: list[Api] = [

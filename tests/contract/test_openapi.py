@@ -11,9 +11,9 @@ from pydantic import BaseModel
 
 from dev.gateway.template import read_template
 from dev.openapi import DOCUMENT, ROOT, Contradiction, Operation, build, operation_id, operations, text
-from stoa.errors import InvalidFields
-from stoa.routes import Route
-from stoa.schemas import parse_body
+from stoa.core.errors import InvalidFields
+from stoa.http.routes import Route
+from stoa.http.schemas import parse_body
 
 
 @pytest.fixture(scope="module")

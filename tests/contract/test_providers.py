@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stoa.clients.providers import provider_rows
+from stoa.clients.wires.endpoints import provider_rows
 
 PAGE = (Path(__file__).parents[2] / "docs" / "providers.md").read_text(encoding="utf-8")
 LINES = {line.split("`")[1]: line for line in PAGE.splitlines() if re.match(r"\| `\w+` \|", line)}

@@ -28,7 +28,8 @@ def test_a_function_is_built_from_its_folder(function: str) -> None:
 def test_its_handler_can_be_imported(function: str) -> None:
     module, _, name = properties(function)["Handler"].rpartition(".")
 
-    assert callable(getattr(importlib.import_module(f"functions.{function}.{module}"), name))
+    assert module == f"functions.{function}.handler"
+    assert callable(getattr(importlib.import_module(module), name))
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -165,7 +166,7 @@ def test_only_chat_has_a_runtime_of_its_own() -> None:
     wrapped = [function for function in FUNCTIONS if "AWS_LAMBDA_EXEC_WRAPPER" in variables(function)]
 
     assert wrapped == ["chat"]
-    assert variables("chat")["AWS_LAMBDA_EXEC_WRAPPER"] == "/var/task/run.sh"
+    assert variables("chat")["AWS_LAMBDA_EXEC_WRAPPER"] == "/var/task/functions/chat/run.sh"
     assert (ROOT / "functions" / "chat" / "run.sh").stat().st_mode & 0o111
     assert "SnapStart" not in properties("chat")  # it and the wrapper do not go together
 

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from dev import postgres
 from dev.children import free_port
 from dev.practice import PracticeProviders, practice_environment
-from stoa.db import Database, Row, Scope
-from stoa.dsn import parse_url
+from stoa.database.dsn import parse_url
+from stoa.database.pool import Database, Row, Scope
 from tests.running_stack import Running
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from dev.emulator import Emulator, EmulatorFailed, find_emulator, streamed
 from dev.gateway.issuer import AUDIENCE, Issuer
 from dev.practice import PracticeProviders, practice_environment
 from dev.practice_stripe import PRACTICE_SECRET, PracticeStripe, stripe_environment
-from stoa.clients.stripe_signature import sign
+from stoa.clients.stripe.stripe_signature import sign
 from tests.e2e.built import Start, answer_of, sample, sample_for, serve
 
 
@@ -184,13 +184,13 @@ def test_an_import_error_is_told_at_init(build: LocalBuild, tmp_path: Path) -> N
     broken = LocalBuild(tmp_path, build.python)
     broken.layer.symlink_to(build.layer)
     broken.runtime.symlink_to(build.runtime)
-    broken.function("chat").mkdir(parents=True)
+    broken.package("chat").mkdir(parents=True)
     for name, content in {
         "handler.py": "import no_such_module_of_ours\n",
         "run.sh": (ROOT / "functions/chat/run.sh").read_text(),
     }.items():
-        (broken.function("chat") / name).write_text(content)
-    (broken.function("chat") / "run.sh").chmod(0o755)
+        (broken.package("chat") / name).write_text(content)
+    (broken.package("chat") / "run.sh").chmod(0o755)
 
     with Emulator(binary, broken, "chat", {}) as emulator, pytest.raises(EmulatorFailed):
         streamed(emulator.invoke({}))

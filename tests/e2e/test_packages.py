@@ -39,11 +39,11 @@ def test_nothing_of_the_developers_is_shipped(build: LocalBuild) -> None:
 
 
 def test_the_wrapper_of_chat_may_be_executed(build: LocalBuild) -> None:
-    assert (build.function("chat") / "run.sh").stat().st_mode & stat.S_IXUSR
+    assert (build.package("chat") / "run.sh").stat().st_mode & stat.S_IXUSR
 
 
 def test_migrations_are_packaged_with_migrate(build: LocalBuild) -> None:
-    packaged = {path.name for path in (build.function("migrate") / "migrations").glob("*.sql")}
+    packaged = {path.name for path in (build.package("migrate") / "migrations").glob("*.sql")}
 
     assert packaged == {path.name for path in (ROOT / "migrations").glob("*.sql")}
 

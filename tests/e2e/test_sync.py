@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stoa.workflows.recompute import recompute_all
+from stoa.workflows.pricing.recompute import recompute_all
 from tests.e2e.clients import Client, Stack
 
 CHANGES = "/api/admin/registry/changes"

@@ -8,10 +8,10 @@ from uuid import UUID
 
 import pytest
 
-from stoa.domain.markup import TokenUsage, charge
-from stoa.domain.price_book import BasePrices, Override, PriceRow, PricingConfig
-from stoa.domain.rates import Rates, Tier, token_prices
-from stoa.domain.timeline import Step, Timeline
+from stoa.domain.pricing.markup import TokenUsage, charge
+from stoa.domain.pricing.price_book import BasePrices, Override, PriceRow, PricingConfig
+from stoa.domain.pricing.rates import Rates, Tier, token_prices
+from stoa.domain.pricing.timeline import Step, Timeline
 from tests.oracle import price_oracle
 from tests.oracle.price_oracle import ABOVE, LONG, LONGER, SIDE, Facts, Oracle, Paid
 from tests.unit.domain.price_books import HOUR, START, Book, at

@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
 from functions.authorizer import handler as authorizer
-from stoa.clients.signing_keys import SigningKeys
-from stoa.errors import Unavailable
-from stoa.settings import settings
+from stoa.core.errors import Unavailable
+from stoa.core.settings import settings
+from stoa.identity.signing_keys import SigningKeys
 
 ISSUER = "https://issuer.example"
 KEYS = {kid: rsa.generate_private_key(public_exponent=65537, key_size=2048) for kid in ("old", "new")}

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from stoa import streaming_runtime
-from stoa.streaming_runtime import RuntimeApi, load_handler, serve_one
+from stoa.runtime import streaming
+from stoa.runtime.streaming import RuntimeApi, load_handler, serve_one
 
 PATIENCE = 10.0  # seconds before a test that waits for another thread gives up; never waited for when all is well
 REPOSITORY = Path(__file__).parents[2]
@@ -177,7 +177,7 @@ def test_the_handler_is_given_the_event_and_a_context(lambda_api: FakeRuntimeApi
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")
     given: list[Any] = []
 
-    def handler(event: dict[str, Any], context: streaming_runtime.Context) -> Streamed:
+    def handler(event: dict[str, Any], context: streaming.Context) -> Streamed:
         given.extend([event, context, os.environ["_X_AMZN_TRACE_ID"]])
         return Streamed(iter([b"x"]))
 
@@ -196,7 +196,7 @@ def test_the_handler_is_given_the_event_and_a_context(lambda_api: FakeRuntimeApi
 
 
 def test_no_time_remains_after_the_deadline() -> None:
-    context = streaming_runtime.Context("r", "arn", 1, "chat", "1", "128", "group", "stream")
+    context = streaming.Context("r", "arn", 1, "chat", "1", "128", "group", "stream")
 
     assert context.get_remaining_time_in_millis() == 0
 
@@ -311,7 +311,7 @@ def test_the_loop_serves_again_after_a_failure(lambda_api: FakeRuntimeApi) -> No
 def test_an_answer_other_than_an_invocation_stops_the_loop(lambda_api: FakeRuntimeApi) -> None:
     lambda_api.next_status = 500
 
-    with pytest.raises(streaming_runtime.HTTPException, match="500"):
+    with pytest.raises(streaming.HTTPException, match="500"):
         serve(lambda_api, lambda event, context: Streamed(iter([b"x"])))
 
 

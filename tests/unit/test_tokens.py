@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from stoa.clients.signing_keys import SigningKeys, discover, fetch_document, issuers_keys
-from stoa.errors import Unavailable
-from stoa.tokens import InvalidToken, UnknownKey, read_keys, verify
+from stoa.core.errors import Unavailable
+from stoa.identity.signing_keys import SigningKeys, discover, fetch_document, issuers_keys
+from stoa.identity.tokens import InvalidToken, UnknownKey, read_keys, verify
 
 ISSUER = "https://issuer.example"
 AUDIENCE = "stoa-web"

@@ -1,6 +1,6 @@
 """Requests and answers of the admins' side."""
 
-from stoa.schema_fields import EditParameters
+from stoa.http.fields import EditParameters
 
 from .audit import AuditAnswer, AuditParameters
 from .catalogue import (

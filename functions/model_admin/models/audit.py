@@ -7,8 +7,8 @@ from pydantic import (
     Field,
 )
 
-from stoa.schema_fields import NextPage
-from stoa.schemas import AnswerSchema, Schema
+from stoa.http.fields import NextPage
+from stoa.http.schemas import AnswerSchema, Schema
 
 
 class AuditParameters(Schema):

@@ -7,9 +7,9 @@ from pydantic import (
     Field,
 )
 
-from stoa.rate_schemas import GivenRates, ShownRates, with_stored_rates
-from stoa.schema_fields import Edit, Identifier, Part, Price
-from stoa.schemas import AnswerSchema, Moment, Schema
+from stoa.http.fields import Edit, Identifier, Part, Price
+from stoa.http.rates import GivenRates, ShownRates, with_stored_rates
+from stoa.http.schemas import AnswerSchema, Moment, Schema
 
 from .fields import (
     Capabilities,

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from stoa.schemas import AnswerSchema
+from stoa.http.schemas import AnswerSchema
 
 
 class Circuit(AnswerSchema):

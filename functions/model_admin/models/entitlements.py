@@ -10,8 +10,8 @@ from pydantic import (
     model_validator,
 )
 
-from stoa.schema_fields import Identifier, NextPage
-from stoa.schemas import AnswerSchema, Moment, Schema
+from stoa.http.fields import Identifier, NextPage
+from stoa.http.schemas import AnswerSchema, Moment, Schema
 
 from .fields import (
     Words,

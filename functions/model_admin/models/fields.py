@@ -8,8 +8,8 @@ from pydantic import (
     StringConstraints,
 )
 
-from stoa.schema_fields import distinct
-from stoa.schemas import says
+from stoa.http.fields import distinct
+from stoa.http.schemas import says
 
 Copy = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Words = Annotated[str, StringConstraints(max_length=2000)]

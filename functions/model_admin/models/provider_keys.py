@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from stoa.schema_fields import Version
-from stoa.schemas import AnswerSchema, Schema, says
+from stoa.http.fields import Version
+from stoa.http.schemas import AnswerSchema, Schema, says
 
 from .fields import Copy, Word
 

@@ -7,8 +7,8 @@ from pydantic import (
     StringConstraints,
 )
 
-from stoa.schema_fields import Edit, Identifier
-from stoa.schemas import AnswerSchema, says
+from stoa.http.fields import Edit, Identifier
+from stoa.http.schemas import AnswerSchema, says
 
 from .fields import Copy
 

@@ -1,6 +1,6 @@
 """Requests and answers of the personas function."""
 
-from stoa.schema_fields import EditParameters
+from stoa.http.fields import EditParameters
 
 from .knowledge import KnowledgeAnswer, KnownDocumentAnswer, NewDocument
 from .modes import (

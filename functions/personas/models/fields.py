@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from stoa.schema_fields import distinct
-from stoa.schemas import AnswerSchema, says
+from stoa.http.fields import distinct
+from stoa.http.schemas import AnswerSchema, says
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 PromptText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]

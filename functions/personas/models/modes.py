@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
-from stoa.schema_fields import Edit, Identifier, Version
-from stoa.schemas import AnswerSchema, Schema, exact, says
+from stoa.http.fields import Edit, Identifier, Version
+from stoa.http.schemas import AnswerSchema, Schema, exact, says
 
 from .fields import Gone, Name, PromptText, Word
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from stoa.schema_fields import Edit, NextPage
-from stoa.schemas import AnswerSchema, Schema
+from stoa.http.fields import Edit, NextPage
+from stoa.http.schemas import AnswerSchema, Schema
 
 from .fields import (
     Address,

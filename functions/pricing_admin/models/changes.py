@@ -5,8 +5,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from stoa.schema_fields import Identifier, Part, Price, Version
-from stoa.schemas import AnswerSchema, Schema
+from stoa.http.fields import Identifier, Part, Price, Version
+from stoa.http.schemas import AnswerSchema, Schema
 
 from .config import PricingConfigUpdate
 from .fields import Fraction, ModelKind, Moment, Percent

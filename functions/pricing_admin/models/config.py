@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from pydantic.alias_generators import to_camel
 
-from stoa.schema_fields import Part, Version
-from stoa.schemas import AnswerSchema, EmailAddress
+from stoa.http.fields import Part, Version
+from stoa.http.schemas import AnswerSchema, EmailAddress
 
 from .fields import Charge, Fraction, Frequency, Threshold
 

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from pydantic import Field, RootModel
 
-from stoa.rate_schemas import ShownRates
-from stoa.schemas import AnswerSchema
+from stoa.http.rates import ShownRates
+from stoa.http.schemas import AnswerSchema
 
 from .fields import Source
 

@@ -1,6 +1,6 @@
 """Requests and answers about teams."""
 
-from stoa.schema_fields import EditParameters
+from stoa.http.fields import EditParameters
 
 from .admin import AdminTeamAnswer, AdminTeamListAnswer, AdminTeamParameters
 from .members import (

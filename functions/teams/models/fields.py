@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from stoa.schema_fields import distinct
-from stoa.schemas import EmailAddress, says
+from stoa.http.fields import distinct
+from stoa.http.schemas import EmailAddress, says
 
 TeamType = Literal["family", "team", "enterprise"]
 TeamStatus = Literal["incomplete", "active", "past_due", "suspended", "canceled", "closed"]

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from stoa.schema_fields import NextPage
-from stoa.schemas import AnswerSchema, Schema
+from stoa.http.fields import NextPage
+from stoa.http.schemas import AnswerSchema, Schema
 
 from .fields import Email, Role, TeamType, Tokens
 

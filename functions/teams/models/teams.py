@@ -4,8 +4,8 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from stoa.schema_fields import NextPage, Part, Version
-from stoa.schemas import AnswerSchema, Schema
+from stoa.http.fields import NextPage, Part, Version
+from stoa.http.schemas import AnswerSchema, Schema
 
 from .fields import Email, Models, Name, PoolTokens, Role, Size, TeamStatus, TeamType
 

@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from stoa.schema_fields import NextPage
-from stoa.schemas import AnswerSchema, Schema
+from stoa.http.fields import NextPage
+from stoa.http.schemas import AnswerSchema, Schema
 
 
 class TeamUsageParameters(Schema):

@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 import pytest
 
-from stoa.db import Scope, StatementFailed
+from stoa.database.pool import Scope, StatementFailed
 from tests.integration.model_admin.support import NEW_MODEL, Admin, created
 
 PATH = "/api/admin/audit"
@@ -58,7 +58,7 @@ def test_what_is_refused_leaves_no_row(admin: Admin) -> None:
 
 def test_a_change_that_cannot_be_recorded_is_not_made(admin: Admin, ada: Admin) -> None:
     version = admin.model("gpt-4o")["version"]
-    with patch("stoa.store.audit.record", side_effect=StatementFailed("53100", None, "disk full")):
+    with patch("stoa.store.tenancy.audit.record", side_effect=StatementFailed("53100", None, "disk full")):
         assert admin.patch("/api/admin/models/gpt-4o", {"trialMessages": 9}).status == 500
         assert admin.post("/api/admin/models/gpt-4o/disable", None).status == 500
         grant = {"userId": str(ada.member.user_id), "modelId": "gpt-4o"}

@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from stoa.clients.wires.types import Call, Cancel, Endpoint, Finish, Text
-from stoa.db import Database, Scope
-from stoa.identity import Member, Members, Principal
+from stoa.database.pool import Database, Scope
+from stoa.identity.members import Member, Members, Principal
 from stoa.workflows.chat import ChatMessage, Tools, chat
 
 Script = Callable[[Call, Cancel], Generator[Text | Finish, None, None]]

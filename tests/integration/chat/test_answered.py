@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from stoa.errors import InvalidFields, NotFound, StoaError
+from stoa.core.errors import InvalidFields, NotFound, StoaError
 from stoa.workflows.chat import Content, Done, Metadata, Selection
-from stoa.workflows.recompute import recompute
+from stoa.workflows.pricing.recompute import recompute
 from tests.integration.chat.support import Desk, kinds, make_member, overlay, says
 
 

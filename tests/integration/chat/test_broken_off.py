@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from stoa.clients.wires.types import ProviderError
-from stoa.database_wire import StatementFailed, Wire
-from stoa.errors import StoaError, Unavailable
-from stoa.ids import new_id
-from stoa.store import ledger
+from stoa.core.errors import StoaError, Unavailable
+from stoa.core.ids import new_id
+from stoa.database.wire import StatementFailed, Wire
+from stoa.store.chat import ledger
 from stoa.workflows.chat import Failure, Selection
 from stoa.workflows.chat.books import RESERVATION_LIFETIME
-from stoa.workflows.registry import create_tenant
-from stoa.workflows.sweep import sweep_all
+from stoa.workflows.operations.sweep import sweep_all
+from stoa.workflows.tenancy.registry import create_tenant
 from tests.integration.chat.support import Desk, fails, kinds, make_member, overlay, says
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from stoa.clients.wires.types import ProviderError
-from stoa.errors import Conflict
+from stoa.core.errors import Conflict
 from tests.integration.chat.support import Desk, fails, kinds
 
 KEY = {"idempotency_key": "key-1", "request_hash": "hash-1"}

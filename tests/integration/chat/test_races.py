@@ -4,7 +4,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-from stoa.errors import StoaError
+from stoa.core.errors import StoaError
 from tests.integration.chat.support import Desk, overlay
 
 REQUESTS = 200

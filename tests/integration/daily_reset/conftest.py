@@ -3,7 +3,7 @@ from datetime import datetime
 
 import pytest
 
-from stoa.db import Database
+from stoa.database.pool import Database
 from tests.integration.daily_reset.support import Town, make_town
 
 

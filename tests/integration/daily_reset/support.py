@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from stoa.db import Database, Scope
-from stoa.store import day_close, ledger
+from stoa.database.pool import Database, Scope
+from stoa.store.chat import ledger
+from stoa.store.operations import day_close
 from stoa.workflows.chat.books import RESERVATION_LIFETIME
 from tests.integration.chat.support import Desk, ScriptedProviders, make_member, overlay
 from tests.integration.model_admin.support import new_tenant

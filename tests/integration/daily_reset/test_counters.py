@@ -9,10 +9,10 @@ import pytest
 
 from dev import rebuild_counters as command
 from stoa.clients.wires.types import ProviderError
-from stoa.db import Database, Scope
-from stoa.workflows import counters
-from stoa.workflows.counters import Difference, check_counters, rebuild_counters
-from stoa.workflows.day_close import close_days
+from stoa.database.pool import Database, Scope
+from stoa.workflows.operations import counters
+from stoa.workflows.operations.counters import Difference, check_counters, rebuild_counters
+from stoa.workflows.operations.day_close import close_days
 from tests.integration.chat.support import fails, says
 from tests.integration.daily_reset.support import LONG_ENOUGH, MODEL, Town
 

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from stoa.admin_desk import Desk
-from stoa.errors import StoaError
-from stoa.store.audit import Actor
-from stoa.workflows.tenant_settings import change_settings
+from stoa.core.errors import StoaError
+from stoa.identity.caller import Desk
+from stoa.store.tenancy.audit import Actor
+from stoa.workflows.tenancy.tenant_settings import change_settings
 from tests.integration.daily_reset.support import MODEL, Town, at
 
 MakeTown = Callable[[str, datetime], Town]

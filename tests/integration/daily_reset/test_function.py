@@ -11,9 +11,11 @@ from unittest.mock import patch
 import pytest
 
 from functions.daily_reset import handler as function
-from stoa.db import Connection, Database, Scope, StatementFailed
-from stoa.store import counters, day_close, tenants, webhook_inbox
-from stoa.workflows.day_close import DayReport, close_days
+from stoa.database.pool import Connection, Database, Scope, StatementFailed
+from stoa.store.billing import webhook_inbox
+from stoa.store.operations import counters, day_close
+from stoa.store.tenancy import tenants
+from stoa.workflows.operations.day_close import DayReport, close_days
 from tests.integration.daily_reset.support import LONG_ENOUGH, MODEL, Town, at
 from tests.integration.model_admin.support import Admin
 

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from stoa.db import Database, Scope
-from stoa.ids import new_id
-from stoa.member_view import load_member_view
+from stoa.core.ids import new_id
+from stoa.database.pool import Database, Scope
+from stoa.workflows.selection.member_view import load_member_view
 from tests.integration.chat.support import Desk, overlay
 
 NEW_PRICE = """

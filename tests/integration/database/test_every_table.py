@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from stoa.db import Connection, Database, Row, Scope, StatementFailed
+from stoa.database.pool import Connection, Database, Row, Scope, StatementFailed
 
 # Of these a transaction that is bound to a user sees that user's rows alone; of all others the tenant's.
 A_MEMBERS_OWN = {

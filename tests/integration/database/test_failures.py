@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from stoa.db import Database, Scope, StatementFailed
+from stoa.database.pool import Database, Scope, StatementFailed
 
 WRITTEN = "what a member wrote"
 

@@ -19,13 +19,13 @@ import pytest
 
 from dev import postgres
 from dev.database import prepare
-from stoa.db import Database, Scope
-from stoa.dsn import parse_url
-from stoa.errors import StoaError
-from stoa.ids import new_id
+from stoa.core.errors import StoaError
+from stoa.core.ids import new_id
+from stoa.database.dsn import parse_url
+from stoa.database.pool import Database, Scope
 from stoa.workflows.chat.books import RESERVATION_LIFETIME
-from stoa.workflows.registry import create_tenant
-from stoa.workflows.sweep import sweep_all
+from stoa.workflows.operations.sweep import sweep_all
+from stoa.workflows.tenancy.registry import create_tenant
 from tests.integration.chat.support import Desk, ScriptedProviders, make_member
 
 KILLS = int(os.environ.get("STOA_KILLS", "3"))

@@ -9,11 +9,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from stoa.clients.run_queue import Job
+from stoa.clients.aws.run_queue import Job
 from stoa.clients.wires.types import ProviderError
-from stoa.db import Database
-from stoa.dsn import Dsn, open_socket, parse_url
-from stoa.provider_directory import CACHE_SECONDS, ProviderDirectory
+from stoa.database.dsn import Dsn, open_socket, parse_url
+from stoa.database.pool import Database
+from stoa.workflows.providers.provider_directory import CACHE_SECONDS, ProviderDirectory
 from stoa.workflows.schedules import runs
 from tests.integration.chat.support import Desk, fails, make_member
 from tests.integration.schedules.support import NOON, Office

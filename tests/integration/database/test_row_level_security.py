@@ -7,13 +7,13 @@ from uuid import UUID
 
 import pytest
 
-from stoa import database_wire, db
-from stoa.db import Database, Scope
-from stoa.dsn import parse_url
-from stoa.errors import NotFound
-from stoa.member_view import load_member_view
-from stoa.store import conversations, ledger
-from stoa.workflows.registry import create_tenant
+from stoa.core.errors import NotFound
+from stoa.database import pool, wire
+from stoa.database.dsn import parse_url
+from stoa.database.pool import Database, Scope
+from stoa.store.chat import conversations, ledger
+from stoa.workflows.selection.member_view import load_member_view
+from stoa.workflows.tenancy.registry import create_tenant
 from tests.integration.chat.support import Desk, ScriptedProviders, kinds, make_member
 
 SHARED_TABLES = {
@@ -33,7 +33,7 @@ def other_desk(runtime_database: Database) -> Desk:
     """A member of another tenant with the same subject and the same messages."""
     tenant_id = create_tenant(
         runtime_database,
-        f"t-{db.Scope.__name__.lower()}-{datetime.now(UTC):%H%M%S%f}",
+        f"t-{pool.Scope.__name__.lower()}-{datetime.now(UTC):%H%M%S%f}",
         "Other",
         "UTC",
         datetime.now(UTC),
@@ -45,7 +45,7 @@ def other_desk(runtime_database: Database) -> Desk:
 def without_tenant_conditions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Take every condition on tenant and user out of the SQL on its way to the server."""
     changed: list[str] = []
-    original = database_wire.to_statement
+    original = wire.to_statement
 
     def careless(sql: str) -> tuple[str, object]:
         text, make_values = original(sql)
@@ -58,7 +58,7 @@ def without_tenant_conditions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             changed.append(text)
         return forgetful, make_values
 
-    monkeypatch.setattr(database_wire, "to_statement", careless)
+    monkeypatch.setattr(wire, "to_statement", careless)
     return changed
 
 
@@ -144,7 +144,7 @@ def test_a_member_sees_no_other_member_of_the_tenant_with_every_condition_remove
 
 def test_nothing_can_be_written_into_another_tenant(desk: Desk, other_desk: Desk) -> None:
     with (
-        pytest.raises(db.StatementFailed, match="row-level security"),
+        pytest.raises(pool.StatementFailed, match="row-level security"),
         desk.database.autocommit(desk.member.scope) as connection,
     ):
         connection.run(
@@ -161,18 +161,18 @@ def test_only_the_operator_writes_the_registry(desk: Desk) -> None:
 
 
 def denied() -> AbstractContextManager[object]:
-    return pytest.raises(db.StatementFailed, match="permission denied")
+    return pytest.raises(pool.StatementFailed, match="permission denied")
 
 
 def test_price_book_rows_are_never_edited(desk: Desk) -> None:
     scope = Scope(tenant_id=desk.member.tenant_id)
     for change in ("input_price = 0", "cancelled_at = now(), input_price = 0"):
         with (
-            pytest.raises(db.StatementFailed, match="permission denied"),
+            pytest.raises(pool.StatementFailed, match="permission denied"),
             desk.database.autocommit(scope) as connection,
         ):
             connection.run(f"UPDATE price_book SET {change}")
-    with pytest.raises(db.StatementFailed, match="permission denied"), desk.database.autocommit(scope) as connection:
+    with pytest.raises(pool.StatementFailed, match="permission denied"), desk.database.autocommit(scope) as connection:
         connection.run("DELETE FROM price_book")
 
 

@@ -11,7 +11,7 @@ from dev.gateway.functions import Functions
 from dev.gateway.gateway import Gateway
 from dev.gateway.server import Server, listen
 from dev.gateway.template import HTTP_EVENT, REST_EVENT, Function, Route
-from stoa.errors import Unauthenticated
+from stoa.core.errors import Unauthenticated
 
 CLAIMS = {"sub": "s-1", "email": "ada@demo.test", "cognito:groups": ["admin", "member"], "exp": 4_102_444_800}
 

@@ -3,7 +3,7 @@
 import pytest
 
 from dev.gateway.authorizers import AuthorizerCache
-from stoa.errors import Unauthenticated
+from stoa.core.errors import Unauthenticated
 
 
 class Asked:

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from stoa.answers import StreamingAnswer
-from stoa.errors import Conflict
+from stoa.core.errors import Conflict
+from stoa.http.answers import StreamingAnswer
 
 from .conftest import read_all, read_until
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dev import postgres
-from stoa.db import Database, Scope
-from stoa.dsn import parse_url
+from stoa.database.dsn import parse_url
+from stoa.database.pool import Database, Scope
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from dev.gateway.ticking import due
 TEMPLATE = """
 Globals:
   Function:
-    Handler: handler.handler
     Timeout: 29
     Environment:
       Variables: {LITERAL: value, NUMBER: 3, FROM_PARAMETER: !Ref Something}
@@ -24,11 +23,12 @@ Resources:
     Properties: {Auth: {DefaultAuthorizer: Token, Authorizers: {Token: {FunctionArn: !GetAtt GuardFunction.Arn}}}}
   GuardFunction:
     Type: AWS::Serverless::Function
-    Properties: {CodeUri: functions/guard, Timeout: 10, MemorySize: 512}
+    Properties: {CodeUri: functions/guard, Handler: functions.guard.handler.handler, Timeout: 10, MemorySize: 512}
   ThingsFunction:
     Type: AWS::Serverless::Function
     Properties:
       CodeUri: ./functions/things/
+      Handler: functions.things.handler.handler
       Events:
         Open: {Type: HttpApi, Properties: {ApiId: !Ref Http, Method: GET, Path: /open, Auth: {Authorizer: NONE}}}
         One: {Type: HttpApi, Properties: {ApiId: !Ref Http, Method: get, Path: "/things/{id}"}}

@@ -18,7 +18,7 @@ from dev.gateway.own_endpoints import OwnEndpoints
 from dev.gateway.server import Server, listen
 from dev.gateway.template import HTTP_EVENT, REST_EVENT, Route, Schedule
 from functions.authorizer import handler as authorizer
-from stoa.settings import settings
+from stoa.core.settings import settings
 
 from .conftest import function_named
 

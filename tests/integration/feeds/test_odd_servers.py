@@ -14,7 +14,7 @@ from stoa.clients.feeds.fetch import FeedUnreadable
 from stoa.clients.feeds.model_prices_feed import ModelPrices
 from stoa.clients.feeds.provider_lists import read_list
 from stoa.clients.wires.types import Endpoint
-from stoa.domain.feed import FeedResult, Listing
+from stoa.domain.sync.feed import FeedResult, Listing
 from tests.integration.wires.canned import Canned, json_answer
 from tests.unit.clients.feeds.samples import interval, snapshot
 

@@ -16,11 +16,11 @@ from stoa.clients.feeds.genai_prices_feed import GenaiPrices
 from stoa.clients.feeds.model_prices_feed import ModelPrices
 from stoa.clients.feeds.provider_lists import has_list, read_list
 from stoa.clients.feeds.sources import endpoints_with_lists, read_sources
-from stoa.clients.providers import endpoint_for, provider_rows
+from stoa.clients.wires.endpoints import endpoint_for, provider_rows
 from stoa.clients.wires.types import Endpoint
-from stoa.domain.feed import FeedModel, FeedResult
-from stoa.domain.feed_agreement import agreement
-from stoa.settings import settings
+from stoa.core.settings import settings
+from stoa.domain.sync.feed import FeedModel, FeedResult
+from stoa.domain.sync.feed_agreement import agreement
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 IDS = frozenset(row["id"] for row in provider_rows())

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from stoa.errors import StoaError
-from stoa.member_view import load_member_view
+from stoa.core.errors import StoaError
+from stoa.workflows.selection.member_view import load_member_view
 from tests.integration.chat.support import make_member
 from tests.integration.model_admin.support import Admin, Reply, created, new_tenant
 

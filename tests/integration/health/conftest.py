@@ -2,7 +2,7 @@ from uuid import UUID
 
 import pytest
 
-from stoa.db import Database
+from stoa.database.pool import Database
 from tests.integration.chat.support import Desk, ScriptedProviders, make_member
 from tests.integration.health.support import Clock
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from stoa.clients.wires.types import FailureKind, ProviderError
-from stoa.db import Database, Scope
-from stoa.domain.circuit import BUCKET, bucket_of
+from stoa.database.pool import Database, Scope
+from stoa.domain.providers.circuit import BUCKET, bucket_of
 from tests.integration.chat.support import Desk, Script, fails
 
 DOWN = "gpt-4o-mini"  # free, OpenAI's and the system default; the provider calls it the same

@@ -10,13 +10,13 @@ from uuid import UUID
 import pytest
 
 from stoa.clients.wires.types import Call, Cancel, FailureKind, Finish, ProviderError, Text
-from stoa.db import Database
-from stoa.domain.circuit import opening
-from stoa.provider_health import ProviderHealth, provider_health
-from stoa.store import circuits as store
+from stoa.database.pool import Database
+from stoa.domain.providers.circuit import opening
+from stoa.store.providers import circuits as store
 from stoa.workflows.chat import ChatMessage, chat
 from stoa.workflows.chat.prepare import prepare
-from stoa.workflows.sweep import sweep_all
+from stoa.workflows.operations.sweep import sweep_all
+from stoa.workflows.providers.provider_health import ProviderHealth, provider_health
 from tests.integration.chat.support import Desk, fails, make_member, says
 from tests.integration.health.support import DOWN, Clock, asked, circuits, down, open_circuits, selection
 
@@ -416,7 +416,7 @@ def own_model(desk: Desk, model_id: str) -> None:
 def other_tenant(runtime_database: Database) -> Any:
     from datetime import UTC, datetime
 
-    from stoa.ids import new_id
-    from stoa.workflows.registry import create_tenant
+    from stoa.core.ids import new_id
+    from stoa.workflows.tenancy.registry import create_tenant
 
     return create_tenant(runtime_database, f"t-{new_id()}", "Other", "UTC", datetime.now(UTC))

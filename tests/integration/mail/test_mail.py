@@ -10,13 +10,13 @@ import pytest
 
 from dev.aws_setup import MAIL_FROM, prepare_aws, sent_mail
 from functions.mailer.handler import handler
-from stoa.clients import mail
-from stoa.clients.mail import Mail, MailNotSent, as_bytes
-from stoa.db import Database, Scope
-from stoa.ids import new_id
-from stoa.settings import settings
-from stoa.store import mail_outbox
-from stoa.workflows.send_mail import LEASE, WAITS, MailReport, send_mail
+from stoa.clients.aws import mail
+from stoa.clients.aws.mail import Mail, MailNotSent, as_bytes
+from stoa.core.ids import new_id
+from stoa.core.settings import settings
+from stoa.database.pool import Database, Scope
+from stoa.store.operations import mail_outbox
+from stoa.workflows.operations.send_mail import LEASE, WAITS, MailReport, send_mail
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
 

@@ -7,10 +7,10 @@ import pytest
 
 from dev.aws_setup import RESULTS_BUCKET, prepare_aws
 from functions.scheduled_prompts import handler as scheduled_prompts
-from stoa.clients import storage
-from stoa.errors import Unavailable
-from stoa.settings import settings
-from stoa.workflows.scheduled_runs.values import DELIVERY_LEASE
+from stoa.clients.aws import storage
+from stoa.core.errors import Unavailable
+from stoa.core.settings import settings
+from stoa.workflows.schedules.values import DELIVERY_LEASE
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from uuid import UUID
 
 import pytest
 
-from stoa.db import Database
-from stoa.ids import new_id
-from stoa.workflows.registry import create_tenant
+from stoa.core.ids import new_id
+from stoa.database.pool import Database
+from stoa.workflows.tenancy.registry import create_tenant
 from tests.integration.member.support import Client
 
 
@@ -37,5 +37,5 @@ def events(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[dict[str, ob
     def emit(event: str, /, **properties: object) -> None:
         emitted.append((event, properties))
 
-    monkeypatch.setattr("stoa.workflows.preferences.emit", emit)
+    monkeypatch.setattr("stoa.workflows.members.preferences.emit", emit)
     return lambda name: [properties for event, properties in emitted if event == name]

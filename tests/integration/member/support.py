@@ -14,10 +14,10 @@ from functions.catalog import handler as catalog
 from functions.personas import handler as personas
 from functions.preferences import handler as preferences
 from functions.schedules import handler as schedules
-from stoa.api import Api
-from stoa.db import Database, Scope
-from stoa.identity import Member
-from stoa.routes import Route
+from stoa.database.pool import Database, Scope
+from stoa.http.api import Api
+from stoa.http.routes import Route
+from stoa.identity.members import Member
 from tests.integration.chat.support import Desk, ScriptedProviders, make_member
 
 HANDLERS: tuple[ModuleType, ...] = (catalog, preferences, personas, schedules)

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stoa.db import database
-from stoa.settings import settings
+from stoa.core.settings import settings
+from stoa.database.pool import database
 from tests.integration.chat.support import overlay
 from tests.integration.member.support import Client
 

@@ -3,8 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
-from stoa.db import Scope
-from stoa.store import preferences as store
+from stoa.database.pool import Scope
+from stoa.store.members import preferences as store
 from tests.integration.member.support import Client
 
 PREFERENCES = "/api/thinktank/preferences/models"

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from stoa.api import make_cursor
 from stoa.clients.wires.types import Citation, Finish, ProviderError, Text
+from stoa.http.cursors import make_cursor
 from tests.integration.chat.support import ScriptedProviders, fails
 from tests.integration.member.support import Client
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from stoa.store import preferences as store
+from stoa.store.members import preferences as store
 from tests.integration.chat.support import overlay
 from tests.integration.member.support import Client
 

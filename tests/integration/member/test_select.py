@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stoa.errors import StoaError
+from stoa.core.errors import StoaError
 from stoa.workflows.chat import Selection
 from tests.integration.chat.support import overlay
 from tests.integration.member.support import Client, Reply

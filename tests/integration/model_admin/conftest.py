@@ -3,7 +3,7 @@ from uuid import UUID
 
 import pytest
 
-from stoa.db import Database
+from stoa.database.pool import Database
 from tests.integration.model_admin.support import Admin, new_tenant
 
 

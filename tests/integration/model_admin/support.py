@@ -10,11 +10,11 @@ from uuid import UUID
 from functions.catalog import handler as catalog
 from functions.model_admin import handler as model_admin
 from functions.preferences import handler as preferences
-from stoa.api import Api
-from stoa.db import Database
-from stoa.ids import new_id
-from stoa.routes import Route
-from stoa.workflows.registry import create_tenant
+from stoa.core.ids import new_id
+from stoa.database.pool import Database
+from stoa.http.api import Api
+from stoa.http.routes import Route
+from stoa.workflows.tenancy.registry import create_tenant
 from tests.integration.member.support import Client, Reply, api_event, check_shape
 
 HANDLERS = (model_admin, catalog, preferences)

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from stoa.db import Scope
-from stoa.store import tenant_models
+from stoa.database.pool import Scope
+from stoa.store.catalogue import tenant_models
 from tests.integration.model_admin.support import Admin
 
 SUNSET = datetime(2031, 5, 1, tzinfo=UTC)

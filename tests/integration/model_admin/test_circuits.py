@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stoa.domain.circuit import MODEL, PROVIDER, opening
-from stoa.member_view import load_member_view
-from stoa.store import circuits as store
-from stoa.workflows.sweep import sweep_all
+from stoa.domain.providers.circuit import MODEL, PROVIDER, opening
+from stoa.store.providers import circuits as store
+from stoa.workflows.operations.sweep import sweep_all
+from stoa.workflows.selection.member_view import load_member_view
 from tests.integration.model_admin.support import NEW_MODEL, Admin, created
 
 NAMED = "/api/admin/models/phi-4"

@@ -6,9 +6,12 @@ from uuid import UUID
 
 import pytest
 
-from stoa import database_wire
-from stoa.db import Database, Scope
-from stoa.store import audit, counters, day_close, grants, model_usage, tenant_models, tenant_settings
+from stoa.database import wire
+from stoa.database.pool import Database, Scope
+from stoa.store.catalogue import model_usage, tenant_models
+from stoa.store.members import grants
+from stoa.store.operations import counters, day_close
+from stoa.store.tenancy import audit, tenant_settings
 from tests.integration.chat.support import make_member
 from tests.integration.model_admin.support import NEW_MODEL, Admin, created
 
@@ -17,7 +20,7 @@ from tests.integration.model_admin.support import NEW_MODEL, Admin, created
 def careless_sql(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every condition on a tenant becomes true on its way to the server; the statements that were changed."""
     changed: list[str] = []
-    original = database_wire.to_statement
+    original = wire.to_statement
 
     def careless(sql: str) -> tuple[str, object]:
         text, make_values = original(sql)
@@ -27,7 +30,7 @@ def careless_sql(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             changed.append(text)
         return forgetful, make_values
 
-    monkeypatch.setattr(database_wire, "to_statement", careless)
+    monkeypatch.setattr(wire, "to_statement", careless)
     return changed
 
 

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from stoa.db import Database, Scope
-from stoa.domain.rates import Rates
-from stoa.member_view import load_member_view
+from stoa.database.pool import Database, Scope
+from stoa.domain.pricing.rates import Rates
+from stoa.workflows.selection.member_view import load_member_view
 from tests.integration.model_admin.support import NEW_MODEL, Admin, created
 
 MODEL = "phi-4"

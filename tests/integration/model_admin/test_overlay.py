@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stoa.member_view import load_member_view
+from stoa.workflows.selection.member_view import load_member_view
 from tests.integration.model_admin.support import Admin
 
 Events = Callable[[str], list[dict[str, object]]]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from stoa.db import Scope
-from stoa.member_view import load_member_view
+from stoa.database.pool import Scope
+from stoa.workflows.selection.member_view import load_member_view
 from tests.integration.model_admin.support import NEW_MODEL, Admin, created
 
 Events = Callable[[str], list[dict[str, object]]]

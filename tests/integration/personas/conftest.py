@@ -3,9 +3,9 @@ from uuid import UUID
 
 import pytest
 
-from stoa.db import Database
-from stoa.ids import new_id
-from stoa.workflows.registry import create_tenant
+from stoa.core.ids import new_id
+from stoa.database.pool import Database
+from stoa.workflows.tenancy.registry import create_tenant
 from tests.integration.member.support import Client
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from stoa.db import Database, Scope
-from stoa.domain.chunking import MOST_TOKENS
-from stoa.workflows.registry import load_registry
+from stoa.database.pool import Database, Scope
+from stoa.domain.personas.chunking import MOST_TOKENS
+from stoa.workflows.tenancy.registry import load_registry
 from tests.integration.chat.support import ScriptedProviders, says
 from tests.integration.member.support import Client
 

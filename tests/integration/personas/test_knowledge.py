@@ -62,7 +62,7 @@ class TestDocuments:
         assert path in ada.post(f"/api/personas/{add(ada)}/knowledge", document).problems
 
     def test_there_is_an_end_to_what_a_persona_knows(self, ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("stoa.workflows.persona_knowledge.MOST_DOCUMENTS", 3)
+        monkeypatch.setattr("stoa.workflows.personas.persona_knowledge.MOST_DOCUMENTS", 3)
         path = f"/api/personas/{add(ada)}/knowledge"
         with ThreadPoolExecutor(8) as pool:
             replies = list(pool.map(lambda _: ada.post(path, {"title": "T", "content": "Text"}), range(8)))

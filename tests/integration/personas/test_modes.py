@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from stoa.db import Scope
-from stoa.errors import InvalidFields
-from stoa.ids import new_id
-from stoa.workflows.registry import create_tenant
+from stoa.core.errors import InvalidFields
+from stoa.core.ids import new_id
+from stoa.database.pool import Scope
+from stoa.workflows.tenancy.registry import create_tenant
 from tests.integration.chat.support import ScriptedProviders, overlay
 from tests.integration.member.support import Client
 from tests.integration.personas.support import made
@@ -137,7 +137,7 @@ class TestFocusModes:
         assert sorted(reply.status for reply in replies) == [201] + [409] * 7
 
     def test_there_is_an_end_to_them(self, admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("stoa.workflows.focus_mode_admin.MOST_OWN_MODES", 1)
+        monkeypatch.setattr("stoa.workflows.catalogue.focus_mode_admin.MOST_OWN_MODES", 1)
         made(admin.post(FOCUS, BRIEFING))
         assert admin.post(FOCUS, {**BRIEFING, "id": "b"}).error["code"] == "TOO_MANY_MODES"
         assert admin.patch(f"{FOCUS}/briefing", {"name": "B"}).status == 200

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from stoa.clients.wires.types import ProviderError
-from stoa.db import Database, Scope
-from stoa.errors import NotFound
-from stoa.store import day_close, persona_usage
+from stoa.core.errors import NotFound
+from stoa.database.pool import Database, Scope
+from stoa.store.operations import day_close
+from stoa.store.personas import persona_usage
 from tests.integration.chat.support import ScriptedProviders, fails, overlay
 from tests.integration.member.support import Client
 from tests.integration.personas.support import GRANDMOTHER, add, ids, made
@@ -81,7 +82,7 @@ class TestOwnOnes:
         assert path in ada.patch(f"/api/personas/{add(ada)}", fields).problems
 
     def test_a_hundred_are_the_most_under_any_concurrency(self, ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("stoa.workflows.personas.MOST_PERSONAS", 5)
+        monkeypatch.setattr("stoa.workflows.personas.personas.MOST_PERSONAS", 5)
         with ThreadPoolExecutor(12) as pool:
             replies = list(pool.map(lambda _: ada.post("/api/personas", GRANDMOTHER), range(12)))
         assert sorted(reply.status for reply in replies) == [201] * 5 + [409] * 7

@@ -4,9 +4,9 @@ import pytest
 
 from functions.catalog import handler as catalog
 from functions.pricing_admin import handler as pricing_admin
-from stoa.db import Database
-from stoa.ids import new_id
-from stoa.workflows.registry import create_tenant
+from stoa.core.ids import new_id
+from stoa.database.pool import Database
+from stoa.workflows.tenancy.registry import create_tenant
 from tests.integration.pricing.support import START, Clock, Shop
 
 

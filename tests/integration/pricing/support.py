@@ -11,7 +11,7 @@ from uuid import UUID
 from functions.catalog import handler as catalog
 from functions.pricing_admin import handler as pricing_admin
 from functions.registry_admin import handler as registry_admin
-from stoa.db import Database, Scope
+from stoa.database.pool import Database, Scope
 from tests.integration.chat.support import Desk, ScriptedProviders, make_member
 from tests.integration.member.support import Reply, api_event, check_shape
 

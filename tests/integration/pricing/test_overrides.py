@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stoa.db import StatementFailed
+from stoa.database.pool import StatementFailed
 from tests.integration.pricing.support import DAY, HOUR, PRICING, START, Clock, Shop, iso
 
 

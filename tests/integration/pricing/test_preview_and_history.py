@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from stoa.db import Scope
-from stoa.price_planning import replan
+from stoa.database.pool import Scope
+from stoa.workflows.pricing.price_planning import replan
 from tests.integration.pricing.support import DAY, HOUR, PRICING, START, Shop
 
 TABLES = ("pricing_configs", "price_book", "price_overrides", "price_changes", "audit_log")

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from stoa.admin_desk import Desk as AdminDesk
 from stoa.clients.wires.types import Call, Cancel, Finish, Text
-from stoa.domain.rates import Rates
-from stoa.store.audit import Actor
-from stoa.workflows import model_admin
-from stoa.workflows.recompute import recompute
+from stoa.domain.pricing.rates import Rates
+from stoa.identity.caller import Desk as AdminDesk
+from stoa.store.tenancy.audit import Actor
+from stoa.workflows.catalogue import model_admin
+from stoa.workflows.pricing.recompute import recompute
 from tests.integration.chat.support import Desk, Script
 from tests.integration.pricing.support import DAY, START, Shop
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from dev.recompute import main
-from stoa.db import Database, Scope, json_parameter
-from stoa.workflows.recompute import recompute, recompute_all
+from stoa.database.pool import Database, Scope, json_parameter
+from stoa.workflows.pricing.recompute import recompute, recompute_all
 from tests.integration.chat.support import says
 from tests.integration.pricing.support import DAY, START, Shop
 

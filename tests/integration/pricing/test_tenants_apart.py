@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from stoa import database_wire
-from stoa.db import Database
+from stoa.database import wire
+from stoa.database.pool import Database
 from tests.integration.pricing.support import DAY, START, Shop
 
 
@@ -13,7 +13,7 @@ from tests.integration.pricing.support import DAY, START, Shop
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Take every condition on the tenant out of the SQL on its way to the server."""
     changed: list[str] = []
-    original = database_wire.to_statement
+    original = wire.to_statement
 
     def careless(sql: str) -> tuple[str, object]:
         text, make_values = original(sql)
@@ -22,7 +22,7 @@ def forgetful(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             changed.append(text)
         return without, make_values
 
-    monkeypatch.setattr(database_wire, "to_statement", careless)
+    monkeypatch.setattr(wire, "to_statement", careless)
     return changed
 
 
@@ -30,7 +30,7 @@ def test_prices_stay_in_their_tenant_with_every_condition_removed(
     shop: Shop, other: Shop, forgetful: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fresh = Database(shop.database._dsn, 2)  # statements prepared before would hide the change
-    monkeypatch.setattr("stoa.api.database", lambda: fresh)
+    monkeypatch.setattr("stoa.http.api.database", lambda: fresh)
     shop.database = other.database = fresh
     other.override("gpt-4o", markup=1)
     other.config(priceIncreaseGracePeriodHours=1)

@@ -5,8 +5,8 @@ import pytest
 
 from dev.aws_setup import KMS_ALIAS, prepare_aws
 from dev.practice import PracticeProviders, practice_environment
-from stoa.clients import key_box
-from stoa.db import Database
+from stoa.clients.aws import key_box
+from stoa.database.pool import Database
 from tests.aws_server import aws_server
 from tests.integration.model_admin.support import Admin, new_tenant
 

@@ -9,11 +9,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from dev.practice.calls import key_hash
-from stoa.clients import key_box
+from stoa.clients.aws import key_box
 from stoa.clients.wires.types import ProviderError
-from stoa.db import Scope
-from stoa.domain.provider_keys import GOOGLE_TOKEN_URI, fingerprint
-from stoa.settings import settings
+from stoa.core.settings import settings
+from stoa.database.pool import Scope
+from stoa.domain.providers.provider_keys import GOOGLE_TOKEN_URI, fingerprint
 from tests.integration.model_admin.support import Admin, new_tenant
 
 PATH = "/api/admin/provider-keys"

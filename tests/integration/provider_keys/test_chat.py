@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 
 from dev.practice.calls import key_hash
-from stoa.db import Database
-from stoa.errors import StoaError
-from stoa.provider_directory import CACHE_SECONDS, ProviderDirectory
+from stoa.core.errors import StoaError
+from stoa.database.pool import Database
 from stoa.workflows.chat import Metadata, Tools
+from stoa.workflows.providers.provider_directory import CACHE_SECONDS, ProviderDirectory
 from tests.integration.chat.support import Desk, ScriptedProviders
 from tests.integration.model_admin.support import Admin
 

@@ -10,12 +10,17 @@ from uuid import UUID
 
 import pytest
 
-from stoa import provider_directory
-from stoa.clients.fresh_secret import FRESH_SECONDS, PAUSE_SECONDS, FreshSecret
+from stoa.clients.aws.fresh_secret import FRESH_SECONDS, PAUSE_SECONDS, FreshSecret
 from stoa.clients.wires.types import ProviderError
-from stoa.db import Database, Scope
-from stoa.provider_directory import CACHE_SECONDS, DECRYPTED_SECONDS, FAILED_SECONDS, ProviderDirectory
-from stoa.store import provider_keys
+from stoa.database.pool import Database, Scope
+from stoa.store.providers import provider_keys
+from stoa.workflows.providers import provider_directory
+from stoa.workflows.providers.provider_directory import (
+    CACHE_SECONDS,
+    DECRYPTED_SECONDS,
+    FAILED_SECONDS,
+    ProviderDirectory,
+)
 from tests.integration.model_admin.support import new_tenant
 
 SECRET = "arn:aws:secretsmanager:x"

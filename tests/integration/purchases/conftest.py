@@ -4,7 +4,7 @@ from uuid import UUID
 import pytest
 
 from dev.practice_stripe import PracticeStripe
-from stoa.db import Database
+from stoa.database.pool import Database
 from tests.integration.chat.support import make_member
 from tests.integration.purchases.support import OPERATOR, Shop
 

@@ -9,13 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from dev.practice_stripe import PRACTICE_KEY, PRACTICE_SECRET, PracticeStripe
-from stoa.clients.stripe_client import StripeCalls
-from stoa.clients.stripe_signature import sign
-from stoa.db import Connection, Database, Row, Scope
-from stoa.domain.stripe_events import PURCHASE_KEY
-from stoa.identity import Member
-from stoa.workflows.apply_stripe_event import receive_event
-from stoa.workflows.start_purchase import Checkout, Wanted, start_purchase
+from stoa.clients.stripe.stripe_client import StripeCalls
+from stoa.clients.stripe.stripe_signature import sign
+from stoa.database.pool import Connection, Database, Row, Scope
+from stoa.domain.billing.stripe_events import PURCHASE_KEY
+from stoa.identity.members import Member
+from stoa.workflows.billing.apply_stripe_event import receive_event
+from stoa.workflows.billing.start_purchase import Checkout, Wanted, start_purchase
 
 CLIENT = "https://client.example"
 MODEL = "gpt-4o"

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from stoa.admin_desk import Desk
-from stoa.db import Row, Scope
-from stoa.ids import new_id
-from stoa.store.audit import Actor
-from stoa.workflows.team_billing import TeamCheckout, subscribe
-from stoa.workflows.team_plans import put_plan
+from stoa.core.ids import new_id
+from stoa.database.pool import Row, Scope
+from stoa.identity.caller import Desk
+from stoa.store.tenancy.audit import Actor
+from stoa.workflows.billing.team_billing import TeamCheckout, subscribe
+from stoa.workflows.billing.team_plans import put_plan
 from tests.integration.purchases.support import CLIENT, Shop
 
 PLAN = {

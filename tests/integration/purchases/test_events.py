@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from stoa.domain.purchase_state import PurchaseState
-from stoa.workflows.apply_stripe_event import retry_events
-from stoa.workflows.start_purchase import Checkout
+from stoa.domain.billing.purchase_state import PurchaseState
+from stoa.workflows.billing.apply_stripe_event import retry_events
+from stoa.workflows.billing.start_purchase import Checkout
 from tests.integration.chat.support import Desk, ScriptedProviders
 from tests.integration.purchases.support import MODEL, OPERATOR, Crash, CrashingDatabase, Shop, StatementBroke
 
@@ -175,7 +175,7 @@ def test_an_event_that_keeps_failing_waits_longer_each_time_then_is_given_up_and
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[dict[str, Any]] = []
-    monkeypatch.setattr("stoa.workflows.apply_stripe_event.logger", lambda: _Recorder(said))
+    monkeypatch.setattr("stoa.workflows.billing.apply_stripe_event.logger", lambda: _Recorder(said))
     checkout = shop.start()
     *_, completed = shop.act(checkout, "pay")
     del completed["data"]["object"]["payment_status"]
@@ -260,7 +260,7 @@ def test_other_money_than_the_purchases_unlocks_nothing_and_alarms(
     shop: Shop, field: str, value: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[dict[str, Any]] = []
-    monkeypatch.setattr("stoa.purchase_books.logger", lambda: _Recorder(said))
+    monkeypatch.setattr("stoa.workflows.billing.purchase_books.logger", lambda: _Recorder(said))
     checkout = shop.start()
     *_, completed = shop.act(checkout, "pay")
     completed["data"]["object"][field] = value
@@ -282,7 +282,9 @@ def test_a_dispute_while_stripe_is_out_of_reach_is_tried_again(shop: Shop) -> No
 
 def test_a_purchase_event_is_emitted_once_however_often_it_is_told(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     emitted: list[tuple[str, dict[str, Any]]] = []
-    monkeypatch.setattr("stoa.purchase_books.emit", lambda name, **properties: emitted.append((name, properties)))
+    monkeypatch.setattr(
+        "stoa.workflows.billing.purchase_books.emit", lambda name, **properties: emitted.append((name, properties))
+    )
     checkout = shop.start()
     events = shop.act(checkout, "pay")
     with ThreadPoolExecutor(8) as pool:

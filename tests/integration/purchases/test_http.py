@@ -12,9 +12,9 @@ from dev.practice_stripe import PRACTICE_KEY, PRACTICE_SECRET
 from functions.checkout.handler import handler as checkout_handler
 from functions.reconcile.handler import handler as reconcile_handler
 from functions.stripe_webhook.handler import handler as webhook_handler
-from stoa.clients.stripe_client import stripe_calls
-from stoa.clients.stripe_signature import sign
-from stoa.settings import settings
+from stoa.clients.stripe.stripe_client import stripe_calls
+from stoa.clients.stripe.stripe_signature import sign
+from stoa.core.settings import settings
 from tests.integration.purchases.support import CLIENT, MODEL, Shop
 
 NOW = int(datetime.now(UTC).timestamp())

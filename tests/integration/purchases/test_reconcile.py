@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from stoa.clients.stripe_client import StripeCalls, StripeRejected
-from stoa.db import Database, Scope
-from stoa.workflows.reconcile_purchases import reconcile_purchases
+from stoa.clients.stripe.stripe_client import StripeCalls, StripeRejected
+from stoa.database.pool import Database, Scope
+from stoa.workflows.billing.reconcile_purchases import reconcile_purchases
 from tests.integration.purchases.support import Shop
 
 HOUR = timedelta(hours=1)

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from dev.practice_stripe import PracticeStripe
-from stoa.clients import stripe_client
-from stoa.clients.stripe_client import StripeCalls, stripe_calls, webhook_secrets
-from stoa.errors import StoaError
-from stoa.settings import settings
+from stoa.clients.stripe import stripe_client
+from stoa.clients.stripe.stripe_client import StripeCalls, stripe_calls, webhook_secrets
+from stoa.core.errors import StoaError
+from stoa.core.settings import settings
 
 NAMES = ("STRIPE_API_KEY", "STRIPE_API_BASE", "STRIPE_WEBHOOK_SECRET", "STOA_STRIPE_SECRET_ARN")
 

@@ -8,12 +8,12 @@ from uuid import uuid4
 
 import pytest
 
-from stoa.clients.stripe_client import StripeCalls
-from stoa.db import Database
-from stoa.errors import StoaError
-from stoa.ids import new_id
-from stoa.workflows import bundles, purchases
-from stoa.workflows.stripe_products import set_up_products
+from stoa.clients.stripe.stripe_client import StripeCalls
+from stoa.core.errors import StoaError
+from stoa.core.ids import new_id
+from stoa.database.pool import Database
+from stoa.workflows.billing import bundles, purchases
+from stoa.workflows.billing.stripe_products import set_up_products
 from tests.integration.chat.support import make_member
 from tests.integration.purchases.support import CLIENT, MODEL, Crash, CrashingDatabase, Shop, price
 

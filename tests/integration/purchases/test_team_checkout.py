@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from stoa.clients.stripe_client import StripeCalls
-from stoa.db import Scope
-from stoa.errors import Conflict, Forbidden, InvalidFields, NotFound, Unavailable
-from stoa.workflows.team_billing import end_with_period, open_billing, read_subscription_of
-from stoa.workflows.team_plans import list_all_plans, list_plans
+from stoa.clients.stripe.stripe_client import StripeCalls
+from stoa.core.errors import Conflict, Forbidden, InvalidFields, NotFound, Unavailable
+from stoa.database.pool import Scope
+from stoa.workflows.billing.team_billing import end_with_period, open_billing, read_subscription_of
+from stoa.workflows.billing.team_plans import list_all_plans, list_plans
 from tests.integration.chat.support import make_member
 from tests.integration.purchases.support import CLIENT, Shop
 from tests.integration.purchases.team_support import TeamShop, set_team

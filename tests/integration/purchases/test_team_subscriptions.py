@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from dev.practice_stripe import PRACTICE_KEY
-from stoa.clients.stripe_client import StripeCalls, StripeRejected
-from stoa.db import Scope
-from stoa.domain.team_subscription import DUNNING_GRACE
-from stoa.member_view import load_member_view
-from stoa.workflows.apply_stripe_event import retry_events
-from stoa.workflows.reconcile_teams import reconcile_teams
+from stoa.clients.stripe.stripe_client import StripeCalls, StripeRejected
+from stoa.database.pool import Scope
+from stoa.domain.billing.team_subscription import DUNNING_GRACE
+from stoa.workflows.billing.apply_stripe_event import retry_events
+from stoa.workflows.billing.reconcile_teams import reconcile_teams
+from stoa.workflows.selection.member_view import load_member_view
 from tests.integration.purchases.support import Crash, CrashingDatabase, Shop, StatementBroke
 from tests.integration.purchases.team_support import TeamShop, set_team
 

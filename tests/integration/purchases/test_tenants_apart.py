@@ -7,14 +7,14 @@ from uuid import UUID
 
 import pytest
 
-from stoa.db import Database, Scope, StatementFailed
-from stoa.domain.stripe_events import Reference
-from stoa.errors import NotFound
-from stoa.ids import new_id
-from stoa.purchase_books import closed, settle
-from stoa.store import purchases as store
-from stoa.workflows import bundles, purchases
-from stoa.workflows.registry import create_tenant
+from stoa.core.errors import NotFound
+from stoa.core.ids import new_id
+from stoa.database.pool import Database, Scope, StatementFailed
+from stoa.domain.billing.stripe_events import Reference
+from stoa.store.billing import purchases as store
+from stoa.workflows.billing import bundles, purchases
+from stoa.workflows.billing.purchase_books import closed, settle
+from stoa.workflows.tenancy.registry import create_tenant
 from tests.integration.chat.support import make_member
 from tests.integration.database.test_row_level_security import (  # noqa: F401 - the same carelessness
     without_tenant_conditions,

@@ -12,11 +12,11 @@ from dev import postgres
 from dev.database import prepare
 from functions.catalog import handler as catalog
 from functions.pricing_admin import handler as pricing_admin
-from stoa import admin_desk
-from stoa.db import Database, Scope
-from stoa.dsn import parse_url
-from stoa.ids import new_id
-from stoa.workflows.registry import create_tenant, load_registry
+from stoa.core.ids import new_id
+from stoa.database.dsn import parse_url
+from stoa.database.pool import Database, Scope
+from stoa.identity import caller
+from stoa.workflows.tenancy.registry import create_tenant, load_registry
 from tests.conftest import FAST
 from tests.integration.pricing.support import START, Clock
 from tests.integration.registry.support import Registry
@@ -65,7 +65,7 @@ def runtime_database(registry_databases: tuple[Database, Database]) -> Database:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in (catalog, pricing_admin, admin_desk):
+    for module in (catalog, pricing_admin, caller):
         monkeypatch.setattr(module, "_now", clock)
     return clock
 

@@ -6,10 +6,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from stoa.domain.feed import FeedModel, FeedProblem, FeedResult, ListedModel, Listing
-from stoa.domain.provider_facts import Reading
-from stoa.domain.rates import NO_RATES, Rates
-from stoa.workflows.provider_sync import SyncReport, sync
+from stoa.domain.pricing.rates import NO_RATES, Rates
+from stoa.domain.sync.feed import FeedModel, FeedProblem, FeedResult, ListedModel, Listing
+from stoa.domain.sync.provider_facts import Reading
+from stoa.workflows.sync.provider_sync import SyncReport, sync
 from tests.integration.member.support import Reply
 from tests.integration.pricing.support import Shop
 

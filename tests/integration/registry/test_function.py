@@ -9,14 +9,14 @@ import pytest
 
 from dev.practice import PracticeProviders
 from functions.provider_sync import handler as function
-from stoa import database_wire
 from stoa.clients.feeds.genai_prices_feed import GenaiPrices
 from stoa.clients.feeds.model_prices_feed import ModelPrices
-from stoa.db import Database, Row, Scope
-from stoa.domain.provider_facts import Reading
-from stoa.settings import settings
-from stoa.store import registry_changes
-from stoa.workflows.provider_sync import SyncReport, sync
+from stoa.core.settings import settings
+from stoa.database import wire
+from stoa.database.pool import Database, Row, Scope
+from stoa.domain.sync.provider_facts import Reading
+from stoa.store.sync import registry_changes
+from stoa.workflows.sync.provider_sync import SyncReport, sync
 from tests.integration.registry.support import Registry
 from tests.integration.registry.test_once import written
 
@@ -71,7 +71,7 @@ def test_a_feed_with_few_models_is_believed_when_somebody_says_so(
 ) -> None:
     function.handler({}, None)
     practice.feed(provider="openai", model="gpt-4o", risePercent=-10)
-    monkeypatch.setattr("stoa.domain.feed.SMALLEST_PART", Decimal(2))  # as if both had lost half of their models
+    monkeypatch.setattr("stoa.domain.sync.feed.SMALLEST_PART", Decimal(2))  # as if both had lost half of their models
     with pytest.raises(function.NotSynced):
         function.handler({"atOnce": True}, None)
     assert registry.base("gpt-4o") == (2.5, 10)
@@ -102,7 +102,7 @@ def test_no_query_depends_on_its_own_conditions(
     registry.sync()
     theirs = registry.open_change("price")
     changed: list[str] = []
-    original = database_wire.to_statement
+    original = wire.to_statement
 
     def careless(sql: str) -> tuple[str, object]:
         text, make_values = original(sql)
@@ -110,7 +110,7 @@ def test_no_query_depends_on_its_own_conditions(
         changed.extend([text] if forgetful != text else [])
         return forgetful, make_values
 
-    monkeypatch.setattr(database_wire, "to_statement", careless)
+    monkeypatch.setattr(wire, "to_statement", careless)
     fresh = Database(registry.database._dsn, 1)  # statements prepared before would hide the change
     now, mine = datetime.now(UTC), other.tenant_id
     with fresh.transaction(Scope(tenant_id=mine)) as connection:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from stoa.db import Database, Scope, StatementFailed
-from stoa.workflows.provider_sync import SyncReport, sync
+from stoa.database.pool import Database, Scope, StatementFailed
+from stoa.workflows.sync.provider_sync import SyncReport, sync
 from tests.integration.pricing.support import DAY, HOUR
 from tests.integration.purchases.support import Crash, CrashingDatabase
 from tests.integration.registry.support import Registry
@@ -154,7 +154,7 @@ def test_a_tenant_that_fails_holds_up_no_other(
     registry: Registry, other: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turmoil(registry)
-    from stoa.store import pricing_configs
+    from stoa.store.pricing import pricing_configs
 
     lock = pricing_configs.lock
 

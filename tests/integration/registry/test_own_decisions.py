@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
-from stoa.db import Database, Scope
+from stoa.database.pool import Database, Scope
 from tests.integration.pricing.support import DAY
 from tests.integration.registry.support import Registry
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from stoa.db import Scope
-from stoa.domain.feed import ListedModel, Listing
-from stoa.identity import members
-from stoa.store import registry_changes
-from stoa.workflows.recompute import recompute
+from stoa.database.pool import Scope
+from stoa.domain.sync.feed import ListedModel, Listing
+from stoa.identity.members import members
+from stoa.store.sync import registry_changes
+from stoa.workflows.pricing.recompute import recompute
 from tests.integration.chat.support import says
 from tests.integration.pricing.support import DAY, START
 from tests.integration.registry.support import CHANGES, Registry

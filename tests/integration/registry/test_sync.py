@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from stoa.answers import iso
-from stoa.domain.feed import ListedModel, Listing
-from stoa.domain.provider_facts import Reading
-from stoa.workflows.provider_sync import sync
+from stoa.core.text import iso
+from stoa.domain.sync.feed import ListedModel, Listing
+from stoa.domain.sync.provider_facts import Reading
+from stoa.workflows.sync.provider_sync import sync
 from tests.integration.pricing.support import DAY, HOUR
 from tests.integration.registry.support import Registry
 

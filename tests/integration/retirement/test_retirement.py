@@ -8,11 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from stoa.db import Database, Scope
-from stoa.store import mail_outbox
-from stoa.workflows import retire_models as retire_module
-from stoa.workflows.preferences import patch_model_preferences, put_preferences, read_preferences
-from stoa.workflows.retire_models import RetirementReport, retire_models
+from stoa.database.pool import Database, Scope
+from stoa.store.operations import mail_outbox
+from stoa.workflows.catalogue import retire_models as retire_module
+from stoa.workflows.catalogue.retire_models import RetirementReport, retire_models
+from stoa.workflows.members.preferences import patch_model_preferences, put_preferences, read_preferences
 from tests.integration.chat.support import Desk, make_member
 from tests.integration.health.support import Clock
 
@@ -22,7 +22,7 @@ OLD, NEW = "phi-4", "codestral-latest"  # both free; neither ends in the registr
 @pytest.fixture(autouse=True)
 def no_other_tenants(monkeypatch: pytest.MonkeyPatch, tenant: UUID) -> None:
     """Tenants of other tests have members, too."""
-    monkeypatch.setattr("stoa.store.tenants.ids", lambda _: [{"id": tenant, "slug": "test"}])
+    monkeypatch.setattr("stoa.store.tenancy.tenants.ids", lambda _: [{"id": tenant, "slug": "test"}])
 
 
 def ends(desk: Desk, at: datetime, successor_id: str | None = NEW) -> None:
@@ -259,7 +259,7 @@ def test_answers_of_a_model_that_will_end_say_so(desk: Desk, clock: Clock) -> No
 def test_a_stretch_at_a_time_reaches_everybody(
     desk: Desk, clock: Clock, runtime_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stoa.workflows.retire_models.STRETCH", 2)
+    monkeypatch.setattr("stoa.workflows.catalogue.retire_models.STRETCH", 2)
     ends(desk, clock.now)
     for number in range(5):
         chooses(replace(desk, member=make_member(runtime_database, desk.member.tenant_id, f"m{number}")), clock.now)

@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from stoa.clients import run_queue
-from stoa.clients.run_queue import Job
-from stoa.db import Database, Scope
+from stoa.clients.aws import run_queue
+from stoa.clients.aws.run_queue import Job
+from stoa.database.pool import Database, Scope
 from tests.integration.chat.support import Desk, ScriptedProviders, make_member
 from tests.integration.member.conftest import ada, bob, stranger
 from tests.integration.schedules.support import Office

@@ -8,13 +8,16 @@ from typing import Any
 from uuid import UUID
 
 from functions.scheduled_prompts.handler import answered
-from stoa.clients.run_queue import Job
-from stoa.db import Scope
-from stoa.identity import Member
-from stoa.ids import new_id
-from stoa.prompt_run import RunAnswer, RunPrompt
-from stoa.workflows.scheduled_runs import TickReport, Worker, deliver, run, tick
+from stoa.clients.aws.run_queue import Job
+from stoa.core.ids import new_id
+from stoa.database.pool import Scope
+from stoa.identity.members import Member
 from stoa.workflows.schedules import owner, runs
+from stoa.workflows.schedules.deliver import deliver
+from stoa.workflows.schedules.prompt_run import RunAnswer, RunPrompt
+from stoa.workflows.schedules.run import run
+from stoa.workflows.schedules.tick import TickReport, tick
+from stoa.workflows.schedules.values import Worker
 from tests.integration.chat.support import Desk
 
 NOON = datetime(2027, 5, 3, 12, 0, tzinfo=UTC)

@@ -10,11 +10,11 @@ from uuid import UUID
 
 import pytest
 
-from stoa.clients.run_queue import Job
-from stoa.db import Database, Scope
-from stoa.ids import new_id
-from stoa.workflows.registry import create_tenant
-from stoa.workflows.scheduled_runs import tick
+from stoa.clients.aws.run_queue import Job
+from stoa.core.ids import new_id
+from stoa.database.pool import Database, Scope
+from stoa.workflows.schedules.tick import tick
+from stoa.workflows.tenancy.registry import create_tenant
 from tests.integration.chat.support import Desk, ScriptedProviders, make_member, overlay
 from tests.integration.schedules.support import NOON, Office
 from tests.integration.schedules.workers import WorkerProcess

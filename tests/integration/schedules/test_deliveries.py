@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from dev import ROOT
-from stoa.clients.mail import Mail, MailNotSent
-from stoa.clients.webhook_out import DeliveryFailed, signature
-from stoa.errors import Unavailable
-from stoa.workflows.scheduled_runs import deliver, run
+from stoa.clients.aws.mail import Mail, MailNotSent
+from stoa.clients.http.webhook_out import DeliveryFailed, signature
+from stoa.core.errors import Unavailable
+from stoa.workflows.operations.send_mail import KEPT, send_mail
 from stoa.workflows.schedules import owner
-from stoa.workflows.send_mail import KEPT, send_mail
+from stoa.workflows.schedules.deliver import deliver
+from stoa.workflows.schedules.run import run
 from tests.integration.schedules.support import HOOK, HOUR, MINUTE, NOON, Office
 
 

@@ -13,12 +13,12 @@ from dev.aws_setup import RUN_QUEUE_PATH, prepare_aws
 from dev.gateway.queues import QueuePoller, failed_ids, queue_event
 from functions.scheduled_prompts import handler as function
 from functions.scheduled_prompts.handler import handler
-from stoa.clients import run_queue
-from stoa.clients.run_queue import Job
+from stoa.clients.aws import run_queue
+from stoa.clients.aws.run_queue import Job
 from stoa.clients.wires.types import Call, Cancel, Endpoint
-from stoa.db import Database, Scope
-from stoa.ids import new_id
-from stoa.settings import settings
+from stoa.core.ids import new_id
+from stoa.core.settings import settings
+from stoa.database.pool import Database, Scope
 from tests.integration.chat.support import Desk, ScriptedProviders, make_member, says
 from tests.integration.schedules.support import Office
 

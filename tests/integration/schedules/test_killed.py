@@ -8,10 +8,10 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
 
-from stoa.clients.run_queue import Job
-from stoa.database_wire import Row, Statement, Wire
-from stoa.db import Database
-from stoa.dsn import parse_url
+from stoa.clients.aws.run_queue import Job
+from stoa.database.dsn import parse_url
+from stoa.database.pool import Database
+from stoa.database.wire import Row, Statement, Wire
 from tests.integration.schedules.support import HOOK, MINUTE, NOON, Office
 
 # In order: take the run up; its chat's snapshot, reservation and settlement; end it; begin the delivery; after the

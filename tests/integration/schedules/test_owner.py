@@ -8,11 +8,11 @@ from uuid import UUID
 import pytest
 
 from functions.schedules.models import LONGEST_PROMPT
-from stoa.answers import to_json
-from stoa.clients.run_queue import Job
-from stoa.db import Scope
-from stoa.ids import new_id
-from stoa.store import schedule_runs
+from stoa.clients.aws.run_queue import Job
+from stoa.core.ids import new_id
+from stoa.core.text import to_json
+from stoa.database.pool import Scope
+from stoa.store.schedules import schedule_runs
 from tests.integration.chat.support import overlay
 from tests.integration.member.support import Client, Reply
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from stoa.clients.run_queue import Job
+from stoa.clients.aws.run_queue import Job
 from stoa.clients.wires.types import ProviderError
-from stoa.db import Database, RuleRefused, Scope, StatementFailed
-from stoa.identity import Member
-from stoa.prompt_run import RunAnswer, RunFailed, RunPrompt, TryAgain
-from stoa.store import schedule_runs, schedules
-from stoa.workflows.scheduled_runs import tick
+from stoa.database.pool import Database, RuleRefused, Scope, StatementFailed
+from stoa.identity.members import Member
+from stoa.store.schedules import schedule_runs, schedules
 from stoa.workflows.schedules import owner
+from stoa.workflows.schedules.prompt_run import RunAnswer, RunFailed, RunPrompt, TryAgain
+from stoa.workflows.schedules.tick import tick
 from tests.integration.chat.support import ScriptedProviders, fails, overlay
 from tests.integration.schedules.support import HOOK, HOUR, MINUTE, NOON, Office
 

@@ -5,9 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from stoa import database_wire
-from stoa.db import Database, Scope
-from stoa.store import schedule_runs, schedules
+from stoa.database import wire
+from stoa.database.pool import Database, Scope
+from stoa.store.schedules import schedule_runs, schedules
 from tests.integration.chat.support import Desk, ScriptedProviders, make_member
 from tests.integration.member.conftest import ada, stranger
 from tests.integration.member.support import Client
@@ -31,7 +31,7 @@ def test_with_every_condition_removed_only_ones_own_rows_are_there(
     offices: tuple[Office, Office], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changed: list[str] = []
-    original = database_wire.to_statement
+    original = wire.to_statement
 
     def careless(sql: str) -> tuple[str, object]:
         text, make_values = original(sql)
@@ -39,7 +39,7 @@ def test_with_every_condition_removed_only_ones_own_rows_are_there(
         changed.extend([text] if forgetful != text else [])
         return forgetful, make_values
 
-    monkeypatch.setattr(database_wire, "to_statement", careless)
+    monkeypatch.setattr(wire, "to_statement", careless)
     mine, theirs = offices
     fresh = Database(mine.desk.database._dsn, 1)
     member = mine.desk.member

@@ -13,14 +13,15 @@ from typing import Any
 from uuid import UUID
 
 from functions.scheduled_prompts.handler import TOGETHER, answered
-from stoa.clients.run_queue import Job
+from stoa.clients.aws.run_queue import Job
 from stoa.clients.wires.types import Call, Cancel, Endpoint, Finish, Text
-from stoa.db import Database
-from stoa.dsn import parse_url
-from stoa.identity import Member
-from stoa.prompt_run import RunAnswer, RunPrompt
+from stoa.database.dsn import parse_url
+from stoa.database.pool import Database
+from stoa.identity.members import Member
 from stoa.workflows.chat import Tools
-from stoa.workflows.scheduled_runs import Worker, run
+from stoa.workflows.schedules.prompt_run import RunAnswer, RunPrompt
+from stoa.workflows.schedules.run import run
+from stoa.workflows.schedules.values import Worker
 
 Batch = tuple[Sequence[Job], datetime]
 

@@ -8,8 +8,8 @@ from typing import Any
 from functions.catalog import handler as catalog
 from functions.model_admin import handler as model_admin
 from functions.teams import handler as teams
-from stoa.api import Api
-from stoa.routes import Route
+from stoa.http.api import Api
+from stoa.http.routes import Route
 from tests.integration.member.support import Client, Reply, api_event, check_shape
 
 HANDLERS = (teams, catalog, model_admin)

@@ -3,9 +3,9 @@ from uuid import UUID
 
 import pytest
 
-from stoa.db import Database
-from stoa.ids import new_id
-from stoa.workflows.registry import create_tenant
+from stoa.core.ids import new_id
+from stoa.database.pool import Database
+from stoa.workflows.tenancy.registry import create_tenant
 from tests.integration.chat.support import Desk
 from tests.integration.teams.client import Person
 from tests.integration.teams.support import Team, make_team

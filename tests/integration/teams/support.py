@@ -7,9 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from stoa.db import Database, Scope
-from stoa.errors import StoaError
-from stoa.ids import new_id
+from stoa.core.errors import StoaError
+from stoa.core.ids import new_id
+from stoa.database.pool import Database, Scope
 from tests.integration.chat.support import Desk, ScriptedProviders, make_member
 
 MODEL = "gpt-4o"  # premium, with two trial messages

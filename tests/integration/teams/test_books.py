@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from stoa.database_wire import Wire
-from stoa.db import Database, StatementFailed
-from stoa.workflows import counters, day_close
-from stoa.workflows.counters import check_counters, rebuild_counters
+from stoa.database.pool import Database, StatementFailed
+from stoa.database.wire import Wire
+from stoa.workflows.operations import counters, day_close
+from stoa.workflows.operations.counters import check_counters, rebuild_counters
 from tests.integration.chat.support import Desk
 from tests.integration.teams.support import DAY, MODEL, Team, make_team
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stoa.db import Scope
+from stoa.database.pool import Scope
 from tests.integration.teams.client import Person, code
 
 REQUESTS = 20

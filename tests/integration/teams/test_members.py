@@ -66,7 +66,7 @@ def test_a_team_is_handed_to_a_member_alone(owner: Person, cleo: Person) -> None
 def test_nobody_is_handed_more_teams_than_they_might_make(
     owner: Person, ben: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stoa.domain.teams.OWNED_TEAMS", 1)
+    monkeypatch.setattr("stoa.domain.teams.teams.OWNED_TEAMS", 1)
     team_id = owner.make()
     owner.take_in(team_id, ben)
     own = ben.make()

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from stoa.clients.wires.types import ProviderError
-from stoa.db import Database
+from stoa.database.pool import Database
 from stoa.workflows.chat import answer
-from stoa.workflows.sweep import sweep_all
+from stoa.workflows.operations.sweep import sweep_all
 from tests.integration.chat.support import Desk, ScriptedProviders, fails, make_member, overlay, says
 from tests.integration.teams.support import DAY, MODEL, Team, make_team, metadata, refusal
 

@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 
 from stoa.clients.wires.types import ProviderError
-from stoa.db import Database
-from stoa.errors import StoaError
-from stoa.store import ledger
+from stoa.core.errors import StoaError
+from stoa.database.pool import Database
+from stoa.store.chat import ledger
 from tests.integration.chat.support import Desk, fails, overlay
 from tests.integration.teams.support import DAY, MODEL, Team, make_team
 

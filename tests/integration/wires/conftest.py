@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from dev.practice import PracticeProviders, practice_environment
-from stoa.clients.providers import endpoint_for, provider_rows
 from stoa.clients.wires import Call, Endpoint, Turn
+from stoa.clients.wires.endpoints import endpoint_for, provider_rows
 
 ROWS = {row["id"]: row for row in provider_rows()}
 KEY = "sk-very-secret-key"

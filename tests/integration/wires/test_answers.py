@@ -2,8 +2,8 @@
 
 import pytest
 
-from stoa.clients.providers import provider_rows
 from stoa.clients.wires import Cancel, Citation, Finish, Text, Turn, stream
+from stoa.clients.wires.endpoints import provider_rows
 from tests.integration.wires.conftest import MESSAGE, WIRES, call
 
 

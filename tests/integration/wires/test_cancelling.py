@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from stoa.clients.wires import Cancel, Cancelled, Finish, Text, stream
-from stoa.errors import StoaError
+from stoa.core.errors import StoaError
 from tests.integration.wires.conftest import WIRES, call
 
 BOUND = 10.0  # seconds until a test gives up waiting

@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from stoa.clients.wires import Cancel, Cancelled, Finish, ProviderError, Text, connections, http, stream
+from stoa.clients.http import connections, exchange
+from stoa.clients.wires import Cancel, Cancelled, Finish, ProviderError, Text, stream
 from tests.integration.wires.canned import STREAM, Canned, chunked, data
 from tests.integration.wires.conftest import call
 
@@ -31,7 +32,7 @@ def test_whole_answers_share_a_connection(endpoint) -> None:
 
 
 def test_a_connection_is_kept_although_the_end_of_the_body_comes_after_the_answer_s(endpoint, monkeypatch) -> None:
-    monkeypatch.setattr(http, "AFTER_THE_END_SECONDS", 10.0)
+    monkeypatch.setattr(exchange, "AFTER_THE_END_SECONDS", 10.0)
     finished = threading.Event()
 
     def late(connection: socket.socket) -> None:
@@ -50,7 +51,7 @@ def test_a_connection_is_kept_although_the_end_of_the_body_comes_after_the_answe
 
 
 def test_an_answer_is_whole_although_the_end_of_the_body_never_comes(endpoint, monkeypatch) -> None:
-    monkeypatch.setattr(http, "AFTER_THE_END_SECONDS", 0.01)
+    monkeypatch.setattr(exchange, "AFTER_THE_END_SECONDS", 0.01)
     with Canned(chunked(*HELLO, *DONE, end=False), WHOLE) as server:
         assert served(asked(endpoint, server))
         assert served(asked(endpoint, server))

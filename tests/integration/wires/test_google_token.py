@@ -12,9 +12,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from stoa.clients import google_token
-from stoa.clients.providers import endpoint_for
-from stoa.clients.wires import ProviderError
+from stoa.clients.wires import ProviderError, google_token
+from stoa.clients.wires.endpoints import endpoint_for
 from tests.integration.wires.conftest import ROWS
 
 

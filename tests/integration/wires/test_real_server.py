@@ -14,8 +14,8 @@ from typing import Any
 import openai
 import pytest
 
-from stoa.clients.providers import endpoint_for
 from stoa.clients.wires import Cancel, Endpoint, Finish, ProviderError, Text, stream
+from stoa.clients.wires.endpoints import endpoint_for
 from tests.integration.wires.conftest import ROWS, call
 
 pytestmark = pytest.mark.skipif(

@@ -7,8 +7,8 @@ import pytest
 
 from dev.practice import PracticeProviders
 from dev.practice.calls import key_hash
-from stoa.clients.key_spread import KeySpread
 from stoa.clients.wires import Cancel, Endpoint, Finish, ProviderError, Text, stream
+from stoa.clients.wires.key_spread import KeySpread
 from tests.integration.wires.conftest import WIRES, call
 
 KEYS = '["sk-one", "sk-two"]'

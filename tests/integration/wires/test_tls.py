@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from stoa.clients.wires import Cancel, Cancelled, Finish, ProviderError, Text, connections, stream
+from stoa.clients.http import connections
+from stoa.clients.wires import Cancel, Cancelled, Finish, ProviderError, Text, stream
 from tests.integration.wires.canned import Canned, chunked, data
 from tests.integration.wires.conftest import call
 

@@ -1,7 +1,7 @@
 """Endpoints of the shipped rows, with a key of no worth."""
 
-from stoa.clients.providers import endpoint_for, provider_rows
 from stoa.clients.wires import Endpoint
+from stoa.clients.wires.endpoints import endpoint_for, provider_rows
 
 ROWS = {row["id"]: row for row in provider_rows()}
 KEY = "sk-test"

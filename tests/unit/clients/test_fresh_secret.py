@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from stoa.clients.fresh_secret import FRESH_SECONDS, PAUSE_SECONDS, FreshSecret
+from stoa.clients.aws.fresh_secret import FRESH_SECONDS, PAUSE_SECONDS, FreshSecret
 
 DENIED = ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetSecretValue")
 

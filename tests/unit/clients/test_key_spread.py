@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.clients.key_spread import ATTEMPTS, LONGEST_REST_SECONDS, REST_SECONDS, KeySpread, Stream
 from stoa.clients.wires import Call, Cancel, Cancelled, Endpoint, Finish, ProviderError, Text
-from stoa.domain.provider_keys import fingerprint
-from stoa.observe import logger
+from stoa.clients.wires.key_spread import ATTEMPTS, LONGEST_REST_SECONDS, REST_SECONDS, KeySpread, Stream
+from stoa.core.observe import logger
+from stoa.domain.providers.provider_keys import fingerprint
 
 KEYS = ("sk-alpha", "sk-beta", "sk-gamma", "sk-delta")
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from stoa.clients.key_check import check_path
-from stoa.clients.providers import (
+from stoa.clients.wires import ProviderError
+from stoa.clients.wires.endpoints import (
     endpoint_for,
     keys_in,
     model_names,
@@ -14,7 +14,7 @@ from stoa.clients.providers import (
     places_in,
     provider_rows,
 )
-from stoa.clients.wires import ProviderError
+from stoa.clients.wires.key_check import check_path
 from tests.unit.clients.endpoints import ROWS, endpoint
 
 # id, api_base and auth exactly as the product's data has them; then the wire and the address that a chat goes to.

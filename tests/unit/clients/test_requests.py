@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from stoa.clients.providers import provider_rows
 from stoa.clients.wires import Call, Endpoint, Turn, anthropic_messages, bedrock_converse, openai_compatible, replicate
 from stoa.clients.wires.asking import base_headers
+from stoa.clients.wires.endpoints import provider_rows
 from tests.unit.clients.endpoints import endpoint
 
 TALK = (Turn("user", "one"), Turn("assistant", ""), Turn("assistant", "two"), Turn("user", "three"))

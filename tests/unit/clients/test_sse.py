@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.clients.wires.sse import LARGEST_EVENT, NotAnEventStream, events, json_of
+from stoa.clients.http.sse import LARGEST_EVENT, NotAnEventStream, events, json_of
 
 STREAMS = [
     pytest.param(b'data: {"a": 1}\n\ndata: [DONE]\n\n', [(b"", b'{"a": 1}'), (b"", b"[DONE]")], id="data only"),

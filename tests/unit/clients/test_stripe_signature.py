@@ -8,7 +8,7 @@ import stripe
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.clients.stripe_signature import BadSignature, sign, verify
+from stoa.clients.stripe.stripe_signature import BadSignature, sign, verify
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 SECOND = int(NOW.timestamp())

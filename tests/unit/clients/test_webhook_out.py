@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from stoa.clients import webhook_out
-from stoa.clients.webhook_out import LARGEST_ANSWER, DeliveryFailed, post
+from stoa.clients.http import webhook_out
+from stoa.clients.http.webhook_out import LARGEST_ANSWER, DeliveryFailed, post
 
 HOST = "hooks.example.org"
 SECRET = b"whsec_practice"

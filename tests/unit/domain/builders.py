@@ -7,8 +7,17 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from stoa.domain.offers import ChatRequest, Decision, ModeDefaults, Offer, Preferences, Prices, Refusal, Snapshot
-from stoa.domain.selection import select
+from stoa.domain.selection.offers import (
+    ChatRequest,
+    Decision,
+    ModeDefaults,
+    Offer,
+    Preferences,
+    Prices,
+    Refusal,
+    Snapshot,
+)
+from stoa.domain.selection.selection import select
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 11, 22, 0, 0, tzinfo=UTC)

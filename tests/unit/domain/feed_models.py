@@ -3,8 +3,8 @@
 from decimal import Decimal
 from typing import Any
 
-from stoa.domain.feed import FeedModel
-from stoa.domain.rates import NO_RATES, Rates
+from stoa.domain.pricing.rates import NO_RATES, Rates
+from stoa.domain.sync.feed import FeedModel
 
 
 def feed_model(

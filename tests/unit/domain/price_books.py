@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from stoa.domain.price_book import BasePrices, Override, PriceRow, PricingConfig
-from stoa.domain.price_planner import Plan, StoredRow, Timelines, plan
-from stoa.domain.timeline import Timeline
+from stoa.domain.pricing.price_book import BasePrices, Override, PriceRow, PricingConfig
+from stoa.domain.pricing.price_planner import Plan, StoredRow, Timelines, plan
+from stoa.domain.pricing.timeline import Timeline
 
 START = datetime(2027, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -3,9 +3,9 @@
 from decimal import Decimal
 from typing import Any
 
-from stoa.domain.provider_facts import Facts, Price
-from stoa.domain.rates import Rates
-from stoa.domain.registry_diff import Held
+from stoa.domain.pricing.rates import Rates
+from stoa.domain.sync.provider_facts import Facts, Price
+from stoa.domain.sync.registry_diff import Held
 
 
 def price(input_price: str, output_price: str, **rates: Any) -> Price:

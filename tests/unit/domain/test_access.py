@@ -2,8 +2,8 @@
 
 import pytest
 
-from stoa.domain.access import TrialState, purchase_status, standing_access, trial_state
-from stoa.domain.offers import Offer
+from stoa.domain.catalogue.access import TrialState, purchase_status, standing_access, trial_state
+from stoa.domain.selection.offers import Offer
 from tests.unit.domain.builders import entitled, offer, premium
 
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.domain.cadence import read_cadence
-from stoa.domain.cron import parse_cron
-from stoa.domain.cron_words import cron_words
-from stoa.errors import InvalidFields
+from stoa.core.errors import InvalidFields
+from stoa.domain.schedules.cadence import read_cadence
+from stoa.domain.schedules.cron import parse_cron
+from stoa.domain.schedules.cron_words import cron_words
 
 ANCHOR = datetime(2026, 1, 1, 10, 3, tzinfo=UTC)
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.domain.chunking import MOST_TOKENS, cut
-from stoa.domain.tokens import estimate_tokens
+from stoa.domain.chat.tokens import estimate_tokens
+from stoa.domain.personas.chunking import MOST_TOKENS, cut
 
 SENTENCE = "The quick brown fox jumps over the lazy dog. "  # about eleven tokens
 LONG = SENTENCE * 60

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.domain.circuit import (
+from stoa.domain.providers.circuit import (
     FIRST_COOL_DOWN,
     LONGEST_COOL_DOWN,
     MODEL,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.domain.context import FittedConversation, fit_conversation, input_limit, output_budget, turn_tokens
-from stoa.domain.offers import Refusal
+from stoa.domain.chat.context import FittedConversation, fit_conversation, input_limit, output_budget, turn_tokens
+from stoa.domain.selection.offers import Refusal
 from tests.unit.domain.builders import offer
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stoa.domain.cron import InvalidCron, parse_cron
+from stoa.domain.schedules.cron import InvalidCron, parse_cron
 
 NEW_YORK, LONDON = ZoneInfo("America/New_York"), ZoneInfo("Europe/London")
 

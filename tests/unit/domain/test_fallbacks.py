@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from stoa.domain.offers import ChatRequest, Preferences, Snapshot
-from stoa.domain.selection import taken_over
+from stoa.domain.selection.offers import ChatRequest, Preferences, Snapshot
+from stoa.domain.selection.selection import taken_over
 from tests.unit.domain.builders import (
     decided,
     entitled,

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from stoa.domain.feed import (
+from stoa.domain.pricing.rates import NO_RATES, Rates
+from stoa.domain.sync.feed import (
     FeedProblem,
     checked,
     is_name,
@@ -14,7 +15,6 @@ from stoa.domain.feed import (
     unreadable,
     without_duplicates,
 )
-from stoa.domain.rates import NO_RATES, Rates
 from tests.unit.domain.feed_models import feed_model
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.domain.citations import MOST_QUOTE_CHARACTERS, citations, quote
-from stoa.domain.knowledge import MOST_PASSAGES, PromptPassage, fitting, passages_tokens, with_passages
-from stoa.domain.tokens import estimate_tokens
+from stoa.domain.chat.citations import MOST_QUOTE_CHARACTERS, citations, quote
+from stoa.domain.chat.tokens import estimate_tokens
+from stoa.domain.personas.knowledge import MOST_PASSAGES, PromptPassage, fitting, passages_tokens, with_passages
 
 
 def passage(number: int, content: str = "Content.", tokens: int = 100) -> PromptPassage:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stoa.domain.languages import language_name, search_config
+from stoa.domain.personas.languages import language_name, search_config
 
 
 @pytest.mark.parametrize(

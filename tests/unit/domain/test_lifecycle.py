@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from stoa.domain.lifecycle import (
+from stoa.domain.catalogue.lifecycle import (
     chosen_models,
     columns,
     heir_of,
@@ -14,7 +14,7 @@ from stoa.domain.lifecycle import (
     retires_at,
     warning_due,
 )
-from stoa.domain.offers import Offer, Preferences
+from stoa.domain.selection.offers import Offer, Preferences
 from tests.unit.domain.builders import NOW, TOMORROW, YESTERDAY, by_id, entitled, offer, premium
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.domain.markup import (
+from stoa.core.errors import InvalidFields
+from stoa.domain.pricing.markup import (
     PARTS,
     TokenUsage,
     UnknownPrice,
@@ -21,8 +22,7 @@ from stoa.domain.markup import (
     provider_cost,
     user_price,
 )
-from stoa.domain.rates import Rates
-from stoa.errors import InvalidFields
+from stoa.domain.pricing.rates import Rates
 from tests.unit.domain.builders import prices
 
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from stoa.domain.offers import Offer, Preferences, Snapshot
+from stoa.domain.selection.offers import Offer, Preferences, Snapshot
 from tests.unit.domain.builders import YESTERDAY, decided, model_of, offer, premium, prices, snapshot
 
 DEFAULT = offer()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.domain.overlay import DECIDED, UNLIMITED, decided, in_effect, limit_columns
+from stoa.domain.catalogue.overlay import DECIDED, UNLIMITED, decided, in_effect, limit_columns
 
 REGISTRY: dict[str, Any] = {
     "display_name": "GPT-4o",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.domain.periods import period_of
+from stoa.domain.teams.periods import period_of
 
 EXAMPLES = [
     # day, anchor day, first day of its period, first day of the next

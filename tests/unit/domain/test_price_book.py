@@ -7,10 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from stoa.domain.markup import TokenUsage, UnknownPrice, charge
-from stoa.domain.price_book import BasePrices, Override, PricingConfig, first_row, price_row
-from stoa.domain.rates import NO_RATES, Rates
-from stoa.errors import InvalidFields
+from stoa.core.errors import InvalidFields
+from stoa.domain.pricing.markup import TokenUsage, UnknownPrice, charge
+from stoa.domain.pricing.price_book import BasePrices, Override, PricingConfig, first_row, price_row
+from stoa.domain.pricing.rates import NO_RATES, Rates
 
 SINCE = datetime(2026, 11, 21, tzinfo=UTC)
 

@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from stoa.domain.markup import UnknownPrice
-from stoa.domain.price_book import BasePrices, PricingConfig
-from stoa.domain.price_planner import Plan
-from stoa.domain.timeline import Step, Timeline
+from stoa.domain.pricing.markup import UnknownPrice
+from stoa.domain.pricing.price_book import BasePrices, PricingConfig
+from stoa.domain.pricing.price_planner import Plan
+from stoa.domain.pricing.timeline import Step, Timeline
 from tests.unit.domain.price_books import DAY, START, Book, at, opened
 
 FIRST = (0.0, "3.5", "14")

@@ -8,9 +8,9 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stoa.domain.price_book import BasePrices, Override, PriceRow, PricingConfig
-from stoa.domain.rates import KINDS, NO_RATES, Rates, Tier, token_prices
-from stoa.domain.timeline import Step, Timeline
+from stoa.domain.pricing.price_book import BasePrices, Override, PriceRow, PricingConfig
+from stoa.domain.pricing.rates import KINDS, NO_RATES, Rates, Tier, token_prices
+from stoa.domain.pricing.timeline import Step, Timeline
 from tests.unit.domain.price_books import HOUR, Book, at, opened
 
 # The minimum charge, and the price of each kind of token in messages below, between and above the tiers' thresholds.

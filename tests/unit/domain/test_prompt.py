@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stoa.domain.prompt import build_prompt
+from stoa.domain.chat.prompt import build_prompt
 
 PERSONA = {
     "system_prompt": "You are Marcus.",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.domain.provider_keys import GOOGLE_TOKEN_URI, fingerprint, key_problem, last_four, settings_problems
+from stoa.domain.providers.provider_keys import GOOGLE_TOKEN_URI, fingerprint, key_problem, last_four, settings_problems
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.domain.public_addresses import is_public, webhook_problem
+from stoa.core.public_addresses import is_public, webhook_problem
 
 PRIVATE = [
     "127.0.0.1",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.domain.purchase_state import PurchaseFacts, PurchaseState, derive, merge
+from stoa.domain.billing.purchase_state import PurchaseFacts, PurchaseState, derive, merge
 
 PRICE = 499
 T = datetime(2026, 11, 21, 9, tzinfo=UTC)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.domain.quota import (
+from stoa.core.errors import InvalidFields
+from stoa.domain.selection.quota import (
     day_begins,
     limit_reached,
     local_day,
@@ -18,7 +19,6 @@ from stoa.domain.quota import (
     utc_text,
     zone_named,
 )
-from stoa.errors import InvalidFields
 
 
 def at(text: str) -> datetime:

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.domain.rates import NO_RATES, Rates, Tier, TokenPrices, combined, levels_of, rates_of, scaled, token_prices
+from stoa.domain.pricing.rates import (
+    NO_RATES,
+    Rates,
+    Tier,
+    TokenPrices,
+    combined,
+    levels_of,
+    rates_of,
+    scaled,
+    token_prices,
+)
 
 D = Decimal
 # Google's of November 2025: everything is dearer above 200,000 tokens.

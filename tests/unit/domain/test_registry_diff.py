@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.domain.price_moves import greatest, price_moves
-from stoa.domain.provider_facts import Facts, Price
-from stoa.domain.rates import Rates
-from stoa.domain.registry_diff import Change, Held, diff, new_models, price_from, price_json, suggested_successor
+from stoa.domain.pricing.rates import Rates
+from stoa.domain.sync.price_moves import greatest, price_moves
+from stoa.domain.sync.provider_facts import Facts, Price
+from stoa.domain.sync.registry_diff import Change, Held, diff, new_models, price_from, price_json, suggested_successor
 from tests.unit.domain.registry_facts import fact, held, price
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)

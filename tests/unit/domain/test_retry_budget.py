@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.domain.retry_budget import FLOOR_A_SECOND, MOST, SHARE, RetryBudget
+from stoa.domain.providers.retry_budget import FLOOR_A_SECOND, MOST, SHARE, RetryBudget
 
 
 def test_a_process_begins_with_a_few_and_then_a_share_of_its_calls_is_all() -> None:

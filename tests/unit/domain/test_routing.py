@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from stoa.domain.offers import ChatRequest, Preferences
-from stoa.domain.routing import CAPABILITY_VALUES, WEIGHTS
-from stoa.domain.task_features import features_of
+from stoa.domain.selection.offers import ChatRequest, Preferences
+from stoa.domain.selection.routing import CAPABILITY_VALUES, WEIGHTS
+from stoa.domain.selection.task_features import features_of
 from tests.unit.domain.builders import decided, offer, prices, registry, snapshot
 
 AUTO = Preferences(selection_mode="auto")

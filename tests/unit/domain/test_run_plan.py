@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stoa.domain.cadence import read_cadence
-from stoa.domain.run_plan import DueSchedule, Plan, plan
+from stoa.domain.schedules.cadence import read_cadence
+from stoa.domain.schedules.run_plan import DueSchedule, Plan, plan
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 EMPTY = {"cron_expression": None, "run_at": None, "interval_minutes": None, "time_zone": "UTC"}

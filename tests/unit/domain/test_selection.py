@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from stoa.domain.offers import ChatRequest, ModeDefaults, Offer, Preferences, Snapshot
-from stoa.domain.selection import select
+from stoa.domain.selection.offers import ChatRequest, ModeDefaults, Offer, Preferences, Snapshot
+from stoa.domain.selection.selection import select
 from tests.unit.domain.builders import (
     NOW,
     TOMORROW,

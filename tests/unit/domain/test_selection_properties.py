@@ -6,10 +6,19 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stoa.domain.access import standing_access
-from stoa.domain.context import input_limit, turn_tokens
-from stoa.domain.offers import Candidate, ChatRequest, Decision, ModeDefaults, Offer, Preferences, Refusal, Snapshot
-from stoa.domain.selection import MEMBERS_OWN_RULES, REASONS, RULE_AUTO, select
+from stoa.domain.catalogue.access import standing_access
+from stoa.domain.chat.context import input_limit, turn_tokens
+from stoa.domain.selection.offers import (
+    Candidate,
+    ChatRequest,
+    Decision,
+    ModeDefaults,
+    Offer,
+    Preferences,
+    Refusal,
+    Snapshot,
+)
+from stoa.domain.selection.selection import MEMBERS_OWN_RULES, REASONS, RULE_AUTO, select
 from tests.unit.domain.builders import MIDNIGHT, NOW, TOMORROW, YESTERDAY, by_id, offer, prices
 
 IDS = ["gpt-4o-mini", "a", "b", "c", "d", "e"]

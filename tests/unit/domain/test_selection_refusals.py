@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from stoa.domain.offers import ChatRequest, ModeDefaults, Offer, Preferences
+from stoa.domain.selection.offers import ChatRequest, ModeDefaults, Offer, Preferences
 from tests.unit.domain.builders import (
     YESTERDAY,
     decided,

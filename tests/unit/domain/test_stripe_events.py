@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from stoa.domain.purchase_state import PurchaseFacts
-from stoa.domain.stripe_events import Notice, Reference, UnreadableEvent, read_event, read_session
+from stoa.domain.billing.purchase_state import PurchaseFacts
+from stoa.domain.billing.stripe_events import Notice, Reference, UnreadableEvent, read_event, read_session
 
 CREATED = 1795251600
 AT = datetime.fromtimestamp(CREATED, UTC)

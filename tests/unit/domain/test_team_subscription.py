@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.domain.stripe_events import TENANT_KEY, UnreadableEvent
-from stoa.domain.subscription_events import TEAM_KEY, read_subscription, read_subscription_event
-from stoa.domain.team_subscription import (
+from stoa.core.ids import new_id
+from stoa.domain.billing.stripe_events import TENANT_KEY, UnreadableEvent
+from stoa.domain.billing.subscription_events import TEAM_KEY, read_subscription, read_subscription_event
+from stoa.domain.billing.team_subscription import (
     ACTIVE,
     CANCELED,
     DUNNING_GRACE,
@@ -23,7 +24,6 @@ from stoa.domain.team_subscription import (
     merge,
     to_json,
 )
-from stoa.ids import new_id
 
 MARCH, APRIL, MAY = (datetime(2027, month, 15, 9, tzinfo=UTC) for month in (3, 4, 5))
 

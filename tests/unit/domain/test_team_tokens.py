@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from stoa.domain.offers import ACCESS_ENTITLED, ACCESS_TEAM, Candidate
-from stoa.domain.refusals import model_locked
-from stoa.domain.team_tokens import TeamShare, effective_allotment, paying_team
+from stoa.domain.selection.offers import ACCESS_ENTITLED, ACCESS_TEAM, Candidate
+from stoa.domain.selection.refusals import model_locked
+from stoa.domain.teams.team_tokens import TeamShare, effective_allotment, paying_team
 from tests.unit.domain.builders import premium
 
 

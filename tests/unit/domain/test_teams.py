@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from stoa.domain import teams
-from stoa.errors import StoaError
+from stoa.core.errors import StoaError
+from stoa.domain.teams import teams
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
 

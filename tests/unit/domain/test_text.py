@@ -2,7 +2,7 @@
 
 import pytest
 
-from stoa.domain.text import made_storable, storable
+from stoa.core.text import made_storable, storable
 
 
 @pytest.mark.parametrize("text", ["", "plain", "Ünïcödé 漢字 🙂", "line\nfeed"])

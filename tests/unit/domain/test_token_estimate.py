@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.domain.tokens import estimate_tokens
+from stoa.domain.chat.tokens import estimate_tokens
 
 
 @pytest.mark.parametrize(

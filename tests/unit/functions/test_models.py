@@ -12,9 +12,9 @@ from functions.preferences.models import MOST_FAVORITES, DomainModeId, SelectReq
 from functions.pricing_admin.models.config import SyncPolicy, SyncPolicyUpdate
 from functions.schedules.models import NewSchedule
 from functions.teams.models import Invite
-from stoa.domain.review_policy import DEFAULTS
-from stoa.schemas import EmailAddress
-from stoa.workflows.preferences import MAX_FAVORITES
+from stoa.domain.sync.review_policy import DEFAULTS
+from stoa.http.schemas import EmailAddress
+from stoa.workflows.members.preferences import MAX_FAVORITES
 
 
 def test_the_dry_run_takes_what_chat_takes() -> None:

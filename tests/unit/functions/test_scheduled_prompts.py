@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from functions.scheduled_prompts import handler as function
-from stoa.errors import StoaError
-from stoa.prompt_run import RunFailed, RunPrompt, TryAgain
+from stoa.core.errors import StoaError
+from stoa.workflows.schedules.prompt_run import RunFailed, RunPrompt, TryAgain
 
 PROMPT = RunPrompt(key="k", content="One thought.", model_id="gpt-4o-mini", persona_id=None, domain_mode=None)
 

@@ -9,7 +9,7 @@ import pytest
 
 from stoa.clients.feeds.fetch import parse_json
 from stoa.clients.feeds.model_prices_feed import ModelPrices
-from stoa.domain.feed import FeedModel, FeedResult
+from stoa.domain.sync.feed import FeedModel, FeedResult
 from tests.unit.clients.feeds.samples import interval, snapshot
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

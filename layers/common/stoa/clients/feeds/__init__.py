@@ -6,7 +6,7 @@ Imported by the price sync alone: the packages behind it take 0.5 s to import, a
 from datetime import datetime
 from typing import Protocol
 
-from stoa.domain.feed import FeedResult
+from stoa.domain.sync.feed import FeedResult
 
 
 class Feed(Protocol):

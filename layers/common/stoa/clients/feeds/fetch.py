@@ -10,9 +10,9 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from stoa.clients.wires.http import Exchange, Limits
+from stoa.clients.http.exchange import Exchange, Limits
 from stoa.clients.wires.types import Cancel, Endpoint, ProviderError
-from stoa.errors import StoaError
+from stoa.core.errors import StoaError
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0

@@ -1,4 +1,4 @@
-"""How a feed's values are read: shapes by pydantic here, what the values may be by `stoa.domain.feed`."""
+"""How a feed's values are read: shapes by pydantic here, what the values may be by `stoa.domain.sync.feed`."""
 
 from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
-from stoa.domain.feed import PRICE_LIMIT, FeedProblem
-from stoa.domain.rates import KINDS, OUTPUT_KINDS, Rates, TokenPrices, rates_of
-from stoa.domain.text import made_storable
+from stoa.core.text import made_storable
+from stoa.domain.pricing.rates import KINDS, OUTPUT_KINDS, Rates, TokenPrices, rates_of
+from stoa.domain.sync.feed import PRICE_LIMIT, FeedProblem
 
 READING = ConfigDict(frozen=True, extra="ignore")
 PLACES = Decimal("0.000001")  # as price columns keep them: what is compared later must be what was stored

@@ -27,8 +27,8 @@ from stoa.clients.feeds.fields import (
 )
 from stoa.clients.feeds.genai_names import accepts, names_of
 from stoa.clients.feeds.provider_ids import our_provider
-from stoa.domain.feed import FeedModel, FeedProblem, FeedResult, read_result, unreadable, wrong_price
-from stoa.domain.rates import NO_RATES, Rates
+from stoa.domain.pricing.rates import NO_RATES, Rates
+from stoa.domain.sync.feed import FeedModel, FeedProblem, FeedResult, read_result, unreadable, wrong_price
 
 KINDS = {
     "input_mtok": "input",

@@ -18,8 +18,8 @@ from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
 from stoa.clients.feeds.fetch import Download, FeedUnreadable, download, get, parse_json
 from stoa.clients.feeds.fields import READING, Number, entry_name, problems_of, rates_from, rounded
 from stoa.clients.feeds.provider_ids import our_provider
-from stoa.domain.feed import FeedModel, FeedProblem, FeedResult, Lifecycle, read_result, unreadable, wrong_price
-from stoa.domain.rates import NO_RATES, Rates
+from stoa.domain.pricing.rates import NO_RATES, Rates
+from stoa.domain.sync.feed import FeedModel, FeedProblem, FeedResult, Lifecycle, read_result, unreadable, wrong_price
 
 KINDS = {"input": "input", "output": "output", "cache_read": "cached_input", "cache_write": "cache_write"}
 

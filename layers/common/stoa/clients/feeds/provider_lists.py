@@ -17,7 +17,7 @@ from stoa.clients.feeds.fetch import FeedUnreadable, get, parse_json
 from stoa.clients.feeds.fields import READING, Label, entry_name, problems_of
 from stoa.clients.wires.asking import base_headers
 from stoa.clients.wires.types import Endpoint
-from stoa.domain.feed import CONTEXT_LIMIT, FeedProblem, ListedModel, Listing, is_name, too_few
+from stoa.domain.sync.feed import CONTEXT_LIMIT, FeedProblem, ListedModel, Listing, is_name, too_few
 
 CHAT = "/chat/completions"
 PAGE_SIZE = 1000

@@ -9,10 +9,10 @@ from stoa.clients.feeds import Feed
 from stoa.clients.feeds.genai_prices_feed import GenaiPrices
 from stoa.clients.feeds.model_prices_feed import ModelPrices
 from stoa.clients.feeds.provider_lists import has_list, read_list
-from stoa.clients.providers import endpoint_for
+from stoa.clients.wires.endpoints import endpoint_for
 from stoa.clients.wires.types import Endpoint, ProviderError
-from stoa.domain.provider_facts import Reading
-from stoa.settings import settings
+from stoa.core.settings import settings
+from stoa.domain.sync.provider_facts import Reading
 
 AT_ONCE = 8  # lists; each has its time limit, so that all of them have
 WITHOUT_LIST = frozenset({"iam", "service_account"})  # ways to sign in of providers that have none

@@ -8,10 +8,10 @@ import json
 from collections.abc import Generator
 from typing import Any
 
+from stoa.clients.http.exchange import Exchange, Limits
+from stoa.clients.http.sse import events, json_of
 from stoa.clients.wires.asking import base_headers, takes_temperature
 from stoa.clients.wires.failures import cut, malformed, refused, told
-from stoa.clients.wires.http import Exchange, Limits
-from stoa.clients.wires.sse import events, json_of
 from stoa.clients.wires.types import Call, Cancel, Citation, Endpoint, Finish, Text, token_count
 
 STOP_REASONS = {

@@ -15,9 +15,9 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote
 
+from stoa.clients.http.exchange import Exchange, Limits
 from stoa.clients.wires.asking import base_headers, takes_temperature
 from stoa.clients.wires.failures import cut, malformed, refused, told
-from stoa.clients.wires.http import Exchange, Limits
 from stoa.clients.wires.types import Call, Cancel, Endpoint, Finish, ProviderError, Text, token_count
 
 EVENT_STREAM = "application/vnd.amazon.eventstream"

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from stoa.clients.wires.http import LARGEST_ERROR_BODY, Exchange
+from stoa.clients.http.exchange import LARGEST_ERROR_BODY, Exchange
 from stoa.clients.wires.types import Endpoint, FailureKind, ProviderError
 
 LONGEST_WAIT = 86400.0  # seconds; a provider that asks for more is not worth waiting for

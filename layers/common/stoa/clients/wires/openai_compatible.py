@@ -9,7 +9,7 @@ tokens_field   field of the output limit, `max_tokens` unless given
 usage          `stream_options`: usage must be asked for; anything else: it comes by itself
 free_temperature    models (prefixes, separated by spaces) that take a temperature, where not all do
 fixed_temperature   models (prefixes) that refuse a temperature, where the others take one
-key_check      what a key is tried on (`stoa.clients.key_check`)
+key_check      what a key is tried on (`stoa.clients.wires.key_check`)
 list_path      where its models are listed; without it beside the chat's path, empty: nowhere (`feeds.provider_lists`)
 completion_tokens   models (prefixes) that take `max_completion_tokens`, whatever `tokens_field` says
 """
@@ -19,10 +19,10 @@ from collections.abc import Generator
 from typing import Any
 from urllib.parse import quote
 
+from stoa.clients.http.exchange import Exchange, Limits
+from stoa.clients.http.sse import events, json_of
 from stoa.clients.wires.asking import base_headers, is_one_of, takes_temperature
 from stoa.clients.wires.failures import cut, malformed, refused, told
-from stoa.clients.wires.http import Exchange, Limits
-from stoa.clients.wires.sse import events, json_of
 from stoa.clients.wires.types import Call, Cancel, Citation, Endpoint, Finish, Text, token_count
 
 STOP_REASONS = {

@@ -12,10 +12,10 @@ from collections.abc import Generator
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from stoa.clients.http.exchange import Exchange, Limits
+from stoa.clients.http.sse import events
 from stoa.clients.wires.asking import base_headers
 from stoa.clients.wires.failures import cut, malformed, refused, told
-from stoa.clients.wires.http import Exchange, Limits
-from stoa.clients.wires.sse import events
 from stoa.clients.wires.types import Call, Cancel, Cancelled, Endpoint, Finish, ProviderError, Text, Turn, token_count
 
 AFTERWARDS_SECONDS = 3.0  # for asking for the counts, and for cancelling: neither may keep anybody waiting

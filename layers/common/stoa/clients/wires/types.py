@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from stoa.errors import StoaError
+from stoa.core.errors import StoaError
 
 FailureKind = Literal["rate_limited", "unavailable", "timeout", "rejected", "auth", "malformed"]
 
@@ -18,14 +18,14 @@ RETRYABLE_KINDS = frozenset({"rate_limited", "unavailable", "timeout", "malforme
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where and how to call one provider. Made by `stoa.clients.providers.endpoint_for`."""
+    """Where and how to call one provider. Made by `stoa.clients.wires.endpoints.endpoint_for`."""
 
     provider_id: str
     wire: str  # openai | anthropic | bedrock | replicate
     base_url: str
     api_key: str | None = field(repr=False)
     options: Mapping[str, str] = field(default_factory=dict)  # what `data/providers.csv` explains
-    other_keys: tuple[str, ...] = field(default=(), repr=False)  # as good as `api_key`: `stoa.clients.key_spread`
+    other_keys: tuple[str, ...] = field(default=(), repr=False)  # as good as `api_key`: `stoa.clients.wires.key_spread`
     own_key: bool = False  # the tenant's own: it pays the provider itself, and the key's failures are its alone
 
 

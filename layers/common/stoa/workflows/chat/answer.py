@@ -7,16 +7,15 @@ from typing import Any
 from uuid import UUID
 
 from stoa.clients.wires.types import Call, Cancel, Cancelled, Finish, ProviderError, Text, Turn
-from stoa.db import RuleRefused
-from stoa.domain.markup import TokenUsage
-from stoa.domain.offers import Candidate, Decision, Refusal
-from stoa.domain.selection import taken_over
-from stoa.domain.text import made_storable
-from stoa.errors import StoaError, Unavailable
-from stoa.identity import Member
-from stoa.ids import new_id
-from stoa.member_view import refused
-from stoa.observe import logger
+from stoa.core.errors import StoaError, Unavailable
+from stoa.core.ids import new_id
+from stoa.core.observe import logger
+from stoa.core.text import made_storable
+from stoa.database.pool import RuleRefused
+from stoa.domain.pricing.markup import TokenUsage
+from stoa.domain.selection.offers import Candidate, Decision, Refusal
+from stoa.domain.selection.selection import taken_over
+from stoa.identity.members import Member
 from stoa.workflows.chat import report
 from stoa.workflows.chat.books import LedgerLine
 from stoa.workflows.chat.fitting import Fitted, fitted
@@ -32,6 +31,7 @@ from stoa.workflows.chat.values import (
     Selection,
     Tools,
 )
+from stoa.workflows.selection.member_view import refused
 
 # A counter may move between the snapshot and the reservation. Then we look again, and the fresh snapshot gives the
 # refusal or the other model that is right now. Each look sees at least one more message counted, so few are enough.
@@ -107,7 +107,7 @@ def _web_page(url: str) -> str | None:
 def _cited(answer: str, fits: Fitted) -> list[dict[str, Any]]:
     if not fits.passages:
         return []
-    from stoa.domain.citations import citations  # its patterns cost 3 ms of a cold start
+    from stoa.domain.chat.citations import citations  # its patterns cost 3 ms of a cold start
 
     return citations(answer, fits.passages)
 

@@ -9,20 +9,22 @@ from typing import Any
 from uuid import UUID
 
 from stoa.clients.wires.types import Finish, ProviderError
-from stoa.db import Row, RuleRefused, Statement
-from stoa.domain.circuit import Circuit, Outcome, outcome_of
-from stoa.domain.markup import NOTHING, PARTS, TokenUsage, charge_for, provider_cost
-from stoa.domain.offers import Decision
-from stoa.domain.tokens import estimate_tokens
-from stoa.errors import Unavailable
-from stoa.identity import Member
-from stoa.ids import new_id
-from stoa.provider_health import Attempt
-from stoa.store import conversations, ledger, persona_usage, team_ledger
-from stoa.store.conversations import Exchange
-from stoa.store.ledger import Reservation, Settlement
+from stoa.core.errors import Unavailable
+from stoa.core.ids import new_id
+from stoa.database.pool import Row, RuleRefused, Statement
+from stoa.domain.chat.tokens import estimate_tokens
+from stoa.domain.pricing.markup import NOTHING, PARTS, TokenUsage, charge_for, provider_cost
+from stoa.domain.providers.circuit import Circuit, Outcome, outcome_of
+from stoa.domain.selection.offers import Decision
+from stoa.identity.members import Member
+from stoa.store.chat import conversations, ledger
+from stoa.store.chat.conversations import Exchange
+from stoa.store.chat.ledger import Reservation, Settlement
+from stoa.store.personas import persona_usage
+from stoa.store.teams import team_ledger
 from stoa.workflows.chat.prepare import Prepared
 from stoa.workflows.chat.values import ChatMessage, Tools
+from stoa.workflows.providers.provider_health import Attempt
 
 # Longer than the chat function may run (300 s, template.yaml), so that a line is never freed under a living function.
 RESERVATION_LIFETIME = timedelta(seconds=360)

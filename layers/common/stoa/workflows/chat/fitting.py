@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from stoa.clients.wires.types import Turn
-from stoa.domain.context import FittedConversation, fit_conversation, input_limit, turn_tokens
-from stoa.domain.knowledge import PromptPassage, fitting, with_passages
-from stoa.domain.offers import Candidate, Refusal
+from stoa.domain.chat.context import FittedConversation, fit_conversation, input_limit, turn_tokens
+from stoa.domain.personas.knowledge import PromptPassage, fitting, with_passages
+from stoa.domain.selection.offers import Candidate, Refusal
 from stoa.workflows.chat.prepare import Prepared
 from stoa.workflows.chat.values import ChatMessage
 

@@ -7,18 +7,18 @@ from itertools import islice
 from typing import Any
 
 from stoa.clients.wires.types import Turn
-from stoa.db import Row, Statement
-from stoa.domain.context import turn_tokens
-from stoa.domain.offers import ChatRequest, Decision, Refusal
-from stoa.domain.prompt import Prompt
-from stoa.domain.selection import select
-from stoa.errors import Conflict, NotFound
-from stoa.identity import Member
-from stoa.member_view import load_with, refused
-from stoa.message_view import checked_prompts, prompt_of, prompt_statements, rules_snapshot
-from stoa.store import conversations, ledger
-from stoa.store.snapshots import MemberSnapshot
+from stoa.core.errors import Conflict, NotFound
+from stoa.database.pool import Row, Statement
+from stoa.domain.chat.context import turn_tokens
+from stoa.domain.chat.prompt import Prompt
+from stoa.domain.selection.offers import ChatRequest, Decision, Refusal
+from stoa.domain.selection.selection import select
+from stoa.identity.members import Member
+from stoa.store.chat import conversations, ledger
+from stoa.store.selection.snapshots import MemberSnapshot
 from stoa.workflows.chat.values import ChatMessage, Tools
+from stoa.workflows.selection.member_view import load_with, refused
+from stoa.workflows.selection.message_view import checked_prompts, prompt_of, prompt_statements, rules_snapshot
 
 
 @dataclass(frozen=True, slots=True)

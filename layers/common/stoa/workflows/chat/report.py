@@ -6,12 +6,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from stoa.answers import iso
-from stoa.domain.lifecycle import retirement_headers, retires_at
-from stoa.domain.markup import TokenUsage, money_text
-from stoa.domain.offers import ACCESS_TRIAL, Decision, Offer
-from stoa.domain.quota import rate_limit_headers
-from stoa.observe import emit
+from stoa.core.observe import emit
+from stoa.core.text import iso
+from stoa.domain.catalogue.lifecycle import retirement_headers, retires_at
+from stoa.domain.pricing.markup import TokenUsage, money_text
+from stoa.domain.selection.offers import ACCESS_TRIAL, Decision, Offer
+from stoa.domain.selection.quota import rate_limit_headers
 from stoa.workflows.chat.books import LedgerLine
 from stoa.workflows.chat.prepare import Prepared
 from stoa.workflows.chat.values import ChatMessage

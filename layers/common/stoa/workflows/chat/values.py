@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from stoa.clients.wires.types import Call, Cancel, Endpoint, Finish, Text
-from stoa.db import Database
-from stoa.errors import StoaError
-from stoa.provider_health import ProviderHealth, provider_health
+from stoa.core.errors import StoaError
+from stoa.database.pool import Database
+from stoa.workflows.providers.provider_health import ProviderHealth, provider_health
 
 
 @dataclass(frozen=True, slots=True)

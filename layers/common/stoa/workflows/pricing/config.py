@@ -7,18 +7,19 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from stoa.admin_desk import check_version
-from stoa.answers import iso
-from stoa.db import Connection, Database, Scope
-from stoa.domain.markup import check_markup, markup_from_percent
-from stoa.domain.price_book import SOURCE_BULK, SOURCE_CONFIG
-from stoa.domain.review_policy import with_rules
-from stoa.errors import InvalidFields
-from stoa.price_planning import PlannedChange, replan
-from stoa.registry_view import policy_view
-from stoa.store import audit, pricing_configs
-from stoa.store.audit import Actor
-from stoa.store.pricing_configs import PricingSettings
+from stoa.core.errors import InvalidFields
+from stoa.core.text import iso
+from stoa.database.pool import Connection, Database, Scope
+from stoa.domain.pricing.markup import check_markup, markup_from_percent
+from stoa.domain.pricing.price_book import SOURCE_BULK, SOURCE_CONFIG
+from stoa.domain.sync.review_policy import with_rules
+from stoa.identity.caller import check_version
+from stoa.store.pricing import pricing_configs
+from stoa.store.pricing.pricing_configs import PricingSettings
+from stoa.store.tenancy import audit
+from stoa.store.tenancy.audit import Actor
+from stoa.workflows.pricing.policy_view import policy_view
+from stoa.workflows.pricing.price_planning import PlannedChange, replan
 
 # Kinds of models as clients call them, and the default markup of each.
 MARKUP_FIELDS = {"external": "external_default_markup", "self_hosted": "self_hosted_default_markup"}

@@ -7,18 +7,19 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from stoa.admin_desk import check_version
-from stoa.answers import iso
-from stoa.db import Connection, Database, Scope
-from stoa.domain.markup import check_markup
-from stoa.domain.price_book import NO_OVERRIDE, SOURCE_OVERRIDE, SOURCE_OVERRIDE_END, Override
-from stoa.domain.timeline import Timeline
-from stoa.errors import Conflict, InvalidFields, NotFound, StoaError
-from stoa.price_planning import PlannedChange, is_priced, plan_each
-from stoa.store import audit, price_overrides, pricing, pricing_configs
-from stoa.store.audit import Actor
-from stoa.store.pricing import ModelPricing
+from stoa.core.errors import Conflict, InvalidFields, NotFound, StoaError
+from stoa.core.text import iso
+from stoa.database.pool import Connection, Database, Scope
+from stoa.domain.pricing.markup import check_markup
+from stoa.domain.pricing.price_book import NO_OVERRIDE, SOURCE_OVERRIDE, SOURCE_OVERRIDE_END, Override
+from stoa.domain.pricing.timeline import Timeline
+from stoa.identity.caller import check_version
+from stoa.store.pricing import price_overrides, prices, pricing_configs
+from stoa.store.pricing.prices import ModelPricing
+from stoa.store.tenancy import audit
+from stoa.store.tenancy.audit import Actor
 from stoa.workflows.pricing.dates import in_utc
+from stoa.workflows.pricing.price_planning import PlannedChange, is_priced, plan_each
 
 Period = tuple[datetime, datetime | None]  # from, and until where it ends
 
@@ -83,9 +84,9 @@ def apply_edits(
     caller has to raise then, so that nothing stays written.
     """
     settings = pricing_configs.lock(connection, tenant_id)
-    zone = ZoneInfo(pricing.time_zone(connection, tenant_id))
+    zone = ZoneInfo(prices.time_zone(connection, tenant_id))
     asked = sorted({edit.model_id for edit in edits})
-    models = {model.model_id: model for model in pricing.models(connection, tenant_id, asked, now)}
+    models = {model.model_id: model for model in prices.models(connection, tenant_id, asked, now)}
     wanted = {model.model_id: model.overrides for model in models.values()}
     periods: list[Period | StoaError] = []
     for edit in edits:
@@ -120,7 +121,7 @@ def clear_override(
 ) -> SavedOverride:
     """`delete_override` within a transaction."""
     pricing_configs.lock(connection, tenant_id)
-    found = pricing.models(connection, tenant_id, [model_id], now)
+    found = prices.models(connection, tenant_id, [model_id], now)
     if not found:
         raise NotFound("model")
     (model,) = found

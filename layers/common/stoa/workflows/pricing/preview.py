@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from stoa.db import Connection, Database, Scope
-from stoa.price_planning import PlannedChange
+from stoa.database.pool import Connection, Database, Scope
+from stoa.workflows.pricing.price_planning import PlannedChange
 from stoa.workflows.pricing.views import change_view
 
 

@@ -11,16 +11,16 @@ from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from stoa.db import Connection, Database, Scope
-from stoa.domain.price_book import Override
-from stoa.domain.text import storable
-from stoa.domain.timeline import BEGINNING
-from stoa.errors import Conflict, InvalidFields, StoaError
-from stoa.price_planning import PlannedChange
-from stoa.store import pricing
-from stoa.store.audit import Actor
+from stoa.core.errors import Conflict, InvalidFields, StoaError
+from stoa.core.text import storable
+from stoa.database.pool import Connection, Database, Scope
+from stoa.domain.pricing.price_book import Override
+from stoa.domain.pricing.timeline import BEGINNING
+from stoa.store.pricing import prices
+from stoa.store.tenancy.audit import Actor
 from stoa.workflows.pricing.dates import in_utc, moment
 from stoa.workflows.pricing.overrides import OverrideEdit, SavedOverride, apply_edits, described_override
+from stoa.workflows.pricing.price_planning import PlannedChange
 
 COLUMNS = ("modelId", "markup", "inputPrice", "outputPrice", "effectiveFrom", "effectiveTo", "version")
 MOST_LINES = 2000
@@ -38,7 +38,7 @@ def export_sheet(database: Database, tenant_id: UUID, now: datetime) -> str:
     sheet = csv.writer(written, lineterminator="\n")
     sheet.writerow(COLUMNS)
     with database.autocommit(Scope(tenant_id=tenant_id)) as connection:
-        models = pricing.models(connection, tenant_id, None, now)
+        models = prices.models(connection, tenant_id, None, now)
     for model in sorted(models, key=lambda model: model.model_id):
         for line in described_override(model.overrides, now):
             values = [_text(line[name]) for name in COLUMNS[1:-1]]
@@ -58,7 +58,7 @@ def import_sheet(database: Database, tenant_id: UUID, actor: Actor, text: str, n
 
 def apply_sheet(connection: Connection, tenant_id: UUID, actor: Actor, text: str, now: datetime) -> list[PlannedChange]:
     """`import_sheet` within a transaction. A model's lines are set in the order of their beginnings."""
-    lines = read_sheet(text, ZoneInfo(pricing.time_zone(connection, tenant_id)))
+    lines = read_sheet(text, ZoneInfo(prices.time_zone(connection, tenant_id)))
     if not lines:
         return []
     outcomes = apply_edits(connection, tenant_id, actor, [edit for _, edit in lines], now)

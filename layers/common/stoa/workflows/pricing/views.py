@@ -5,29 +5,29 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from stoa.answers import iso
-from stoa.db import Database, Row, Scope
-from stoa.domain.price_book import PriceRow
-from stoa.domain.rates import Rates
-from stoa.domain.timeline import Step, Timeline
-from stoa.pages import Page, place_after
-from stoa.price_planning import PlannedChange
-from stoa.rate_view import rates_view
-from stoa.store import pricing
-from stoa.store.pricing import ModelPricing
+from stoa.core.pages import Page, place_after
+from stoa.core.text import iso
+from stoa.database.pool import Database, Row, Scope
+from stoa.domain.pricing.price_book import PriceRow
+from stoa.domain.pricing.rates import Rates
+from stoa.domain.pricing.timeline import Step, Timeline
+from stoa.store.pricing import prices
+from stoa.store.pricing.prices import ModelPricing
 from stoa.workflows.pricing.overrides import described_override, has_override
+from stoa.workflows.pricing.price_planning import PlannedChange
+from stoa.workflows.pricing.rate_view import rates_view
 
 
 def list_prices(database: Database, tenant_id: UUID, now: datetime) -> list[dict[str, Any]]:
     """Every model of the tenant's catalogue with its prices, also those that cannot be sold yet (prices null)."""
     with database.autocommit(Scope(tenant_id=tenant_id)) as connection:
-        return [_model(model, now) for model in pricing.models(connection, tenant_id, None, now)]
+        return [_model(model, now) for model in prices.models(connection, tenant_id, None, now)]
 
 
 def list_history(database: Database, tenant_id: UUID, *, model_id: str | None, before: UUID | None, limit: int) -> Page:
     """Changes of prices, the newest first."""
     with database.autocommit(Scope(tenant_id=tenant_id)) as connection:
-        rows = pricing.history(connection, tenant_id, model_id=model_id, before=before, rows=limit + 1)
+        rows = prices.history(connection, tenant_id, model_id=model_id, before=before, rows=limit + 1)
     return Page([_change(row) for row in rows[:limit]], place_after(rows, limit, "id"))
 
 

@@ -5,16 +5,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from stoa.db import Database
-from stoa.domain.cadence import CRON, INTERVAL, ONCE
-from stoa.domain.offers import ChatRequest, Refusal
-from stoa.domain.public_addresses import webhook_problem
-from stoa.domain.refusals import MODEL_CANNOT_CHAT, MODEL_NOT_FOUND, RATE_LIMIT_EXCEEDED
-from stoa.dry_selection import decide
-from stoa.errors import InvalidFields
-from stoa.identity import Member
-from stoa.member_view import refused
-from stoa.store.schedules import EMAIL, WEBHOOK
+from stoa.core.errors import InvalidFields
+from stoa.core.public_addresses import webhook_problem
+from stoa.database.pool import Database
+from stoa.domain.schedules.cadence import CRON, INTERVAL, ONCE
+from stoa.domain.selection.offers import ChatRequest, Refusal
+from stoa.domain.selection.refusals import MODEL_CANNOT_CHAT, MODEL_NOT_FOUND, RATE_LIMIT_EXCEEDED
+from stoa.identity.members import Member
+from stoa.store.schedules.schedules import EMAIL, WEBHOOK
+from stoa.workflows.selection.dry_selection import decide
+from stoa.workflows.selection.member_view import refused
 
 _RHYTHM = {ONCE: "run_at", CRON: "cron_expression", INTERVAL: "interval_minutes"}
 CADENCE_FIELDS = frozenset({"kind", "time_zone", *_RHYTHM.values()})

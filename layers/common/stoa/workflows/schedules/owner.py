@@ -5,14 +5,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from stoa.db import Connection, Database, Row
-from stoa.domain.cadence import Cadence, read_cadence
-from stoa.errors import Conflict, InvalidFields, NotFound
-from stoa.identity import Member
-from stoa.ids import new_id
-from stoa.store import schedule_runs
-from stoa.store import schedules as store
-from stoa.store.schedules import WEBHOOK
+from stoa.core.errors import Conflict, InvalidFields, NotFound
+from stoa.core.ids import new_id
+from stoa.database.pool import Connection, Database, Row
+from stoa.domain.schedules.cadence import Cadence, read_cadence
+from stoa.identity.members import Member
+from stoa.store.schedules import schedule_runs
+from stoa.store.schedules import schedules as store
+from stoa.store.schedules.schedules import WEBHOOK
 from stoa.workflows.schedules.fields import (
     CADENCE_FIELDS,
     DEFAULTS,

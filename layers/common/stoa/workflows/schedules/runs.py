@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from stoa.clients import storage
-from stoa.db import Database, Row, Scope
-from stoa.errors import Conflict, NotFound
-from stoa.identity import Member
-from stoa.ids import new_id
-from stoa.pages import Page, place_after
-from stoa.store import mail_outbox, schedule_runs, schedules
+from stoa.clients.aws import storage
+from stoa.core.errors import Conflict, NotFound
+from stoa.core.ids import new_id
+from stoa.core.pages import Page, place_after
+from stoa.database.pool import Database, Row, Scope
+from stoa.identity.members import Member
+from stoa.store.operations import mail_outbox
+from stoa.store.schedules import schedule_runs, schedules
 from stoa.workflows.schedules.views import SHOWN_CHARACTERS, described_run, is_by_mail
 
 LINK_SECONDS = 900

@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from stoa.answers import iso
-from stoa.db import Row
-from stoa.domain.cadence import Cadence, read_cadence
-from stoa.domain.cron_words import instant_words
-from stoa.domain.markup import money_text
-from stoa.errors import InvalidFields
+from stoa.core.errors import InvalidFields
+from stoa.core.text import iso
+from stoa.database.pool import Row
+from stoa.domain.pricing.markup import money_text
+from stoa.domain.schedules.cadence import Cadence, read_cadence
+from stoa.domain.schedules.cron_words import instant_words
 
 _OF_MAIL = {"queued": "pending", "sent": "delivered", "dead": "failed"}
 SHOWN_CHARACTERS = 2000  # of an output in a list; alone it is shown whole

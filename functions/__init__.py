@@ -1,0 +1,1 @@
+"""Lambda functions: a package each, whose `handler` parses, calls one use case and answers."""

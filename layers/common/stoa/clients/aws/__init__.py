@@ -1,0 +1,1 @@
+"""Clients of AWS: mail, storage, queues, keys and secrets."""

@@ -1,0 +1,54 @@
+"""A secret that is read again from time to time, so that what was rotated in it works without a deployment."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from stoa.core.observe import logger
+from stoa.core.settings import read_secret
+
+FRESH_SECONDS = 300.0  # how long a value is used before it is read again
+PAUSE_SECONDS = 30.0  # between two reads at least, whoever asks for one
+
+
+class FreshSecret:
+    """JSON secrets by their ARN. Not safe to use from several threads at once: its user has a lock of its own."""
+
+    def __init__(
+        self,
+        read: Callable[[str], Mapping[str, Any]] = read_secret,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._read = read
+        self._clock = clock
+        self._values: dict[str, Mapping[str, Any]] = {}
+        self._read_at: dict[str, float] = {}
+
+    def __call__(self, arn: str) -> Mapping[str, Any]:
+        """The secret, at most FRESH_SECONDS old where Secrets Manager answers.
+
+        Where it does not, the value at hand stays in use; without one its error is raised.
+        """
+        if arn not in self._values:
+            self._values[arn] = self._read(arn)
+            self._read_at[arn] = self._clock()
+        elif self._clock() - self._read_at[arn] >= FRESH_SECONDS:
+            self._reread(arn)
+        return self._values[arn]
+
+    def expire(self) -> None:
+        """Have secrets read again when they are next asked for, because a key in them was refused."""
+        due = self._clock() - FRESH_SECONDS
+        for arn, read_at in self._read_at.items():
+            if self._clock() - read_at >= PAUSE_SECONDS:
+                self._read_at[arn] = due
+
+    def _reread(self, arn: str) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            self._values[arn] = self._read(arn)
+            self._read_at[arn] = self._clock()
+        except (BotoCoreError, ClientError, ValueError, TypeError) as error:
+            self._read_at[arn] = self._clock() - FRESH_SECONDS + PAUSE_SECONDS
+            logger().warning("secret not read again", extra={"secret": arn, "error": type(error).__name__})

@@ -1,0 +1,1 @@
+"""HTTP to the outside: connections, exchanges, server-sent events, and webhooks out."""

@@ -1,0 +1,1 @@
+"""Stripe: the calls that are made, and the signatures that are checked."""

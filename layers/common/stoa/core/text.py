@@ -1,0 +1,54 @@
+"""Forms of text: JSON and instants as the API writes them, names in its spelling, and text that can be stored."""
+
+import json
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+# The null character, which PostgreSQL's text cannot hold, and halves of surrogate pairs, which are no characters.
+_NO_CHARACTERS = re.compile("[\\x00\\ud800-\\udfff]")
+
+
+def storable(text: str) -> str:
+    """The text itself, for what a client may be told to correct. Raises ValueError where it could not be stored."""
+    if _NO_CHARACTERS.search(text):
+        raise ValueError("a null character or half a surrogate pair")
+    return text
+
+
+def made_storable(text: str) -> str:
+    """The text with U+FFFD in the place of what could not be stored, for what nobody can be told to correct."""
+    return _NO_CHARACTERS.sub("\ufffd", text)
+
+
+def camel_case(name: str) -> str:
+    """A column's or field's name as the API has it."""
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def snake_case(name: str) -> str:
+    """The inverse of `camel_case`."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
+def to_json(value: Any) -> str:
+    """JSON text of our answers. Decimals become numbers: fields that must stay exact are strings already."""
+    return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
+
+
+def iso(moment: datetime) -> str:
+    """An instant as clients read it: UTC, milliseconds, `Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, transactions with their scope, and a pool."""

@@ -1,0 +1,175 @@
+"""The database as the rest of the code sees it: transactions, whose rows they may see, and a pool of connections.
+
+Two ways to talk to the database, both bound to a `Scope`:
+
+- `autocommit(scope)`: each `run` or `run_all` is a transaction of its own and costs ONE round trip. The tenant and
+  user are set inside that same transaction, so nothing is left behind on a reused connection.
+- `transaction(scope)`: several statements, one transaction. BEGIN and the scope travel with the first statement.
+"""
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from stoa.core.errors import Unavailable
+from stoa.core.settings import secret, settings
+from stoa.database.dsn import Dsn, parse_secret, parse_url
+from stoa.database.wire import Row, RuleRefused, Statement, StatementFailed, Wire, connect
+
+__all__ = [
+    "Connection",
+    "Database",
+    "Row",
+    "RuleRefused",
+    "Scope",
+    "Statement",
+    "StatementFailed",
+    "database",
+    "json_parameter",
+]
+
+WAIT_FOR_CONNECTION_SECONDS = 10
+
+_SET_SCOPE = (
+    "SELECT set_config('stoa.tenant_id', :tenant_id, true), set_config('stoa.user_id', :user_id, true), "
+    "set_config('stoa.scope', :kind, true)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose rows a transaction may see: one tenant's, or one user's within it.
+
+    Without `user_id` all of the tenant's rows are visible (admin and scheduled work). `operator` opens the shared
+    registry for writing and the list of tenants for reading, and still no tenant's rows.
+    """
+
+    tenant_id: UUID | None = None
+    user_id: UUID | None = None
+    operator: bool = False
+
+
+class Connection:
+    """What store functions are given: statements within one scope. Obtained from `Database`, never kept."""
+
+    def __init__(self, wire: Wire, scope: Scope, *, in_transaction: bool) -> None:
+        self._wire = wire
+        self._scope = scope
+        self._in_transaction = in_transaction
+        self.started = False
+
+    def run(self, sql: str, **parameters: Any) -> list[Row]:
+        """Run one statement; its rows as dictionaries by column name."""
+        return self.run_all([(sql, parameters)])[0]
+
+    def run_all(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        """Run statements in order in one round trip. In autocommit they are one transaction: all or nothing."""
+        prefix: list[Statement] = []
+        if not self._in_transaction:
+            prefix = [(_SET_SCOPE, _scope_parameters(self._scope))]
+        elif not self.started:
+            prefix = [("BEGIN", {}), (_SET_SCOPE, _scope_parameters(self._scope))]
+            self.started = True
+        return self._wire.execute([*prefix, *statements])[len(prefix) :]
+
+    def run_script(self, script: str) -> None:
+        """Run a migration: many statements, no parameters, inside the transaction that was opened around it."""
+        if not self.started:
+            self.run_all([])
+        self._wire.execute_script(script)
+
+
+class Database:
+    """A bounded pool of connections to one database, safe to use from many threads."""
+
+    def __init__(self, dsn: Dsn, connections: int = 1) -> None:
+        self._dsn = dsn
+        self._idle: list[Wire] = []
+        self._lock = threading.Lock()
+        self._places = threading.BoundedSemaphore(connections)
+
+    @contextmanager
+    def autocommit(self, scope: Scope) -> Iterator[Connection]:
+        """Each `run`/`run_all` inside is its own transaction and one round trip."""
+        with self._wire() as wire:
+            yield Connection(wire, scope, in_transaction=False)
+
+    @contextmanager
+    def transaction(self, scope: Scope) -> Iterator[Connection]:
+        """All statements inside commit together at the end, or none do."""
+        with self._wire() as wire:
+            connection = Connection(wire, scope, in_transaction=True)
+            try:
+                yield connection
+            except BaseException:
+                if connection.started and not wire.broken:
+                    wire.execute([("ROLLBACK", {})])
+                raise
+            if connection.started:
+                wire.execute([("COMMIT", {})])
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for wire in idle:
+            wire.close()
+
+    @contextmanager
+    def _wire(self) -> Iterator[Wire]:
+        if not self._places.acquire(timeout=WAIT_FOR_CONNECTION_SECONDS):
+            raise Unavailable("All database connections are busy. Try again in a moment.")
+        try:
+            wire = self._take()
+            try:
+                yield wire
+            finally:
+                if wire.broken:
+                    wire.close()
+                else:
+                    with self._lock:
+                        self._idle.append(wire)
+        finally:
+            self._places.release()
+
+    def _take(self) -> Wire:
+        while True:
+            with self._lock:
+                wire = self._idle.pop() if self._idle else None
+            if wire is None:
+                break
+            if wire.is_reusable():
+                return wire
+            wire.close()
+        return connect(self._dsn)
+
+
+@cache
+def database() -> Database:
+    """This process's database, from its settings."""
+    chosen = settings()
+    if chosen.database_url:
+        dsn = parse_url(chosen.database_url)
+    elif chosen.database_secret_arn:
+        dsn = parse_secret(secret(chosen.database_secret_arn))
+    else:
+        raise RuntimeError("Set STOA_DATABASE_URL or STOA_DATABASE_SECRET_ARN.")
+    return Database(dsn, chosen.database_connections)
+
+
+def json_parameter(value: Any) -> str:
+    """`value` as a JSON parameter. Decimals, ids and instants travel as strings: PostgreSQL reads them exactly."""
+    return json.dumps(value, default=str)
+
+
+def _scope_parameters(scope: Scope) -> dict[str, str]:
+    return {
+        "tenant_id": str(scope.tenant_id or ""),
+        "user_id": str(scope.user_id or ""),
+        "kind": "operator" if scope.operator else "",
+    }

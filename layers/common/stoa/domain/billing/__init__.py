@@ -1,0 +1,1 @@
+"""Rules of billing: purchases, subscriptions and Stripe events."""

@@ -1,0 +1,1 @@
+"""Rules of catalogue: models, modes and what tenants decide about them."""

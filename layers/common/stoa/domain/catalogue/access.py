@@ -1,0 +1,54 @@
+"""Under which access a member may use a model, and how the catalogue words it (S4)."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from stoa.domain.selection.offers import ACCESS_ENTITLED, ACCESS_FREE, ACCESS_TEAM, Offer
+
+TIER_FREE = "free"
+SOURCE_PURCHASE = "purchase"
+SOURCE_TEAM = "team"
+
+
+class TrialState(NamedTuple):
+    """Free messages of one member on one premium model."""
+
+    total: int
+    remaining: int
+    can_use: bool  # False as soon as the member may use the model anyway, or has none left
+
+
+def is_on_offer(offer: Offer, now: datetime) -> bool:
+    """False for what nobody can be sold. A model that does not answer at the moment is still on offer."""
+    retired = offer.deprecated_at is not None and offer.deprecated_at <= now
+    return offer.enabled and not retired and offer.prices is not None
+
+
+def standing_access(offer: Offer) -> str | None:
+    """The access that needs no trial: free, entitled or team. None: the model is locked for this member."""
+    if offer.access_tier == TIER_FREE:
+        return ACCESS_FREE
+    if offer.entitlement_source is None:
+        return None
+    return ACCESS_TEAM if offer.entitlement_source == SOURCE_TEAM else ACCESS_ENTITLED
+
+
+def purchase_status(offer: Offer) -> str:
+    """One word for the catalogue: free, purchased, granted, team, trial, trial_expired or locked."""
+    access = standing_access(offer)
+    if access == ACCESS_ENTITLED:
+        return "purchased" if offer.entitlement_source == SOURCE_PURCHASE else "granted"
+    if access is not None:
+        return access
+    if offer.trials_remaining:
+        return "trial"
+    return "trial_expired" if offer.trial_messages else "locked"
+
+
+def trial_state(offer: Offer) -> TrialState:
+    """The member's trial on this model. A free model has none."""
+    if offer.access_tier == TIER_FREE:
+        return TrialState(total=0, remaining=0, can_use=False)
+    remaining = offer.trials_remaining
+    can_use = remaining > 0 and standing_access(offer) is None
+    return TrialState(total=offer.trial_messages, remaining=remaining, can_use=can_use)

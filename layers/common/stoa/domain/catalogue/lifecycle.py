@@ -1,0 +1,117 @@
+"""The end of a model's life: what is told of it beforehand, to whom, and where those go who chose it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+from stoa.domain.catalogue.access import standing_access
+from stoa.domain.selection.offers import Offer, Preferences
+
+# Days before the end at which a member is written to. Who chooses the model later gets the next of these.
+WARNING_DAYS = (30, 7)
+FIRST_WARNING = timedelta(days=max(WARNING_DAYS))
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """A model that a member chose, its end, and who takes over for them (None: nobody whom they may use)."""
+
+    offer: Offer
+    ends_at: datetime
+    heir: Offer | None
+
+
+def retires_at(offer: Offer, now: datetime) -> datetime | None:
+    """The announced end of a model that still answers."""
+    return offer.deprecated_at if offer.deprecated_at is not None and offer.deprecated_at > now else None
+
+
+def retirement_headers(offer: Offer, now: datetime) -> dict[str, str]:
+    """`Deprecation` (RFC 9745: a structured date) and `Sunset` (RFC 8594: an HTTP date) of an answer.
+
+    Both name the same instant: until then the model answers as ever, from then on its successor does.
+    """
+    ends_at = retires_at(offer, now)
+    if ends_at is None:
+        return {}
+    at = ends_at.astimezone(UTC).replace(microsecond=0)
+    return {"Deprecation": f"@{int(at.timestamp())}", "Sunset": format_datetime(at, usegmt=True)}
+
+
+def chosen_models(preferences: Preferences) -> frozenset[str]:
+    """Every model that a member's preferences name."""
+    overrides = (*preferences.persona_overrides.values(), *preferences.domain_overrides.values())
+    default = (preferences.default_model_id,) if preferences.default_model_id else ()
+    return frozenset((*default, *overrides, *preferences.favorite_models))
+
+
+def heir_of(offers: Mapping[str, Offer], model_id: str, at: datetime) -> Offer | None:
+    """The first along the chain of successors that this member may use at `at`; the chain may be a circle.
+
+    Never one that is locked: a choice that was moved there would be refused, or eat trials, where the rules of
+    selection find another model.
+    """
+    seen = {model_id}
+    following = offers[model_id].successor_id
+    while following is not None and following in offers and following not in seen:
+        offer = offers[following]
+        lasts = offer.deprecated_at is None or offer.deprecated_at > at
+        if lasts and offer.enabled and offer.can_chat and offer.prices is not None and standing_access(offer):
+            return offer
+        seen.add(following)
+        following = offer.successor_id
+    return None
+
+
+def retirements(
+    offers: Mapping[str, Offer],
+    preferences: Preferences,
+    now: datetime,
+    within: timedelta = FIRST_WARNING,
+    *,
+    scheduled: Iterable[str] = (),
+) -> list[Retirement]:
+    """The models that a member chose, in preferences or for scheduled prompts, and that have ended or will within that
+    time, the first end first."""
+    found = []
+    for model_id in chosen_models(preferences).union(scheduled):
+        offer = offers.get(model_id)
+        if offer is not None and offer.deprecated_at is not None and offer.deprecated_at <= now + within:
+            heir = heir_of(offers, model_id, max(now, offer.deprecated_at))
+            found.append(Retirement(offer, offer.deprecated_at, heir))
+    return sorted(found, key=lambda one: (one.ends_at, one.offer.model_id))
+
+
+def warning_due(ends_at: datetime, now: datetime) -> int | None:
+    """The last of the warnings whose time has come, by its number of days; None before the first and after the end."""
+    left = ends_at - now
+    return min((days for days in WARNING_DAYS if timedelta() < left <= timedelta(days=days)), default=None)
+
+
+def moved_choices(preferences: Preferences, heirs: Mapping[str, str]) -> dict[str, Any]:
+    """The preferences that change, by column, when each model that is a key gives way to its value."""
+
+    def new(choices: Mapping[str, str]) -> dict[str, str]:
+        return {key: heirs.get(model_id, model_id) for key, model_id in choices.items()}
+
+    default = preferences.default_model_id
+    after = {
+        "default_model_id": heirs.get(default, default) if default is not None else None,
+        "persona_overrides": new(preferences.persona_overrides),
+        "domain_overrides": new(preferences.domain_overrides),
+        "favorite_models": list(dict.fromkeys(heirs.get(one, one) for one in preferences.favorite_models)),
+    }
+    before = columns(preferences)
+    return {name: value for name, value in after.items() if value != before[name]}
+
+
+def columns(preferences: Preferences) -> dict[str, Any]:
+    """The preferences that name models, by column."""
+    return {
+        "default_model_id": preferences.default_model_id,
+        "persona_overrides": dict(preferences.persona_overrides),
+        "domain_overrides": dict(preferences.domain_overrides),
+        "favorite_models": list(preferences.favorite_models),
+    }

@@ -1,0 +1,1 @@
+"""Rules of chat: messages, their answers and their ledger lines."""

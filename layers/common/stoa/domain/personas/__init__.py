@@ -1,0 +1,1 @@
+"""Rules of personas: personas and what they know."""

@@ -1,0 +1,1 @@
+"""Rules of pricing: markups, overrides and the price book."""

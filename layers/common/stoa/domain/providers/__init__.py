@@ -1,0 +1,1 @@
+"""Rules of providers: providers, their health and their keys."""

@@ -1,0 +1,1 @@
+"""Rules of schedules: prompts that run by themselves."""

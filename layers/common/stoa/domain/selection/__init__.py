@@ -1,0 +1,1 @@
+"""Rules of selection: which model answers a message."""

@@ -1,0 +1,206 @@
+"""The values a selection is made from and the decision it ends in.
+
+A `Snapshot` is everything known about one member and one message at one instant. It is read from the
+database in one round trip and handed to the pure rules; nothing in it is looked up later.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from stoa.domain.pricing.rates import NO_RATES, Rates
+from stoa.domain.teams.team_tokens import TeamShare
+
+SYSTEM_DEFAULT_MODEL = "gpt-4o-mini"
+
+ACCESS_FREE = "free"
+ACCESS_ENTITLED = "entitled"
+ACCESS_TEAM = "team"
+ACCESS_TRIAL = "trial"
+
+TEXT_CAPABILITIES = frozenset({"chat", "reasoning", "code"})
+
+
+def gives_text(max_output_tokens: int, capabilities: Iterable[str]) -> bool:
+    """False for models that give no text answer, such as embeddings and voice-only models."""
+    return max_output_tokens > 0 and not TEXT_CAPABILITIES.isdisjoint(capabilities)
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """One price-book row. Prices are USD per 1,000,000 tokens; the minimum charge is USD per message."""
+
+    row_id: UUID
+    input_price: Decimal
+    output_price: Decimal
+    base_input_price: Decimal
+    base_output_price: Decimal
+    minimum_charge: Decimal
+    rates: Rates = NO_RATES  # what a member pays for tokens that are not plain input or output
+    base_rates: Rates = NO_RATES  # and what the provider takes for them
+
+
+@dataclass(frozen=True, slots=True)
+class PendingPrices:
+    """The next change of what a member pays that is announced, and when it comes."""
+
+    prices: Prices
+    effective_from: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A model as one tenant offers it to one member at one instant: overlay, access, counters and price."""
+
+    model_id: str
+    display_name: str
+    provider_id: str
+    provider_name: str
+    provider_model: str
+    context_window: int
+    max_output_tokens: int
+    modalities: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    is_novel: bool
+    is_self_hosted: bool
+    category: str
+    known_for: str
+    speed: str  # fastest | fast | standard | slower
+    quality: str  # good | excellent | exceptional
+    display_order: int
+    enabled: bool
+    healthy: bool
+    deprecated_at: datetime | None
+    successor_id: str | None
+    access_tier: str  # free | premium
+    unlock_price_cents: int | None
+    daily_limit: int | None
+    used_today: int
+    trial_messages: int
+    trials_used: int
+    entitlement_source: str | None  # purchase | admin_grant | team | plan, when one is in force
+    prices: Prices | None  # None: no price-book row is in force, so the model cannot be sold
+    pending: PendingPrices | None = None
+    fallback_ids: tuple[str, ...] = ()  # who stands in first, as the tenant decided
+    # The team that covers the model, where nothing of the member's own does. While it has tokens left for the member,
+    # `entitlement_source` is "team".
+    team: TeamShare | None = None
+
+    @property
+    def trials_remaining(self) -> int:
+        """Free messages left on this premium model, never negative."""
+        return max(0, self.trial_messages - self.trials_used)
+
+    @property
+    def can_chat(self) -> bool:
+        """Whether it can answer a message."""
+        return gives_text(self.max_output_tokens, self.capabilities)
+
+    @property
+    def thinks_first(self) -> bool:
+        """True for models that reason at length, in billed output tokens, before they answer (o1, R1)."""
+        return "reasoning" in self.capabilities and "chat" not in self.capabilities
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """A member's choices (S2 in the product notes). Absent rows read as these defaults."""
+
+    selection_mode: str = "manual"  # auto | manual | favorites
+    default_model_id: str | None = None
+    persona_overrides: Mapping[str, str] = field(default_factory=dict)
+    domain_overrides: Mapping[str, str] = field(default_factory=dict)
+    favorite_models: tuple[str, ...] = ()
+    show_standard_models: bool = True
+    show_novel_models: bool = True
+    show_self_hosted_models: bool = True
+    show_cost_per_message: bool = True
+    max_cost_per_message: Decimal | None = None  # USD
+    prefer_cost_optimization: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModeDefaults:
+    """What the tenant set for the message's domain mode and focus mode: a model id, `auto`, or None."""
+
+    domain_default: str | None = None
+    focus_default: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """The part of a message that selection looks at."""
+
+    content: str
+    model_id: str | None = None
+    persona_id: str | None = None
+    domain_mode: str | None = None
+    focus_mode: str | None = None
+    max_output_tokens: int | None = None
+    attachments: tuple[str, ...] = ()  # modalities other than text, such as "image"
+    context_tokens: int = 0  # estimated tokens of system prompt and history that come before `content`
+    system_tokens: int = 0  # of these, the system prompt's: unlike history it is never dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything a selection may use. `now` is aware and UTC; `limit_resets_at` is the tenant's next midnight."""
+
+    request: ChatRequest
+    preferences: Preferences
+    offers: Mapping[str, Offer]
+    modes: ModeDefaults
+    now: datetime
+    limit_resets_at: datetime
+    force_system_default: bool = False  # the tenant's switch that sends everyone to the system default
+    currency: str = "usd"  # of unlock prices, ISO 4217 in lower case; prices per token are always USD
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One model that may serve the message: under which access, at which price row, for about how much."""
+
+    offer: Offer
+    prices: Prices
+    access: str  # one of the ACCESS_ values
+    estimated_cost: Decimal  # USD, 9 places; 0 for a trial message
+    estimated_tokens: int = 0  # input and expected output
+
+    @property
+    def paying_team(self) -> TeamShare | None:
+        """The team whose tokens the message takes, where one does."""
+        return self.offer.team if self.access == ACCESS_TEAM else None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The model that serves the message, and in which order others would if it fails.
+
+    `rule` is one of: request, persona_override, domain_override, default_model, favorite, auto, domain_default,
+    focus_default, system_default, forced_system_default, fallback, successor, cheapest_free.
+    `reason` says why in words. `requested_model_id` is what was asked for when that differs from what is used.
+    """
+
+    chosen: Candidate
+    rule: str
+    reason: str
+    requested_model_id: str | None = None
+    fallbacks: tuple[Candidate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why no model serves the message, with what the client needs to act on it.
+
+    Codes: MODEL_LOCKED, TEAM_POOL_EXHAUSTED, COST_LIMIT_EXCEEDED (402), RATE_LIMIT_EXCEEDED (429), MODEL_NOT_FOUND
+    (404), MODEL_CANNOT_CHAT (422), INPUT_TOO_LONG (413), NO_MODEL_AVAILABLE (503).
+    """
+
+    code: str
+    message: str
+    status: int
+    details: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)

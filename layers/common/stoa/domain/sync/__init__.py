@@ -1,0 +1,1 @@
+"""Rules of sync: the price feeds, and what they propose."""

@@ -1,0 +1,1 @@
+"""Rules of teams: teams and their token pools."""

@@ -1,0 +1,1 @@
+"""The door: requests, answers, schemas and errors as HTTP has them."""

@@ -1,0 +1,1 @@
+"""Who asks: tokens, members, and the caller that use cases work for."""

@@ -1,0 +1,1 @@
+"""Lambda's runtime loop for functions that stream."""

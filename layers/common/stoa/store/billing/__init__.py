@@ -1,0 +1,1 @@
+"""SQL of billing: purchases, subscriptions and Stripe events."""

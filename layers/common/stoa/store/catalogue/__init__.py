@@ -1,0 +1,1 @@
+"""SQL of catalogue: models, modes and what tenants decide about them."""

@@ -1,0 +1,167 @@
+"""What a tenant offers, and for how much: the part of a snapshot that is the same for all its members.
+
+It changes seldom and is large, so a process keeps it (`Catalogue`) and sends the version it has along with the query.
+The database answers with the models only when that version is no longer the present one.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from stoa.database.pool import Row, Statement
+from stoa.domain.pricing.rates import Rates
+from stoa.domain.selection.offers import Offer, PendingPrices, Prices
+
+# Each model is an array in the order of `Offer`'s fields, one JSON document for all: PostgreSQL builds it faster than
+# the driver decodes a thousand values one by one. Its prices are a timeline: the row in force and those to come, and
+# the ones of the last hour for a process whose clock is behind.
+_CATALOGUE = """
+WITH present AS (
+    SELECT string_agg(v.version::text, '.' ORDER BY v.tenant_id NULLS FIRST) AS version
+    FROM catalogue_versions v
+    WHERE v.tenant_id IS NULL OR v.tenant_id = :tenant_id ::uuid
+)
+SELECT present.version, CASE WHEN present.version IS DISTINCT FROM :known_version ::text THEN (
+    SELECT json_agg(json_build_array(
+        m.id,
+        coalesce(o.display_name, m.display_name),
+        m.provider_id,
+        p.display_name,
+        m.provider_model,
+        coalesce(o.context_window, m.context_window),
+        coalesce(o.max_output_tokens, m.max_output_tokens),
+        array_to_json(m.modalities),
+        array_to_json(m.capabilities),
+        m.is_novel,
+        m.provider_id = 'self_hosted',
+        m.category,
+        coalesce(o.known_for, m.known_for),
+        m.speed,
+        m.quality,
+        coalesce(o.display_order, m.display_order),
+        coalesce(o.enabled, m.enabled),
+        m.is_available AND p.is_available,
+        coalesce(o.deprecated_at, m.deprecated_at),
+        coalesce(o.successor_id, m.successor_id),
+        coalesce(o.access_tier, m.access_tier),
+        coalesce(o.unlock_price_cents, m.unlock_price_cents),
+        CASE WHEN o.has_daily_limit THEN o.daily_limit WHEN o.has_daily_limit IS NULL THEN m.daily_limit END,
+        coalesce(o.trial_messages, m.trial_messages),
+        (
+            SELECT json_agg(json_build_array(
+                b.effective_from, b.id, b.input_price, b.output_price, b.base_input_price, b.base_output_price,
+                b.minimum_charge, b.rates, b.base_rates
+            ) ORDER BY b.effective_from)
+            FROM price_book b
+            WHERE b.tenant_id = :tenant_id AND b.model_id = m.id AND b.cancelled_at IS NULL
+                AND b.effective_from >= coalesce((
+                    SELECT max(earlier.effective_from) FROM price_book earlier
+                    WHERE earlier.tenant_id = :tenant_id AND earlier.model_id = m.id AND earlier.cancelled_at IS NULL
+                        AND earlier.effective_from <= :now ::timestamptz - interval '1 hour'
+                ), '-infinity')
+        ),
+        array_to_json(o.fallback_model_ids)
+    ))
+    FROM models m
+    JOIN providers p ON p.id = m.provider_id
+    LEFT JOIN tenant_models o ON o.tenant_id = :tenant_id AND o.model_id = m.id
+    WHERE (m.tenant_id IS NULL OR m.tenant_id = :tenant_id) AND (NOT m.added_by_sync OR o.model_id IS NOT NULL)
+) END AS models
+FROM present
+"""
+
+_MODALITIES, _CAPABILITIES, _DEPRECATED_AT, _TRIAL_MESSAGES, _TIMELINE, _FALLBACKS = 7, 8, 18, 23, 24, 25
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+_END = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Priced:
+    """A model without prices, and the instants at which each of its prices begins."""
+
+    offer: Offer
+    begins: tuple[datetime, ...]
+    prices: tuple[Prices, ...]
+
+    def at(self, now: datetime) -> Offer:
+        position = bisect_right(self.begins, now)
+        if not position:
+            return self.offer
+        prices = self.prices[position - 1]
+        return replace(self.offer, prices=prices, pending=self._next_other_than(prices, position))
+
+    def _next_other_than(self, prices: Prices, position: int) -> PendingPrices | None:
+        """The first row to come that a member pays another price by; some only tell of the provider's price."""
+        paid = _paid(prices)
+        for begins, later in zip(self.begins[position:], self.prices[position:], strict=True):
+            if _paid(later) != paid:
+                return PendingPrices(later, begins)
+        return None
+
+    def around(self, now: datetime) -> tuple[datetime, datetime]:
+        position = bisect_right(self.begins, now)
+        began = self.begins[position - 1] if position else _BEGINNING
+        ends = self.begins[position] if position < len(self.begins) else _END
+        return began, ends
+
+
+class Catalogue:
+    """One version of a tenant's offers, as a member without any history of their own sees them."""
+
+    def __init__(self, version: str | None, models: Sequence[Sequence[Any]]) -> None:
+        self.version = version
+        self._models = [_priced(fields) for fields in models]
+        self._current: tuple[datetime, datetime, dict[str, Offer]] = (_END, _BEGINNING, {})
+
+    def offers_at(self, now: datetime) -> dict[str, Offer]:
+        """The offers with the prices in force at `now`. Not to be changed: it is kept until the next price begins."""
+        began, ends, offers = self._current
+        if not began <= now < ends:
+            spans = [model.around(now) for model in self._models]
+            offers = {model.offer.model_id: model.at(now) for model in self._models}
+            began = max((span[0] for span in spans), default=_BEGINNING)
+            ends = min((span[1] for span in spans), default=_END)
+            self._current = (began, ends, offers)
+        return offers
+
+
+def statement(tenant_id: UUID, now: datetime, known: Catalogue | None) -> Statement:
+    """The query that goes with each snapshot; its one row goes to `from_row` together with `known`."""
+    return _CATALOGUE, {"tenant_id": tenant_id, "now": now, "known_version": known.version if known else None}
+
+
+def from_row(row: Row, known: Catalogue | None) -> Catalogue:
+    """The present catalogue: `known` itself where nothing has changed."""
+    if known is not None and row["version"] == known.version:
+        return known
+    return Catalogue(row["version"], row["models"] or ())
+
+
+def _paid(prices: Prices) -> tuple[Decimal, Decimal, Decimal, Rates]:
+    return prices.input_price, prices.output_price, prices.minimum_charge, prices.rates
+
+
+def _prices(row: Sequence[Any]) -> Prices:
+    _, row_id, *money, rates, base_rates = row
+    return Prices(UUID(row_id), *[*money, Rates.from_json(rates), Rates.from_json(base_rates)])
+
+
+def _priced(fields: Sequence[Any]) -> _Priced:
+    values = list(fields[:_TIMELINE])
+    values[_MODALITIES] = tuple(values[_MODALITIES])
+    values[_CAPABILITIES] = tuple(values[_CAPABILITIES])
+    if values[_DEPRECATED_AT] is not None:
+        values[_DEPRECATED_AT] = datetime.fromisoformat(values[_DEPRECATED_AT])
+    fallbacks = tuple(fields[_FALLBACKS] or ())
+    # Nothing used today, no trial used, no entitlement, and no price until one is looked up.
+    values = [*values[:_TRIAL_MESSAGES], 0, values[_TRIAL_MESSAGES], 0, None, None, None, fallbacks]
+    timeline = fields[_TIMELINE] or ()
+    return _Priced(
+        offer=Offer(*values),
+        begins=tuple(datetime.fromisoformat(row[0]) for row in timeline),
+        prices=tuple(_prices(row) for row in timeline),
+    )

@@ -1,0 +1,129 @@
+"""Focus and domain modes as a tenant's admins set them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from stoa.database.pool import Connection, Row, json_parameter
+
+# One row an id: the tenant's own, else the system's.
+_FOCUS_MODES = """
+SELECT m.* FROM (
+    SELECT DISTINCT ON (f.id)
+        f.id, f.name, f.icon, f.system_prompt, f.default_model_id, f.temperature, f.max_output_tokens, f.display_order,
+        f.enabled, f.version, f.tenant_id IS NULL AS is_system,
+        f.tenant_id IS NOT NULL AND EXISTS (
+            SELECT FROM focus_modes s WHERE s.id = f.id AND s.tenant_id IS NULL
+        ) AS replaces_system
+    FROM focus_modes f
+    WHERE (f.tenant_id IS NULL OR f.tenant_id = :tenant_id ::uuid) AND (:mode_id ::text IS NULL OR f.id = :mode_id)
+    ORDER BY f.id, f.tenant_id NULLS LAST
+) AS m
+ORDER BY m.display_order, m.name, m.id
+"""
+
+_COUNT_OWN = "SELECT count(*) AS modes FROM focus_modes f WHERE f.tenant_id = :tenant_id ::uuid"
+
+# What the tenant wrote, whole: a change is made on the row as it was read, under the tenant's lock.
+_SAVE_FOCUS_MODE = """
+INSERT INTO focus_modes AS f (
+    tenant_id, id, name, icon, system_prompt, default_model_id, temperature, max_output_tokens, display_order, enabled,
+    version
+)
+SELECT
+    :tenant_id ::uuid, r.id, r.name, r.icon, r.system_prompt, r.default_model_id, r.temperature, r.max_output_tokens,
+    r.display_order, r.enabled, r.version
+FROM jsonb_to_record(:mode ::jsonb) AS r (
+    id text, name text, icon text, system_prompt text, default_model_id text, temperature numeric,
+    max_output_tokens int, display_order int, enabled boolean, version int
+)
+ON CONFLICT (tenant_id, id) DO UPDATE SET
+    name = excluded.name, icon = excluded.icon, system_prompt = excluded.system_prompt,
+    default_model_id = excluded.default_model_id, temperature = excluded.temperature,
+    max_output_tokens = excluded.max_output_tokens, display_order = excluded.display_order,
+    enabled = excluded.enabled, version = excluded.version, updated_at = now()
+"""
+
+_DELETE_FOCUS_MODE = (
+    "DELETE FROM focus_modes f WHERE f.tenant_id = :tenant_id ::uuid AND f.id = :mode_id RETURNING f.id"
+)
+
+_DOMAIN_MODES = """
+SELECT
+    d.id, d.temperature, d.system_prompt, o.enabled AS own_enabled, o.default_model AS own_default_model,
+    o.temperature AS own_temperature, o.system_prompt AS own_system_prompt, coalesce(o.version, 0) AS version
+FROM domain_modes d
+LEFT JOIN tenant_domain_modes o ON o.mode_id = d.id AND o.tenant_id = :tenant_id ::uuid
+ORDER BY d.display_order, d.id
+"""
+
+_SAVE_DOMAIN_MODE = """
+INSERT INTO tenant_domain_modes AS o (tenant_id, mode_id, enabled, default_model, temperature, system_prompt)
+SELECT :tenant_id ::uuid, :mode_id ::text, r.enabled, r.default_model, r.temperature, r.system_prompt
+FROM jsonb_to_record(:own ::jsonb) AS r (
+    enabled boolean, default_model text, temperature numeric, system_prompt text
+)
+ON CONFLICT (tenant_id, mode_id) DO UPDATE SET
+    enabled = excluded.enabled, default_model = excluded.default_model, temperature = excluded.temperature,
+    system_prompt = excluded.system_prompt, version = o.version + 1, updated_at = now()
+"""
+
+_UNUSABLE_MODELS = """
+SELECT asked.id FROM unnest(:model_ids ::text[]) AS asked (id)
+WHERE NOT EXISTS (
+    SELECT FROM models m
+    LEFT JOIN tenant_models o ON o.model_id = m.id AND o.tenant_id = :tenant_id ::uuid
+    WHERE m.id = asked.id AND (m.tenant_id IS NULL OR m.tenant_id = :tenant_id)
+        AND coalesce(o.enabled, m.enabled) AND m.capabilities && ARRAY['chat', 'reasoning', 'code']
+)
+"""
+
+# The tenant's row stands for all its modes: who holds it changes them, and nobody else at the same time.
+_LOCK = "SELECT t.id FROM tenants t WHERE t.id = :tenant_id ::uuid FOR NO KEY UPDATE"
+
+
+def lock(connection: Connection, tenant_id: UUID) -> None:
+    """Keep the tenant's modes from being changed by anybody else until the transaction ends."""
+    connection.run(_LOCK, tenant_id=tenant_id)
+
+
+def focus_modes(connection: Connection, tenant_id: UUID) -> list[Row]:
+    """Every focus mode of the tenant in order: the system's, those in the place of one, and its own; disabled, too."""
+    return connection.run(_FOCUS_MODES, tenant_id=tenant_id, mode_id=None)
+
+
+def focus_mode(connection: Connection, tenant_id: UUID, mode_id: str) -> Row | None:
+    """One of them, or None."""
+    rows = connection.run(_FOCUS_MODES, tenant_id=tenant_id, mode_id=mode_id)
+    return rows[0] if rows else None
+
+
+def count_own(connection: Connection, tenant_id: UUID) -> int:
+    """How many focus modes the tenant wrote itself."""
+    return int(connection.run(_COUNT_OWN, tenant_id=tenant_id)[0]["modes"])
+
+
+def save_focus_mode(connection: Connection, tenant_id: UUID, mode: Mapping[str, Any]) -> None:
+    """Write the tenant's own focus mode, whole."""
+    connection.run(_SAVE_FOCUS_MODE, tenant_id=tenant_id, mode=json_parameter(mode))
+
+
+def delete_focus_mode(connection: Connection, tenant_id: UUID, mode_id: str) -> bool:
+    """Delete the tenant's own focus mode; the system's of the same id is in force again."""
+    return bool(connection.run(_DELETE_FOCUS_MODE, tenant_id=tenant_id, mode_id=mode_id))
+
+
+def domain_modes(connection: Connection, tenant_id: UUID) -> list[Row]:
+    """Every domain mode in order: what the system says, and what the tenant decided (null: nothing)."""
+    return connection.run(_DOMAIN_MODES, tenant_id=tenant_id)
+
+
+def save_domain_mode(connection: Connection, tenant_id: UUID, mode_id: str, own: Mapping[str, Any]) -> None:
+    """Write what the tenant decided about a domain mode, whole, and count its version up."""
+    connection.run(_SAVE_DOMAIN_MODE, tenant_id=tenant_id, mode_id=mode_id, own=json_parameter(own))
+
+
+def unusable_models(connection: Connection, tenant_id: UUID, model_ids: Iterable[str]) -> set[str]:
+    """Of these ids: those that are no model the tenant offers for chat."""
+    rows = connection.run(_UNUSABLE_MODELS, tenant_id=tenant_id, model_ids=sorted(model_ids))
+    return {row["id"] for row in rows}

@@ -1,0 +1,208 @@
+"""Models as a tenant's admins see them: the registry's, what the tenant decides about them, and the tenant's own."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from stoa.database.pool import Connection, Row, json_parameter
+
+_LIST = """
+SELECT
+    m.id, m.tenant_id IS NOT NULL AS is_own, m.provider_id, p.display_name AS provider_name, m.provider_model,
+    coalesce(o.context_window, m.context_window) AS context_window,
+    coalesce(o.max_output_tokens, m.max_output_tokens) AS max_output_tokens,
+    m.modalities, m.capabilities, m.is_novel, m.category, m.speed, m.quality,
+    coalesce(a.input_price, m.base_input_price) AS base_input_price,
+    coalesce(a.output_price, m.base_output_price) AS base_output_price,
+    coalesce(a.rates, m.base_rates) AS base_rates,
+    m.is_available AND p.is_available AS is_available,
+    coalesce(o.deprecated_at, m.deprecated_at) AS deprecated_at,
+    coalesce(o.successor_id, m.successor_id) AS successor_id,
+    m.display_name, m.known_for, m.access_tier, m.unlock_price_cents, m.daily_limit, m.trial_messages,
+    m.display_order, m.enabled,
+    coalesce(o.version, 0) AS version, o.display_name AS own_display_name, o.known_for AS own_known_for,
+    o.access_tier AS own_access_tier, o.unlock_price_cents AS own_unlock_price_cents, o.has_daily_limit,
+    o.daily_limit AS own_daily_limit, o.trial_messages AS own_trial_messages, o.display_order AS own_display_order,
+    o.enabled AS own_enabled, o.fallback_model_ids,
+    b.input_price AS user_input_price, b.output_price AS user_output_price, b.rates AS user_rates
+FROM models m
+JOIN providers p ON p.id = m.provider_id
+LEFT JOIN tenant_models o ON o.tenant_id = :tenant_id AND o.model_id = m.id
+LEFT JOIN LATERAL (
+    SELECT r.input_price, r.output_price, r.rates FROM price_book r
+    WHERE r.tenant_id = :tenant_id AND r.model_id = m.id AND r.cancelled_at IS NULL
+        AND r.effective_from <= :now ::timestamptz
+    ORDER BY r.effective_from DESC
+    LIMIT 1
+) AS b ON true
+LEFT JOIN LATERAL (
+    SELECT t.input_price, t.output_price, t.rates FROM tenant_base_prices t
+    WHERE t.tenant_id = :tenant_id AND t.model_id = m.id AND t.base_version = m.base_version
+    ORDER BY t.id DESC
+    LIMIT 1
+) AS a ON true
+WHERE (m.tenant_id IS NULL OR m.tenant_id = :tenant_id ::uuid)
+    AND (m.id = :model_id ::text OR (:model_id IS NULL AND (NOT m.added_by_sync OR o.model_id IS NOT NULL)))
+ORDER BY
+    m.is_novel, coalesce(o.display_order, m.display_order), coalesce(o.display_name, m.display_name), m.id
+"""
+
+# Two admins who decide about one model take turns: the second waits here and then sees what the first decided.
+_OPEN_OVERLAY = """
+INSERT INTO tenant_models (tenant_id, model_id, version)
+SELECT :tenant_id ::uuid, m.id, 0
+FROM models m
+WHERE m.id = :model_id AND (m.tenant_id IS NULL OR m.tenant_id = :tenant_id)
+ON CONFLICT (tenant_id, model_id) DO NOTHING
+"""
+
+_LOCK_OVERLAY = "SELECT FROM tenant_models o WHERE o.tenant_id = :tenant_id AND o.model_id = :model_id FOR UPDATE"
+
+# `given` names the columns to write, so that a null writes null and a column that is not named stays as it is.
+_SAVE_OVERLAY = """
+UPDATE tenant_models o SET
+    enabled = CASE WHEN g.given ? 'enabled' THEN r.enabled ELSE o.enabled END,
+    access_tier = CASE WHEN g.given ? 'access_tier' THEN r.access_tier ELSE o.access_tier END,
+    unlock_price_cents = CASE WHEN g.given ? 'unlock_price_cents' THEN r.unlock_price_cents
+        ELSE o.unlock_price_cents END,
+    has_daily_limit = CASE WHEN g.given ? 'has_daily_limit' THEN r.has_daily_limit ELSE o.has_daily_limit END,
+    daily_limit = CASE WHEN g.given ? 'daily_limit' THEN r.daily_limit ELSE o.daily_limit END,
+    trial_messages = CASE WHEN g.given ? 'trial_messages' THEN r.trial_messages ELSE o.trial_messages END,
+    display_order = CASE WHEN g.given ? 'display_order' THEN r.display_order ELSE o.display_order END,
+    display_name = CASE WHEN g.given ? 'display_name' THEN r.display_name ELSE o.display_name END,
+    known_for = CASE WHEN g.given ? 'known_for' THEN r.known_for ELSE o.known_for END,
+    context_window = CASE WHEN g.given ? 'context_window' THEN r.context_window ELSE o.context_window END,
+    max_output_tokens = CASE WHEN g.given ? 'max_output_tokens' THEN r.max_output_tokens ELSE o.max_output_tokens END,
+    deprecated_at = CASE WHEN g.given ? 'deprecated_at' THEN r.deprecated_at ELSE o.deprecated_at END,
+    successor_id = CASE WHEN g.given ? 'successor_id' THEN r.successor_id ELSE o.successor_id END,
+    fallback_model_ids = CASE WHEN g.given ? 'fallback_model_ids' THEN r.fallback_model_ids
+        ELSE o.fallback_model_ids END,
+    own_facts = ARRAY(SELECT unnest(o.own_facts) UNION SELECT unnest(r.own_facts)),
+    version = o.version + 1,
+    updated_at = now()
+FROM (SELECT :given ::jsonb AS given) AS g
+CROSS JOIN LATERAL jsonb_to_record(g.given) AS r (
+    enabled boolean, access_tier text, unlock_price_cents int, has_daily_limit boolean, daily_limit int,
+    trial_messages int, display_order int, display_name text, known_for text, context_window int,
+    max_output_tokens int, deprecated_at timestamptz, successor_id text, fallback_model_ids text[],
+    own_facts text[]
+)
+WHERE o.tenant_id = :tenant_id ::uuid AND o.model_id = :model_id
+"""
+
+_SAVE_OWN_MODEL = """
+UPDATE models m SET
+    provider_model = CASE WHEN g.given ? 'provider_model' THEN r.provider_model ELSE m.provider_model END,
+    context_window = CASE WHEN g.given ? 'context_window' THEN r.context_window ELSE m.context_window END,
+    max_output_tokens = CASE WHEN g.given ? 'max_output_tokens' THEN r.max_output_tokens ELSE m.max_output_tokens END,
+    modalities = CASE WHEN g.given ? 'modalities' THEN r.modalities ELSE m.modalities END,
+    capabilities = CASE WHEN g.given ? 'capabilities' THEN r.capabilities ELSE m.capabilities END,
+    is_novel = CASE WHEN g.given ? 'is_novel' THEN r.is_novel ELSE m.is_novel END,
+    category = CASE WHEN g.given ? 'category' THEN r.category ELSE m.category END,
+    speed = CASE WHEN g.given ? 'speed' THEN r.speed ELSE m.speed END,
+    quality = CASE WHEN g.given ? 'quality' THEN r.quality ELSE m.quality END,
+    base_input_price = CASE WHEN g.given ? 'base_input_price' THEN r.base_input_price ELSE m.base_input_price END,
+    base_output_price = CASE WHEN g.given ? 'base_output_price' THEN r.base_output_price
+        ELSE m.base_output_price END,
+    base_rates = CASE WHEN g.given ? 'base_rates' THEN r.base_rates ELSE m.base_rates END,
+    deprecated_at = CASE WHEN g.given ? 'deprecated_at' THEN r.deprecated_at ELSE m.deprecated_at END,
+    successor_id = CASE WHEN g.given ? 'successor_id' THEN r.successor_id ELSE m.successor_id END,
+    updated_at = now()
+FROM (SELECT :given ::jsonb AS given) AS g
+CROSS JOIN LATERAL jsonb_to_record(g.given) AS r (
+    provider_model text, context_window int, max_output_tokens int, modalities text[], capabilities text[],
+    is_novel boolean, category text, speed text, quality text, base_input_price numeric, base_output_price numeric,
+    base_rates jsonb, deprecated_at timestamptz, successor_id text
+)
+WHERE m.tenant_id = :tenant_id ::uuid AND m.id = :model_id
+"""
+
+# The tenant's slug, which no other tenant can have, stands before the name: ids of two tenants never meet, and an
+# answer tells nothing of anybody else's.
+_CREATE = """
+INSERT INTO models (
+    id, tenant_id, provider_id, provider_model, display_name, context_window, max_output_tokens, base_input_price,
+    base_output_price, base_rates, modalities, capabilities, is_novel, category, known_for, access_tier,
+    unlock_price_cents, daily_limit, trial_messages, speed, quality, display_order, enabled
+)
+SELECT
+    t.slug || :separator ::text || :name ::text, t.id, r.provider_id, r.provider_model, r.display_name,
+    r.context_window, r.max_output_tokens, r.base_input_price, r.base_output_price, r.base_rates, r.modalities,
+    r.capabilities, r.is_novel, r.category, r.known_for, r.access_tier, r.unlock_price_cents, r.daily_limit,
+    r.trial_messages, r.speed, r.quality, r.display_order, r.enabled
+FROM tenants t
+CROSS JOIN jsonb_to_record(:model ::jsonb) AS r (
+    provider_id text, provider_model text, display_name text, context_window int, max_output_tokens int,
+    base_input_price numeric, base_output_price numeric, base_rates jsonb, modalities text[], capabilities text[],
+    is_novel boolean, category text, known_for text, access_tier text, unlock_price_cents int, daily_limit int,
+    trial_messages int, speed text, quality text, display_order int, enabled boolean
+)
+WHERE t.id = :tenant_id ::uuid
+ON CONFLICT (id) DO NOTHING
+RETURNING id
+"""
+
+_EXISTS = """
+SELECT
+    EXISTS (SELECT FROM providers p WHERE p.id = :provider_id ::text) AS provider,
+    EXISTS (
+        SELECT FROM models m
+        WHERE m.id = :model_id ::text AND (m.tenant_id IS NULL OR m.tenant_id = :tenant_id ::uuid)
+    ) AS model
+"""
+
+_UNKNOWN = """
+SELECT asked.id
+FROM unnest(:model_ids ::text[]) AS asked (id)
+WHERE NOT EXISTS (
+    SELECT FROM models m WHERE m.id = asked.id AND (m.tenant_id IS NULL OR m.tenant_id = :tenant_id ::uuid)
+)
+"""
+
+SEPARATOR = "~"  # no slug and no id of the registry contains it, and no client has to escape it in an address
+
+
+def offered(connection: Connection, tenant_id: UUID, now: datetime, model_id: str | None = None) -> list[Row]:
+    """Every model of the registry and of the tenant, or the one named, with the tenant's overlay (`own_...`)."""
+    return connection.run(_LIST, tenant_id=tenant_id, now=now, model_id=model_id)
+
+
+def locked(connection: Connection, tenant_id: UUID, now: datetime, model_id: str) -> Row | None:
+    """One model as `offered` gives it, for a change by nobody else until the transaction ends. None: no such model."""
+    own = {"tenant_id": tenant_id, "model_id": model_id}
+    listed = {**own, "now": now}
+    rows = connection.run_all([(_OPEN_OVERLAY, own), (_LOCK_OVERLAY, own), (_LIST, listed)])[2]
+    return rows[0] if rows else None
+
+
+def save_overlay(connection: Connection, tenant_id: UUID, model_id: str, given: Mapping[str, Any]) -> None:
+    """Write the columns of the overlay that `given` names, null included, and count its version up."""
+    connection.run(_SAVE_OVERLAY, tenant_id=tenant_id, model_id=model_id, given=json_parameter(given))
+
+
+def save_own_model(connection: Connection, tenant_id: UUID, model_id: str, given: Mapping[str, Any]) -> None:
+    """Write the columns of a tenant's own model that `given` names. A model of the registry stays as it is."""
+    connection.run(_SAVE_OWN_MODEL, tenant_id=tenant_id, model_id=model_id, given=json_parameter(given))
+
+
+def create(connection: Connection, tenant_id: UUID, name: str, model: Mapping[str, Any]) -> str | None:
+    """Make a model of the tenant's own; its id, or None when the tenant has one of that name."""
+    rows = connection.run(_CREATE, tenant_id=tenant_id, separator=SEPARATOR, name=name, model=json_parameter(model))
+    return rows[0]["id"] if rows else None
+
+
+def has_provider(connection: Connection, tenant_id: UUID, provider_id: str) -> bool:
+    """Whether there is such a provider."""
+    return bool(connection.run(_EXISTS, tenant_id=tenant_id, provider_id=provider_id, model_id=None)[0]["provider"])
+
+
+def unknown(connection: Connection, tenant_id: UUID, model_ids: Sequence[str]) -> set[str]:
+    """Which of these ids are no models that the tenant has."""
+    rows = connection.run(_UNKNOWN, tenant_id=tenant_id, model_ids=list(model_ids))
+    return {row["id"] for row in rows}
+
+
+def has_model(connection: Connection, tenant_id: UUID, model_id: str) -> bool:
+    """Whether the tenant has such a model: the registry's or its own, enabled or not."""
+    return bool(connection.run(_EXISTS, tenant_id=tenant_id, provider_id=None, model_id=model_id)[0]["model"])

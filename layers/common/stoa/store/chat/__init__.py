@@ -1,0 +1,1 @@
+"""SQL of chat: messages, their answers and their ledger lines."""

@@ -1,0 +1,1 @@
+"""SQL of members: what belongs to one member."""

@@ -1,0 +1,1 @@
+"""SQL of operations: the work that keeps an installation going."""

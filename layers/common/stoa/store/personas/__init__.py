@@ -1,0 +1,1 @@
+"""SQL of personas: personas and what they know."""

@@ -1,0 +1,118 @@
+"""What personas know: documents and the passages that they were cut into."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from stoa.core.ids import new_id
+from stoa.database.pool import Connection, Row, json_parameter
+from stoa.domain.personas.chunking import Passage
+
+_DOCUMENTS = """
+SELECT d.id, d.title, d.source, d.bytes, d.passages, d.created_at
+FROM persona_documents d
+WHERE d.persona_id = :persona_id AND (d.tenant_id IS NULL OR d.tenant_id = :tenant_id ::uuid)
+ORDER BY d.created_at, d.id
+"""
+
+_DOCUMENT = """
+SELECT d.id, d.title, d.source, d.bytes, d.passages, d.created_at
+FROM persona_documents d
+WHERE d.persona_id = :persona_id AND d.id = :document_id AND (d.tenant_id IS NULL OR d.tenant_id = :tenant_id ::uuid)
+"""
+
+_PASSAGES = """
+SELECT s.id, s.heading, s.content, s.tokens
+FROM persona_passages s
+WHERE s.document_id = :document_id AND s.persona_id = :persona_id
+    AND (s.tenant_id IS NULL OR s.tenant_id = :tenant_id ::uuid)
+ORDER BY s.position
+"""
+
+_ADD_DOCUMENT = """
+INSERT INTO persona_documents (id, tenant_id, persona_id, title, source, bytes, passages)
+VALUES (:id, :tenant_id, :persona_id, :title, :source, :bytes, :passages)
+"""
+
+_ADD_PASSAGES = """
+INSERT INTO persona_passages (id, tenant_id, persona_id, document_id, position, heading, content, tokens, search)
+SELECT
+    r.id, :tenant_id ::uuid, p.id, :document_id ::uuid, r.position, r.heading, r.content, r.tokens,
+    setweight(searched_words(p.search_config, r.heading), 'A') || searched_words(p.search_config, r.content)
+FROM jsonb_to_recordset(:rows ::jsonb)
+    AS r (id uuid, position int, heading text, content text, tokens int)
+JOIN personas p ON p.id = :persona_id ::text
+"""
+
+_REINDEX = """
+UPDATE persona_passages s SET
+    search = setweight(searched_words(p.search_config, s.heading), 'A') || searched_words(p.search_config, s.content)
+FROM personas p
+WHERE p.id = :persona_id ::text AND s.persona_id = p.id AND s.tenant_id = :tenant_id ::uuid
+"""
+
+_DELETE = """
+DELETE FROM persona_documents d
+WHERE d.tenant_id = :tenant_id ::uuid AND d.persona_id = :persona_id AND d.id = :document_id
+RETURNING d.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    """A document about to be saved, already cut. `size` is in bytes."""
+
+    title: str
+    source: str | None
+    size: int
+    passages: Sequence[Passage]
+
+
+def documents(connection: Connection, tenant_id: UUID, persona_id: str) -> list[Row]:
+    """The documents of a persona that the scope may see, the oldest first."""
+    return connection.run(_DOCUMENTS, tenant_id=tenant_id, persona_id=persona_id)
+
+
+def document(
+    connection: Connection, tenant_id: UUID, persona_id: str, document_id: UUID
+) -> tuple[Row, list[Row]] | None:
+    """One document with its passages in order, or None."""
+    which = {"tenant_id": tenant_id, "persona_id": persona_id, "document_id": document_id}
+    found, passages = connection.run_all([(_DOCUMENT, which), (_PASSAGES, which)])
+    return (found[0], passages) if found else None
+
+
+def add(connection: Connection, tenant_id: UUID, persona_id: str, new: NewDocument) -> UUID:
+    """Save a document with its passages, searchable in the persona's language; its id."""
+    document_id = new_id()
+    rows: list[dict[str, Any]] = [
+        {
+            "id": new_id(),
+            "position": position,
+            "heading": passage.heading,
+            "content": passage.content,
+            "tokens": passage.tokens,
+        }
+        for position, passage in enumerate(new.passages, start=1)
+    ]
+    described = {"title": new.title, "source": new.source, "bytes": new.size, "passages": len(rows)}
+    own = {"tenant_id": tenant_id, "persona_id": persona_id}
+    connection.run_all(
+        [
+            (_ADD_DOCUMENT, {**own, **described, "id": document_id}),
+            (_ADD_PASSAGES, {**own, "document_id": document_id, "rows": json_parameter(rows)}),
+        ]
+    )
+    return document_id
+
+
+def reindex(connection: Connection, tenant_id: UUID, persona_id: str) -> None:
+    """Make the passages searchable in the language that the persona has now."""
+    connection.run(_REINDEX, tenant_id=tenant_id, persona_id=persona_id)
+
+
+def delete(connection: Connection, tenant_id: UUID, persona_id: str, document_id: UUID) -> bool:
+    """Delete a document with its passages."""
+    rows = connection.run(_DELETE, tenant_id=tenant_id, persona_id=persona_id, document_id=document_id)
+    return bool(rows)

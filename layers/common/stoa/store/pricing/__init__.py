@@ -1,0 +1,1 @@
+"""SQL of pricing: markups, overrides and the price book."""

@@ -1,0 +1,68 @@
+"""Overrides of a model's price. A row has a beginning and no end; one without values ends the one before."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from stoa.core.ids import new_id
+from stoa.database.pool import Connection, Row, json_parameter
+from stoa.domain.pricing.price_book import NO_OVERRIDE, Override
+from stoa.domain.pricing.timeline import Step
+
+_CANCEL = """
+UPDATE price_overrides o SET cancelled_at = :now
+WHERE o.tenant_id = :tenant_id ::uuid AND o.id = ANY (:row_ids ::uuid[])
+"""
+
+_ADD = """
+INSERT INTO price_overrides (
+    id, tenant_id, model_id, version, effective_from, markup, input_price, output_price, actor_id, created_at
+)
+SELECT
+    r.id, :tenant_id ::uuid, :model_id, :version, r.effective_from, r.markup, r.input_price, r.output_price,
+    :actor_id ::uuid, :now ::timestamptz
+FROM jsonb_to_recordset(:rows ::jsonb) AS r (
+    id uuid, effective_from timestamptz, markup numeric, input_price numeric, output_price numeric
+)
+"""
+
+
+def save(
+    connection: Connection,
+    tenant_id: UUID,
+    model_id: str,
+    *,
+    version: int,
+    cancelled: Iterable[UUID],
+    added: Sequence[Step[Override | None]],
+    actor_id: UUID | None,
+    now: datetime,
+) -> None:
+    """One edit of a model's override: rows cancelled and rows added, under the edit's version."""
+    connection.run_all(
+        [
+            (_CANCEL, {"tenant_id": tenant_id, "row_ids": [str(row_id) for row_id in cancelled], "now": now}),
+            (
+                _ADD,
+                {
+                    "tenant_id": tenant_id,
+                    "model_id": model_id,
+                    "version": version,
+                    "actor_id": actor_id,
+                    "now": now,
+                    "rows": json_parameter([_row(step) for step in added]),
+                },
+            ),
+        ]
+    )
+
+
+def _row(step: Step[Override | None]) -> Row:
+    override = step.value or NO_OVERRIDE
+    return {
+        "id": new_id(),
+        "effective_from": step.begins,
+        "markup": override.markup,
+        "input_price": override.input_price,
+        "output_price": override.output_price,
+    }

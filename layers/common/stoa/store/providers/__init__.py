@@ -1,0 +1,1 @@
+"""SQL of providers: providers, their health and their keys."""

@@ -1,0 +1,1 @@
+"""SQL of schedules: prompts that run by themselves."""

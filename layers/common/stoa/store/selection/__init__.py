@@ -1,0 +1,1 @@
+"""SQL of selection: which model answers a message."""

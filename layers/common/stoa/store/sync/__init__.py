@@ -1,0 +1,1 @@
+"""SQL of sync: the price feeds, and what they propose."""

@@ -1,0 +1,1 @@
+"""SQL of teams: teams and their token pools."""

@@ -1,0 +1,1 @@
+"""SQL of tenancy: tenants, their settings and the audit log."""

@@ -1,0 +1,164 @@
+"""The shared registry: providers, models, and the system's own personas and modes. Written in the operator's scope."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from stoa.database.pool import Connection, Row, Statement, json_parameter
+
+# Providers, personas and modes of the system are ours to define, so a new release rewrites them where they differ.
+_PROVIDERS = """
+INSERT INTO providers AS p (id, display_name, api_base, auth, wire, chat_path, options)
+SELECT r.id, r.display_name, r.api_base, r.auth, r.wire, r.chat_path, r.options
+FROM jsonb_to_recordset(:rows ::jsonb)
+    AS r (id text, display_name text, api_base text, auth text, wire text, chat_path text, options jsonb)
+ON CONFLICT (id) DO UPDATE SET
+    display_name = excluded.display_name, api_base = excluded.api_base, auth = excluded.auth,
+    wire = excluded.wire, chat_path = excluded.chat_path, options = excluded.options, updated_at = now()
+WHERE (p.display_name, p.api_base, p.auth, p.wire, p.chat_path, p.options) IS DISTINCT FROM
+    (excluded.display_name, excluded.api_base, excluded.auth, excluded.wire, excluded.chat_path, excluded.options)
+"""
+
+# A model's row is a seed: once there it belongs to the operator and to the registry sync, so it is never overwritten.
+_MODELS = """
+INSERT INTO models (
+    id, provider_id, provider_model, display_name, context_window, max_output_tokens, base_input_price,
+    base_output_price, modalities, capabilities, is_novel, category, known_for, access_tier, unlock_price_cents,
+    daily_limit, trial_messages, speed, quality, display_order, deprecated_at, successor_id
+)
+SELECT
+    r.id, r.provider_id, r.provider_model, r.display_name, r.context_window, r.max_output_tokens, r.base_input_price,
+    r.base_output_price, r.modalities, r.capabilities, r.is_novel, r.category, r.known_for, r.access_tier,
+    r.unlock_price_cents, r.daily_limit, r.trial_messages, r.speed, r.quality, r.display_order, r.deprecated_at,
+    r.successor_id
+FROM jsonb_to_recordset(:rows ::jsonb) AS r (
+    id text, provider_id text, provider_model text, display_name text, context_window int, max_output_tokens int,
+    base_input_price numeric, base_output_price numeric, modalities text[], capabilities text[], is_novel boolean,
+    category text, known_for text, access_tier text, unlock_price_cents int, daily_limit int, trial_messages int,
+    speed text, quality text, display_order int, deprecated_at timestamptz, successor_id text
+)
+ON CONFLICT (id) DO NOTHING
+"""
+
+_PERSONAS = """
+INSERT INTO personas AS p (
+    id, name, display_name, system_prompt, traits, domains, style, language, search_config, is_public
+)
+SELECT
+    r.id, r.name, r.display_name, r.system_prompt, r.traits, r.domains, r.style, r.language, r.search_config, true
+FROM jsonb_to_recordset(:rows ::jsonb) AS r (
+    id text, name text, display_name text, system_prompt text, traits text[], domains text[], style jsonb,
+    language text, search_config text
+)
+ON CONFLICT (id) DO UPDATE SET
+    name = excluded.name, display_name = excluded.display_name, system_prompt = excluded.system_prompt,
+    traits = excluded.traits, domains = excluded.domains, style = excluded.style, language = excluded.language,
+    search_config = excluded.search_config, updated_at = now()
+WHERE (p.name, p.display_name, p.system_prompt, p.traits, p.domains, p.style, p.language, p.search_config)
+    IS DISTINCT FROM (
+        excluded.name, excluded.display_name, excluded.system_prompt, excluded.traits, excluded.domains,
+        excluded.style, excluded.language, excluded.search_config
+    )
+"""
+
+# A document's id is made of its text, so a text that a release changes is another document.
+_FORGET_KNOWLEDGE = """
+DELETE FROM persona_documents d
+WHERE d.tenant_id IS NULL AND d.id <> ALL (ARRAY(
+    SELECT r.id FROM jsonb_to_recordset(:rows ::jsonb) AS r (id uuid)
+))
+"""
+
+_KNOWLEDGE = """
+INSERT INTO persona_documents (id, persona_id, title, source, bytes, passages)
+SELECT r.id, r.persona_id, r.title, r.source, r.bytes, jsonb_array_length(r.passages)
+FROM jsonb_to_recordset(:rows ::jsonb)
+    AS r (id uuid, persona_id text, title text, source text, bytes int, passages jsonb)
+ON CONFLICT (id) DO NOTHING
+"""
+
+_PASSAGES = """
+INSERT INTO persona_passages (id, persona_id, document_id, position, heading, content, tokens, search)
+SELECT
+    s.id, p.id, r.id, s.position, s.heading, s.content, s.tokens,
+    setweight(searched_words(p.search_config, s.heading), 'A') || searched_words(p.search_config, s.content)
+FROM jsonb_to_recordset(:rows ::jsonb) AS r (id uuid, persona_id text, passages jsonb)
+JOIN personas p ON p.id = r.persona_id
+CROSS JOIN LATERAL jsonb_to_recordset(r.passages)
+    AS s (id uuid, position int, heading text, content text, tokens int)
+ON CONFLICT (id) DO NOTHING
+"""
+
+_FOCUS_MODES = """
+INSERT INTO focus_modes AS f (id, name, icon, system_prompt, display_order)
+SELECT r.id, r.name, r.icon, r.system_prompt, r.display_order
+FROM jsonb_to_recordset(:rows ::jsonb) AS r (id text, name text, icon text, system_prompt text, display_order int)
+ON CONFLICT (tenant_id, id) DO UPDATE SET
+    name = excluded.name, icon = excluded.icon, system_prompt = excluded.system_prompt,
+    display_order = excluded.display_order, updated_at = now()
+WHERE (f.name, f.icon, f.system_prompt, f.display_order)
+    IS DISTINCT FROM (excluded.name, excluded.icon, excluded.system_prompt, excluded.display_order)
+"""
+
+_DOMAIN_MODES = """
+INSERT INTO domain_modes AS d (id, name, description, system_prompt, temperature, display_order)
+SELECT r.id, r.name, r.description, r.system_prompt, r.temperature, r.display_order
+FROM jsonb_to_recordset(:rows ::jsonb)
+    AS r (id text, name text, description text, system_prompt text, temperature numeric, display_order int)
+ON CONFLICT (id) DO UPDATE SET
+    name = excluded.name, description = excluded.description, system_prompt = excluded.system_prompt,
+    temperature = excluded.temperature, display_order = excluded.display_order, updated_at = now()
+WHERE (d.name, d.description, d.system_prompt, d.temperature, d.display_order) IS DISTINCT FROM
+    (excluded.name, excluded.description, excluded.system_prompt, excluded.temperature, excluded.display_order)
+"""
+
+_ONE_PROVIDER = """
+SELECT p.id, p.display_name, p.api_base, p.auth, p.wire, p.chat_path, p.options FROM providers p WHERE p.id = :id
+"""
+
+_NAMED_PROVIDERS = """
+SELECT p.id, p.display_name, p.api_base, p.chat_path, p.options FROM providers p ORDER BY lower(p.display_name), p.id
+"""
+
+_ALL_PROVIDERS = "SELECT p.id, p.api_base, p.auth, p.wire, p.chat_path, p.options FROM providers p"
+
+Rows = Iterable[Mapping[str, Any]]
+
+
+def save(
+    connection: Connection,
+    *,
+    providers: Rows,
+    models: Rows,
+    personas: Rows,
+    knowledge: Rows,
+    focus_modes: Rows,
+    domain_modes: Rows,
+) -> None:
+    """Write the whole registry. Running it again with the same rows writes nothing."""
+    parts = [
+        (_PROVIDERS, providers),
+        (_MODELS, models),
+        (_PERSONAS, personas),
+        (_FORGET_KNOWLEDGE, knowledge),
+        (_KNOWLEDGE, knowledge),
+        (_PASSAGES, knowledge),
+        (_FOCUS_MODES, focus_modes),
+        (_DOMAIN_MODES, domain_modes),
+    ]
+    connection.run_all([(sql, {"rows": json_parameter(list(rows))}) for sql, rows in parts])
+
+
+def providers_statement() -> Statement:
+    """The statement that reads how every provider is called: wire, address and options."""
+    return _ALL_PROVIDERS, {}
+
+
+def named_providers(connection: Connection) -> list[Row]:
+    """All providers as people know them, with what their addresses need, in the order of their names."""
+    return connection.run(_NAMED_PROVIDERS)
+
+
+def provider(connection: Connection, provider_id: str) -> Row | None:
+    """How one provider is called, or None where there is none of that id."""
+    rows = connection.run(_ONE_PROVIDER, id=provider_id)
+    return rows[0] if rows else None

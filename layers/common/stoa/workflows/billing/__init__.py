@@ -1,0 +1,1 @@
+"""Use cases of billing: purchases, subscriptions and Stripe events."""

@@ -1,0 +1,1 @@
+"""Use cases of catalogue: models, modes and what tenants decide about them."""

@@ -1,0 +1,1 @@
+"""Use cases of members: what belongs to one member."""

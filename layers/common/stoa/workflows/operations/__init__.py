@@ -1,0 +1,1 @@
+"""Use cases of operations: the work that keeps an installation going."""

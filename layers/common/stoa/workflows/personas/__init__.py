@@ -1,0 +1,1 @@
+"""Use cases of personas: personas and what they know."""

@@ -1,0 +1,1 @@
+"""Use cases of providers: providers, their health and their keys."""

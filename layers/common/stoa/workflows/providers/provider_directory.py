@@ -1,0 +1,145 @@
+"""How to reach each provider, with whose key, read from the registry and kept for a short while."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from uuid import UUID
+
+from stoa.clients.aws import key_box
+from stoa.clients.aws.fresh_secret import FreshSecret
+from stoa.clients.wires import stream
+from stoa.clients.wires.endpoints import endpoint_for, own_endpoint
+from stoa.clients.wires.key_spread import KeySpread
+from stoa.clients.wires.types import Endpoint, ProviderError
+from stoa.database.pool import Database, Row, Scope
+from stoa.store.providers import provider_keys
+from stoa.store.tenancy import registry
+
+# An operator's change to a provider's row, and a tenant's to its own keys, take effect within this time.
+CACHE_SECONDS = 60
+# How long a key is used that KMS decrypted, while its row stays the same; withdrawn from KMS it is dead after that.
+DECRYPTED_SECONDS = 900
+FAILED_SECONDS = 10  # how long a failure to decrypt is told without asking KMS again
+MOST_TENANTS = 1000  # whose keys are remembered at once
+
+Unseal = Callable[[UUID, str, bytes], str]
+
+
+@dataclass(slots=True)
+class _OwnKey:
+    """A tenant's key at one provider, decrypted (or not) from this row and good until then."""
+
+    row: Row
+    good_until: float
+    endpoint: Endpoint | None
+    failure: str | None = None
+
+
+@dataclass(slots=True)
+class _Tenant:
+    """A tenant's keys as its rows were when they were last read."""
+
+    fresh_until: float = 0.0
+    rows: dict[str, Row] = field(default_factory=dict)
+    opened: dict[str, _OwnKey] = field(default_factory=dict)
+
+
+class ProviderDirectory:
+    """Endpoints by provider and tenant. Safe to use from many threads."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        environment: Mapping[str, str] = os.environ,
+        secrets: FreshSecret | None = None,
+        unseal: Unseal = key_box.unseal,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._environment = environment
+        self._secrets = secrets or FreshSecret()
+        self._unseal = unseal
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._rows: dict[str, Row] = {}
+        self._fresh_until = 0.0
+        self._endpoints: dict[str, Endpoint] = {}
+        self._tenants: dict[UUID, _Tenant] = {}
+        self.stream = KeySpread(stream, self.renewed, clock).stream
+
+    def endpoint(self, provider_id: str, tenant_id: UUID) -> Endpoint:
+        """Where and how to call the provider for a tenant: with the tenant's own key where it has one.
+
+        Raises ProviderError(auth) when a key or an address is not configured, or the tenant's key cannot be decrypted:
+        the installation's is never taken in its place.
+        """
+        with self._lock:
+            tenant = self._read(tenant_id)
+            if provider_id in tenant.rows:
+                return self._own(tenant_id, provider_id, tenant)
+            return self._shared(provider_id)
+
+    def renewed(self, endpoint: Endpoint) -> Endpoint:
+        """The same provider's endpoint with the installation's keys looked up again: one may have been rotated."""
+        if endpoint.own_key:
+            return endpoint
+        with self._lock:
+            self._secrets.expire()
+            self._endpoints.pop(endpoint.provider_id, None)
+            return self._shared(endpoint.provider_id)
+
+    def _read(self, tenant_id: UUID) -> _Tenant:
+        """The tenant's keys; what is too old is read again, the providers' rows in the same round trip."""
+        now = self._clock()
+        tenant = self._tenants.get(tenant_id) or _Tenant()
+        if now < tenant.fresh_until and now < self._fresh_until:
+            return tenant
+        statements = [provider_keys.sealed_statement(tenant_id)]
+        if now >= self._fresh_until:
+            statements.append(registry.providers_statement())
+        with self._database.autocommit(Scope(tenant_id=tenant_id)) as connection:
+            own, *shared = connection.run_all(statements)
+        tenant.rows = {row["provider_id"]: row for row in own}
+        tenant.fresh_until = now + CACHE_SECONDS
+        self._tenants.pop(tenant_id, None)
+        self._tenants[tenant_id] = tenant  # the newest at the end
+        if len(self._tenants) > MOST_TENANTS:
+            del self._tenants[next(iter(self._tenants))]
+        if shared:
+            self._rows = {row["id"]: row for row in shared[0]}
+            self._endpoints = {}
+            self._fresh_until = now + CACHE_SECONDS
+        return tenant
+
+    def _shared(self, provider_id: str) -> Endpoint:
+        if provider_id not in self._endpoints:
+            self._endpoints[provider_id] = endpoint_for(self._rows[provider_id], self._environment, self._secrets)
+        return self._endpoints[provider_id]
+
+    def _own(self, tenant_id: UUID, provider_id: str, tenant: _Tenant) -> Endpoint:
+        row, now = tenant.rows[provider_id], self._clock()
+        opened = tenant.opened.get(provider_id)
+        if opened is None or opened.row != row or now >= opened.good_until:
+            opened = self._opened(tenant_id, provider_id, row, now)
+            tenant.opened[provider_id] = opened
+        if opened.endpoint is None:
+            raise ProviderError("auth", provider_id=provider_id, reason=opened.failure)
+        return opened.endpoint
+
+    def _opened(self, tenant_id: UUID, provider_id: str, row: Row, now: float) -> _OwnKey:
+        try:
+            key = self._unseal(tenant_id, provider_id, row["ciphertext"])
+            made = own_endpoint(self._rows[provider_id], key, row["settings"], self._environment)
+        except ProviderError as error:
+            return _OwnKey(row, now + FAILED_SECONDS, None, error.reason or error.kind)
+        return _OwnKey(row, now + DECRYPTED_SECONDS, made)
+
+
+@cache
+def provider_directory(database: Database) -> ProviderDirectory:
+    """The directory of this database, one a process."""
+    return ProviderDirectory(database)

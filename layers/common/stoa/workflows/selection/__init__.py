@@ -1,0 +1,1 @@
+"""Use cases of selection: which model answers a message."""

@@ -1,0 +1,17 @@
+"""Which model would answer a message now; nothing is reserved or counted. Shared by all who ask before they act."""
+
+from datetime import datetime
+
+from stoa.database.pool import Database
+from stoa.domain.selection.offers import ChatRequest, Decision, Refusal
+from stoa.domain.selection.selection import select
+from stoa.identity.members import Member
+from stoa.workflows.selection.member_view import load_with
+from stoa.workflows.selection.message_view import checked_prompts, prompt_of, prompt_statements, rules_snapshot
+
+
+def decide(database: Database, member: Member, asked: ChatRequest, now: datetime) -> Decision | Refusal:
+    """The decision that chat would come to. Raises InvalidFields or NotFound for a persona or mode, as chat would."""
+    view, answers = load_with(database, member, now, prompt_statements(member, asked, now))
+    prompts = checked_prompts(asked, answers[0] if answers else ())
+    return select(rules_snapshot(asked, view, prompts, prompt_of(prompts), now))

@@ -1,0 +1,1 @@
+"""Use cases of sync: the price feeds, and what they propose."""

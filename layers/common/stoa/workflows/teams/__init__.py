@@ -1,0 +1,1 @@
+"""Use cases of teams: teams and their token pools."""

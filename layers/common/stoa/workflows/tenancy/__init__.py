@@ -1,0 +1,1 @@
+"""Use cases of tenancy: tenants, their settings and the audit log."""

@@ -1,0 +1,153 @@
+"""Load the registry that ships with Stoa, and set tenants up with it: every model a tenant sees has a price."""
+
+import csv
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any
+from uuid import UUID, uuid5
+
+from stoa.clients.wires.endpoints import model_names, parse_options, provider_rows
+from stoa.core.ids import new_id
+from stoa.database.pool import Connection, Database, Scope
+from stoa.domain.personas.chunking import cut
+from stoa.domain.personas.languages import search_config
+from stoa.domain.pricing.price_book import BasePrices, PricingConfig, first_row
+from stoa.domain.pricing.rates import Rates
+from stoa.store.tenancy import registry, tenants
+
+_KNOWLEDGE_IDS = UUID("5f0d5b52-6c1e-4a44-9d1c-3b8f9a4e7c10")  # a namespace of our own (RFC 9562, section 6.5)
+_PROVIDER_COLUMNS = ("id", "display_name", "api_base", "auth", "wire", "chat_path")
+
+
+def load_registry(database: Database, now: datetime) -> None:
+    """Write providers, models, system personas and modes, and a first price for each model a tenant has none for.
+
+    Idempotent. `database` may be the runtime role's: the operator's scope opens the registry for writing.
+    """
+    data = _packaged_registry()
+    with database.autocommit(Scope(operator=True)) as connection:
+        registry.save(connection, **data)
+        known = tenants.ids(connection)
+    for tenant in known:
+        with database.transaction(Scope(tenant_id=tenant["id"])) as connection:
+            _price_unpriced_models(connection, tenant["id"], now)
+
+
+def create_tenant(database: Database, slug: str, name: str, time_zone: str, now: datetime) -> UUID:
+    """The tenant called `slug`, made with prices for all models if it is not there. Idempotent."""
+    with database.autocommit(Scope(operator=True)) as connection:
+        known = {row["slug"]: row["id"] for row in tenants.ids(connection)}
+    if slug in known:
+        return known[slug]  # type: ignore[no-any-return]
+    tenant_id = new_id()
+    with database.transaction(Scope(tenant_id=tenant_id)) as connection:
+        tenants.create(connection, tenant_id, slug, name, time_zone)
+        _price_unpriced_models(connection, tenant_id, now)
+    return tenant_id
+
+
+def _price_unpriced_models(connection: Connection, tenant_id: UUID, now: datetime) -> None:
+    saved = tenants.pricing(connection, tenant_id)
+    config = PricingConfig(**saved) if saved else PricingConfig()
+    rows = []
+    for model in tenants.unpriced_models(connection, tenant_id):
+        rates = Rates.from_json(model["base_rates"])
+        base = BasePrices(model["base_input_price"], model["base_output_price"], rates)
+        row = first_row(base, config, is_self_hosted=model["provider_id"] == "self_hosted", effective_from=now)
+        rows.append({"id": new_id(), "model_id": model["id"], **row.columns()})
+    if rows:
+        tenants.add_prices(connection, tenant_id, rows)
+
+
+@cache
+def _packaged_registry() -> dict[str, list[dict[str, Any]]]:
+    modes = _toml("modes.toml")
+    return {
+        "providers": [_provider(row) for row in provider_rows()],
+        "models": _models(),
+        "personas": [
+            {**row, "search_config": search_config(row["language"])} for row in _named(_toml("personas.toml"))
+        ],
+        "knowledge": list(_knowledge()),
+        "focus_modes": _named(modes["focus"]),
+        "domain_modes": _named(modes["domain"]),
+    }
+
+
+def _provider(row: Mapping[str, str]) -> dict[str, Any]:
+    return {**{name: row[name] for name in _PROVIDER_COLUMNS}, "options": parse_options(row["options"])}
+
+
+def _models() -> list[dict[str, Any]]:
+    provider_names = {row["id"]: row for row in model_names()}
+    return [_model(row, provider_names[row["id"]]) for row in _csv("registry.csv")]
+
+
+def _model(row: Mapping[str, str], name: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "provider_id": row["provider_id"],
+        "provider_model": name["provider_model"],
+        "display_name": row["display_name"],
+        "context_window": int(row["context_window"]),
+        "max_output_tokens": int(row["max_output_tokens"]),
+        "base_input_price": row["input_per_1m_usd"] or None,
+        "base_output_price": row["output_per_1m_usd"] or None,
+        "modalities": row["modalities"].split("|"),
+        "capabilities": row["capabilities"].split("|"),
+        "is_novel": row["is_novel"] == "true",
+        "category": row["category"],
+        "known_for": row["known_for"],
+        "access_tier": row["access_tier"],
+        "unlock_price_cents": _whole(row["unlock_price_cents"]),
+        "daily_limit": _whole(row["messages_per_day"]),
+        "trial_messages": _whole(row["trial_messages"]) or 0,
+        "speed": row["speed"],
+        "quality": row["quality"],
+        "display_order": int(row["display_order"]),
+        "deprecated_at": name["deprecated_at"] or None,
+        "successor_id": name["successor_id"] or None,
+    }
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text else None
+
+
+def _knowledge() -> Iterator[dict[str, Any]]:
+    """What the system's personas know. Ids are made of what they stand for, so that loading again writes nothing."""
+    for persona_id, documents in _toml("persona_knowledge.toml").items():
+        for document in ({**one, "content": _unwrapped(one["content"])} for one in documents):
+            document_id = uuid5(_KNOWLEDGE_IDS, f"{persona_id}/{document['title']}/{document['content']}")
+            passages = [
+                {"id": uuid5(document_id, str(position)), "position": position, **passage._asdict()}
+                for position, passage in enumerate(cut(document["content"]), start=1)
+            ]
+            size = len(document["content"].encode())
+            yield {"id": document_id, "persona_id": persona_id, "bytes": size, **document, "passages": passages}
+
+
+def _unwrapped(content: str) -> str:
+    """Each paragraph in one line: the file's lines are broken for its readers, a quote's must not be."""
+    return "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in content.strip().split("\n\n"))
+
+
+def _named(table: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {"id": key, "display_order": order, **_stripped(row)} for order, (key, row) in enumerate(table.items(), start=1)
+    ]
+
+
+def _stripped(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value.strip() if isinstance(value, str) else value for name, value in row.items()}
+
+
+def _csv(name: str) -> Iterable[dict[str, str]]:
+    return csv.DictReader(files("stoa.data").joinpath(name).read_text(encoding="utf-8").splitlines())
+
+
+def _toml(name: str) -> dict[str, Any]:
+    return tomllib.loads(files("stoa.data").joinpath(name).read_text(encoding="utf-8"))

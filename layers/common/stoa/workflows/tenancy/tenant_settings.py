@@ -1,0 +1,64 @@
+"""A tenant's own settings: name, time zone, currency, and the two switches for times of trouble."""
+
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import available_timezones
+
+from stoa.core.errors import InvalidFields
+from stoa.database.pool import Connection, Row
+from stoa.identity.caller import Desk, check_version
+from stoa.store.tenancy import audit
+from stoa.store.tenancy import tenant_settings as store
+from stoa.workflows.catalogue.model_view import outer_name
+
+# Names in a machine's zone folder that say nothing of a place; what they mean differs between machines.
+_NO_PLACES = frozenset({"localtime", "posixrules", "Factory"})
+
+
+def read_settings(desk: Desk) -> dict[str, Any]:
+    """The tenant's settings."""
+    with desk.database.autocommit(desk.scope) as connection:
+        return _described(store.get(connection, desk.tenant_id))
+
+
+def change_settings(desk: Desk, given: Mapping[str, Any], *, version: int | None) -> dict[str, Any]:
+    """Write the settings that `given` names. A new time zone moves the end of the day, from this moment on.
+
+    Raises InvalidFields for a zone that is not IANA's, Conflict when `version` is not the present one.
+    """
+    with desk.database.transaction(desk.scope) as connection:
+        before = store.locked(connection, desk.tenant_id)
+        check_version(before["version"], version, "the settings")
+        if "time_zone" in given:
+            _check_zone(connection, given["time_zone"])
+        store.save(connection, desk.tenant_id, given)
+        store.reopen_days(connection, desk.tenant_id, desk.now)
+        audit.record(
+            connection,
+            desk.tenant_id,
+            desk.actor,
+            "settings.change",
+            "settings",
+            before={outer_name(name): before[name] for name in given},
+            after={outer_name(name): value for name, value in given.items()},
+        )
+        return _described(store.get(connection, desk.tenant_id))
+
+
+def _check_zone(connection: Connection, name: str) -> None:
+    # Both must know it: Python says when a limit resets, PostgreSQL which day a message counts on.
+    if name not in available_timezones() - _NO_PLACES or not store.knows_zone(connection, name):
+        reason = f"{name!r} is no IANA time zone; send one such as Europe/Berlin"
+        raise InvalidFields([{"path": "timeZone", "reason": reason}])
+
+
+def _described(row: Row) -> dict[str, Any]:
+    return {
+        "slug": row["slug"],
+        "name": row["name"],
+        "timeZone": row["time_zone"],
+        "currency": row["currency"],
+        "forceSystemDefault": row["force_system_default"],
+        "purchasesPaused": row["purchases_paused"],
+        "version": row["version"],
+    }
