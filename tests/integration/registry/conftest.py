@@ -15,7 +15,7 @@ from functions.pricing_admin import handler as pricing_admin
 from stoa.core.ids import new_id
 from stoa.database.dsn import parse_url
 from stoa.database.pool import Database, Scope
-from stoa.identity import caller
+from stoa.http import desks
 from stoa.workflows.tenancy.registry import create_tenant, load_registry
 from tests.conftest import FAST
 from tests.integration.pricing.support import START, Clock
@@ -65,7 +65,7 @@ def runtime_database(registry_databases: tuple[Database, Database]) -> Database:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in (catalog, pricing_admin, caller):
+    for module in (catalog, pricing_admin, desks):
         monkeypatch.setattr(module, "_now", clock)
     return clock
 
