@@ -9,13 +9,13 @@ from itertools import chain
 from typing import Any
 
 from stoa.clients.wires.types import Cancel, Cancelled
-from stoa.core.errors import InvalidFields
+from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.core.settings import settings
 from stoa.core.text import to_json
 from stoa.database.pool import database
 from stoa.http.answers import JSON_HEADERS, StreamingAnswer, error_answer, error_body, known_error
-from stoa.http.routes import Route, body_bytes
-from stoa.http.schemas import parse_body
+from stoa.http.bodies import body_bytes, parse_body
+from stoa.http.routes import Route
 from stoa.identity.members import members, principal_from_event
 from stoa.workflows.chat import (
     ChatMessage,
@@ -92,7 +92,7 @@ def _chat(event: Mapping[str, Any], context: Any, headers: Mapping[str, str], ca
 def _idempotency_key(headers: Mapping[str, str]) -> str | None:
     key = headers.get("idempotency-key")
     if key is not None and not (0 < len(key) <= 255 and key.isprintable()):
-        raise InvalidFields([{"path": "Idempotency-Key", "reason": "1 to 255 printable characters"}])
+        raise InvalidFields([FieldProblem("Idempotency-Key", "1 to 255 printable characters")])
     return key
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stoa.clients.stripe.stripe_client import stripe_calls
-from stoa.core.errors import NotFound, StoaError
+from stoa.core.errors import NotFound, Unavailable
 from stoa.core.settings import settings
 from stoa.domain.billing.team_subscription import TEAM_TYPES
 from stoa.http.api import Api, Request
@@ -239,7 +239,5 @@ def _end_with_period(request: Request, *, ends: bool) -> dict[str, Any]:
 def _client_url() -> str:
     chosen = settings().client_url
     if not chosen:
-        raise StoaError(
-            "PAYMENTS_NOT_CONFIGURED", "This installation sells nothing yet: set STOA_CLIENT_URL.", status=503
-        )
+        raise Unavailable("This installation sells nothing yet: set STOA_CLIENT_URL.", "PAYMENTS_NOT_CONFIGURED")
     return chosen

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from stoa.core.errors import InvalidFields
+from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.http.api import Api, Request
 from stoa.http.cursors import instant, paged, read_id, read_place
 from stoa.http.desks import desk_of, operators_desk_of
@@ -254,7 +254,7 @@ def post_circuit_reset(request: Request) -> dict[str, Any]:
 def _flag(request: Request, name: str) -> bool | None:
     text = request.query.get(name)
     if text not in (None, "true", "false"):
-        raise InvalidFields([{"path": name, "reason": "true or false"}])
+        raise InvalidFields([FieldProblem(name, "true or false")])
     return None if text is None else text == "true"
 
 
@@ -263,4 +263,4 @@ def _user_id(request: Request) -> UUID | None:
     try:
         return UUID(text) if text else None
     except ValueError as error:
-        raise InvalidFields([{"path": "userId", "reason": "a user's id, as the answers give it"}]) from error
+        raise InvalidFields([FieldProblem("userId", "a user's id, as the answers give it")]) from error

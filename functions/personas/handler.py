@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from stoa.core.errors import InvalidFields
+from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.http.api import Api, Request
 from stoa.http.cursors import paged, read_place
 from stoa.http.preconditions import expected_version
@@ -189,7 +189,7 @@ def delete_document(request: Request) -> dict[str, Any]:
 def _kind(request: Request) -> str | None:
     text = request.query.get("kind")
     if text not in (None, "mine", "public", "system"):
-        raise InvalidFields([{"path": "kind", "reason": "mine, public or system"}])
+        raise InvalidFields([FieldProblem("kind", "mine, public or system")])
     return text
 
 

@@ -1,13 +1,29 @@
-"""Requests and answers of what is the member's own."""
+"""Requests and answers about the member's own things."""
 
-from datetime import date, datetime
+from dataclasses import asdict
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
-from stoa.http.fields import Identifier, NextPage, Part
-from stoa.http.schemas import AnswerSchema, PassageCitation, Schema, exact, says
+from stoa.http.cursors import cursor_of
+from stoa.http.fields import Identifier, Part
+from stoa.http.schemas import (
+    AnswerSchema,
+    DataAnswer,
+    Day,
+    ExactAmount,
+    Id,
+    Instant,
+    NextPage,
+    PageAnswer,
+    PassageCitation,
+    Schema,
+    exact,
+    says,
+)
+from stoa.workflows.chat.conversations import ReadConversation
+from stoa.workflows.members.member_usage import UsageReport
 
 DomainModeId = Literal["general", "medical", "legal", "code", "academic", "creative", "scientific"]
 SelectionMode = Literal["auto", "manual", "favorites"]
@@ -41,17 +57,15 @@ class ProfileChange(Part):
 class Profile(AnswerSchema):
     """What the member told of themselves."""
 
-    id: str
+    id: Id
     email: str | None
     display_name: str | None
     language: str
     about_me: str | None
 
 
-class ProfileAnswer(AnswerSchema):
+class ProfileAnswer(DataAnswer[Profile]):
     """The own profile."""
-
-    data: Profile
 
 
 class ModelPreferencesPatch(Part):
@@ -74,10 +88,8 @@ class ModelPreferences(AnswerSchema):
     persona_overrides: dict[str, str]
 
 
-class ModelPreferencesAnswer(AnswerSchema):
+class ModelPreferencesAnswer(DataAnswer[ModelPreferences]):
     """Default model and persona overrides."""
-
-    data: ModelPreferences
 
 
 class PreferenceNotice(AnswerSchema):
@@ -86,7 +98,7 @@ class PreferenceNotice(AnswerSchema):
     kind: Literal["model_retiring", "model_retired"]
     model_id: str
     model_name: str
-    retires_at: datetime
+    retires_at: Instant
     successor_id: str | None = Field(description="Who takes its place in the choices; null: nobody, choose another.")
     successor_name: str | None
     message: str = Field(description="The same in words.")
@@ -173,32 +185,27 @@ class SelectedModel(AnswerSchema):
     reason: str = Field(description="The same in words.", examples=["You asked for GPT-4o Mini."])
     access: str = Field(description="free, entitled, team or trial")
     requested_model_id: str | None = Field(description="What was asked for, where another model answers.")
-    estimated_cost: str = Field(description="USD, exact; 0 for a trial message.", examples=["0.001000000"])
+    estimated_cost: ExactAmount = Field(description="USD, exact; 0 for a trial message.", examples=["0.001000000"])
     fallbacks: list[str] = Field(description="Models that take over, in order, if this one fails.")
 
 
-class SelectAnswer(AnswerSchema):
+class SelectAnswer(DataAnswer[SelectedModel]):
     """A selection, dry."""
-
-    data: SelectedModel
 
 
 class Conversation(AnswerSchema):
     """A saved conversation."""
 
-    id: str
+    id: Id
     title: str
     persona_id: str | None
     message_count: int
-    created_at: datetime
-    updated_at: datetime
+    created_at: Instant
+    updated_at: Instant
 
 
-class ConversationListAnswer(AnswerSchema):
+class ConversationListAnswer(PageAnswer[Conversation]):
     """Own conversations, the last used first."""
-
-    data: list[Conversation]
-    meta: NextPage
 
 
 class MessageCitation(AnswerSchema):
@@ -211,16 +218,16 @@ class MessageCitation(AnswerSchema):
 class SavedMessage(AnswerSchema):
     """One turn of a conversation."""
 
-    id: str
+    id: Id
     role: Literal["user", "assistant"]
     content: str
     model_id: str | None = Field(description="Which model answered; null for the member's own turns.")
     model_name: str | None
-    charge: str | None = Field(description="What the answer cost the member, USD, exact.")
+    charge: ExactAmount | None = Field(description="What the answer cost the member, USD, exact.")
     citations: list[MessageCitation | PassageCitation]
     is_partial: bool = Field(description="True for an answer that was cut off.")
     metadata: dict[str, Any] | None = Field(description="The `metadata` that came with the answer.")
-    created_at: datetime
+    created_at: Instant
 
 
 class ConversationWithMessages(Conversation):
@@ -235,6 +242,13 @@ class ConversationAnswer(AnswerSchema):
     data: ConversationWithMessages
     meta: NextPage
 
+    @classmethod
+    def of(cls, read: ReadConversation) -> Self:
+        """Returns the answer for one page of a conversation's messages."""
+        found, page = read.conversation, read.messages
+        shown = {**asdict(found), "messages": page.rows}
+        return cls.model_validate({"data": shown, "meta": {"next_cursor": cursor_of(page)}})
+
 
 class Deletion(AnswerSchema):
     """What became of it."""
@@ -242,16 +256,8 @@ class Deletion(AnswerSchema):
     deleted: bool
 
 
-class DeletedAnswer(AnswerSchema):
+class DeletedAnswer(DataAnswer[Deletion]):
     """It is gone."""
-
-    data: Deletion
-
-
-class UsageParameters(Schema):
-    """Which days."""
-
-    days: Annotated[int, Field(ge=1, le=366)] = Field(30, description="How many days, today included.")
 
 
 class UsageSums(AnswerSchema):
@@ -260,13 +266,13 @@ class UsageSums(AnswerSchema):
     messages: int
     input_tokens: int
     output_tokens: int
-    charge: str = Field(description="USD, exact.", examples=["0.021400000"])
+    charge: ExactAmount = Field(description="USD, exact.", examples=["0.021400000"])
 
 
 class UsageRow(UsageSums):
     """One model on one day of the tenant's calendar."""
 
-    date: date
+    date: Day = Field(validation_alias="day")
     model_id: str
     model_name: str
 
@@ -274,8 +280,8 @@ class UsageRow(UsageSums):
 class UsageMeta(NextPage):
     """What holds for the whole period."""
 
-    from_: date = Field(alias="from")
-    to: date
+    from_: Day = Field(alias="from")
+    to: Day
     time_zone: str
     totals: UsageSums
 
@@ -285,3 +291,17 @@ class UsageAnswer(AnswerSchema):
 
     data: list[UsageRow]
     meta: UsageMeta
+
+    @classmethod
+    def of(cls, report: UsageReport) -> Self:
+        """Returns the answer for one page of a report."""
+        meta = UsageMeta.model_validate(
+            {
+                "from": report.totals.first_day,
+                "to": report.totals.last_day,
+                "time_zone": report.totals.time_zone,
+                "totals": UsageSums.model_validate(report.totals),
+                "next_cursor": cursor_of(report.page),
+            }
+        )
+        return cls.model_validate({"data": report.page.rows, "meta": meta})

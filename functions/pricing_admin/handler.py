@@ -9,8 +9,7 @@ from stoa.core.errors import MalformedRequest
 from stoa.core.text import iso
 from stoa.database.pool import Connection
 from stoa.domain.pricing.price_book import Override
-from stoa.http.answers import File
-from stoa.http.api import Api, Request
+from stoa.http.api import Api, File, Request
 from stoa.http.cursors import make_cursor, read_id
 from stoa.http.preconditions import expected_version, header
 from stoa.http.routes import body_bytes

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stoa.core.errors import InvalidFields
+from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.http.api import Api, Request
 from stoa.http.cursors import paged, read_id
 from stoa.http.desks import desk_of
@@ -103,5 +103,5 @@ def get_runs(request: Request) -> dict[str, Any]:
 def _one_of(request: Request, name: str, values: tuple[str, ...]) -> str | None:
     text = request.query.get(name)
     if text is not None and text not in values:
-        raise InvalidFields([{"path": name, "reason": f"one of {', '.join(values)}"}])
+        raise InvalidFields([FieldProblem(name, f"one of {', '.join(values)}")])
     return text

@@ -5,7 +5,7 @@ from typing import Any
 
 from stoa.clients.stripe.stripe_client import stripe_calls, webhook_secrets
 from stoa.http.api import Api, Request
-from stoa.http.routes import body_bytes
+from stoa.http.bodies import body_bytes
 from stoa.workflows.billing.apply_stripe_event import receive_event
 
 api = Api(__name__)

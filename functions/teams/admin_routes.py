@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from stoa.core.errors import InvalidFields
+from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.http.api import Api, Request
 from stoa.http.cursors import paged, read_id
 from stoa.http.desks import desk_of
@@ -29,7 +29,7 @@ def add_to(api: Api) -> None:
         """With their owners, newest first, closed ones included."""
         status = request.query.get("status") or None
         if status not in (None, *STATUSES):
-            raise InvalidFields([{"path": "status", "reason": f"one of {', '.join(STATUSES)}"}])
+            raise InvalidFields([FieldProblem("status", f"one of {', '.join(STATUSES)}")])
         desk = desk_of(request)
         return paged(
             team_admin.list_teams(desk, status=status, before=read_id(request.cursor()), limit=request.limit())

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from stoa.core.errors import InvalidFields
+from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.http.api import Api, Request
 from stoa.http.cursors import make_cursor, paged, read_id
 from stoa.http.desks import team_desk_of
@@ -107,7 +107,7 @@ def _user_id(request: Request) -> UUID | None:
     try:
         return UUID(text) if text else None
     except ValueError as error:
-        raise InvalidFields([{"path": "userId", "reason": "a user's id, as the answers give it"}]) from error
+        raise InvalidFields([FieldProblem("userId", "a user's id, as the answers give it")]) from error
 
 
 def _day(request: Request, name: str) -> date | None:
@@ -117,7 +117,7 @@ def _day(request: Request, name: str) -> date | None:
     try:
         day = date.fromisoformat(text)
     except ValueError as error:
-        raise InvalidFields([{"path": name, "reason": "a day such as 2026-03-31"}]) from error
+        raise InvalidFields([FieldProblem(name, "a day such as 2026-03-31")]) from error
     if not 2000 <= day.year <= 2200:
-        raise InvalidFields([{"path": name, "reason": "a day of the years 2000 to 2200"}])
+        raise InvalidFields([FieldProblem(name, "a day of the years 2000 to 2200")])
     return day

@@ -139,6 +139,6 @@ def test_a_blocked_member_is_403(ada: Client) -> None:
 
 def test_an_unknown_route_is_404_in_the_one_shape(ada: Client) -> None:
     for module in HANDLERS:
-        answer = module.api(api_event("GET", "/api/nothing", None, None, None), None)
+        answer = module.handler(api_event("GET", "/api/nothing", None, None, None), None)
         assert answer["statusCode"] == 404
         assert json.loads(answer["body"])["error"]["code"] == "NOT_FOUND"

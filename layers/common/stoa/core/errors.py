@@ -1,89 +1,115 @@
-"""The one error family. Raise where it happens; `stoa.http.api` maps it to HTTP in one place.
+"""The one error family. Code raises an error where it happens; `stoa.http.answers` maps each kind to HTTP.
 
-A code is part of the HTTP contract: clients switch on it, so it never changes meaning.
+A code is part of the contract: clients switch on it, so it never changes meaning. Each kind is a fact, not a status:
+another door may tell it in another shape.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """A field that is not acceptable: its path in the request, and the reason in words."""
+
+    path: str
+    reason: str
+
+
+Details = Mapping[str, object] | None
 
 
 class StoaError(Exception):
     """A refusal or failure that the caller is told about.
 
-    `code` is the stable machine-readable name, `message` says what to do, `status` is the HTTP status,
-    `details` is JSON-ready material the client needs to act, `headers` go out with the answer.
+    `code` is the stable machine-readable name, `message` says what to do, `details` holds values that the client needs
+    to act, by our own names (snake_case). `retry_after` is the number of seconds to wait before trying again.
     """
 
-    def __init__(
-        self,
-        code: str,
-        message: str,
-        *,
-        status: int,
-        details: Any = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, code: str, message: str, *, details: Details = None, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
-        self.status = status
         self.details = details
-        self.headers = dict(headers or {})
+        self.retry_after = retry_after
 
 
 class MalformedRequest(StoaError):
-    """400: the request cannot be read at all (bad JSON, bad cursor)."""
+    """The request cannot be read at all: bad JSON, a bad cursor."""
 
-    def __init__(self, message: str, details: Any = None) -> None:
-        super().__init__("MALFORMED_REQUEST", message, status=400, details=details)
+    def __init__(self, message: str, details: Details = None) -> None:
+        super().__init__("MALFORMED_REQUEST", message, details=details)
 
 
 class Unauthenticated(StoaError):
-    """401: no valid identity came with the request."""
+    """No valid identity came with the request."""
 
     def __init__(self, message: str = "Send a valid bearer token in the Authorization header.") -> None:
-        super().__init__("UNAUTHENTICATED", message, status=401)
+        super().__init__("UNAUTHENTICATED", message)
+
+
+class PaymentRequired(StoaError):
+    """The caller must pay, or choose something cheaper."""
 
 
 class Forbidden(StoaError):
-    """403: the identity is known and may not do this."""
+    """The identity is known and may not do this."""
 
     def __init__(self, message: str, code: str = "FORBIDDEN") -> None:
-        super().__init__(code, message, status=403)
+        super().__init__(code, message)
 
 
 class NotFound(StoaError):
-    """404: no such thing, or it belongs to somebody else (the two are never told apart)."""
+    """There is no such thing, or it belongs to somebody else. The two are never told apart."""
 
     def __init__(self, what: str) -> None:
-        super().__init__("NOT_FOUND", f"There is no such {what}.", status=404)
+        super().__init__("NOT_FOUND", f"There is no such {what}.")
 
 
 class Conflict(StoaError):
-    """409: the request contradicts the present state."""
+    """The request contradicts the present state."""
 
-    def __init__(self, code: str, message: str, details: Any = None, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(code, message, status=409, details=details, headers=headers)
+    def __init__(self, code: str, message: str, details: Details = None, retry_after: int | None = None) -> None:
+        super().__init__(code, message, details=details, retry_after=retry_after)
+
+
+class Expired(StoaError):
+    """The offer that the request relies on has ended."""
 
 
 class PayloadTooLarge(StoaError):
-    """413: the input is larger than Stoa or the chosen model accepts."""
+    """The input is larger than Stoa or the chosen model accepts."""
 
-    def __init__(self, message: str, details: Any = None) -> None:
-        super().__init__("PAYLOAD_TOO_LARGE", message, status=413, details=details)
+    def __init__(self, message: str, details: Details = None) -> None:
+        super().__init__("PAYLOAD_TOO_LARGE", message, details=details)
 
 
 class InvalidFields(StoaError):
-    """422: the JSON is well-formed and fields in it are not acceptable. `details` lists path and reason."""
+    """The request can be read, and fields in it are not acceptable. `problems` lists the path and reason of each."""
 
-    def __init__(self, problems: list[dict[str, str]]) -> None:
-        named = "; ".join(f"{problem['path']}: {problem['reason']}" for problem in problems)
-        message = f"Correct these fields and send again: {named}"
-        super().__init__("INVALID_FIELDS", message, status=422, details=problems)
+    def __init__(self, problems: Sequence[FieldProblem]) -> None:
+        named = "; ".join(f"{problem.path}: {problem.reason}" for problem in problems)
+        super().__init__("INVALID_FIELDS", f"Correct these fields and send again: {named}")
+        self.problems = list(problems)
+
+
+class LimitReached(StoaError):
+    """The caller has used up what is allowed within a period."""
+
+
+class UpstreamFailed(StoaError):
+    """A service that the answer depends on failed."""
 
 
 class Unavailable(StoaError):
-    """503: something Stoa needs is out of reach for the moment; trying again may help."""
+    """Something that Stoa needs is out of reach for the moment. Trying again may help."""
 
     def __init__(self, message: str, code: str = "UNAVAILABLE", retry_after: int = 1) -> None:
-        super().__init__(code, message, status=503, headers={"Retry-After": str(retry_after)})
+        super().__init__(code, message, retry_after=retry_after)
+
+
+class Unexpected(StoaError):
+    """An error of our own. The caller learns nothing of its cause."""
+
+    def __init__(self) -> None:
+        super().__init__("INTERNAL_ERROR", "Something went wrong on our side. Report the requestId if it stays so.")

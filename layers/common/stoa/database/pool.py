@@ -9,11 +9,11 @@ Two ways to talk to the database, both bound to a `Scope`:
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from stoa.core.errors import Unavailable
@@ -31,7 +31,10 @@ __all__ = [
     "StatementFailed",
     "database",
     "json_parameter",
+    "typed",
 ]
+
+RowType = TypeVar("RowType")
 
 WAIT_FOR_CONNECTION_SECONDS = 10
 
@@ -54,6 +57,11 @@ class Scope:
     operator: bool = False
 
 
+def typed(kind: type[RowType], rows: Iterable[Row]) -> list[RowType]:
+    """Returns rows as `kind`, a dataclass whose fields are the columns. Raises TypeError where the two differ."""
+    return [kind(**row) for row in rows]
+
+
 class Connection:
     """What store functions are given: statements within one scope. Obtained from `Database`, never kept."""
 
@@ -64,8 +72,16 @@ class Connection:
         self.started = False
 
     def run(self, sql: str, **parameters: Any) -> list[Row]:
-        """Run one statement; its rows as dictionaries by column name."""
+        """Runs one statement and returns its rows by column name, for the store to make named types of."""
         return self.run_all([(sql, parameters)])[0]
+
+    def fetch(self, kind: type[RowType], sql: str, **parameters: Any) -> list[RowType]:
+        """Runs one statement and returns its rows as `kind`, whose fields are the columns."""
+        return typed(kind, self.run(sql, **parameters))
+
+    def fetch_one(self, kind: type[RowType], sql: str, **parameters: Any) -> RowType | None:
+        """Runs one statement and returns its first row as `kind`. None: there is no row."""
+        return next(iter(self.fetch(kind, sql, **parameters)), None)
 
     def run_all(self, statements: Sequence[Statement]) -> list[list[Row]]:
         """Run statements in order in one round trip. In autocommit they are one transaction: all or nothing."""

@@ -1,15 +1,58 @@
-"""Answers as they are sent, whole or streamed, and the one mapping of errors to HTTP. Cheap to import."""
+"""Errors as HTTP tells them, and answers as they are sent, whole or streamed. Cheap to import: chat shares it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from stoa.core.errors import StoaError
+from stoa.core.errors import (
+    Conflict,
+    Expired,
+    Forbidden,
+    InvalidFields,
+    LimitReached,
+    MalformedRequest,
+    NotFound,
+    PayloadTooLarge,
+    PaymentRequired,
+    StoaError,
+    Unauthenticated,
+    Unavailable,
+    Unexpected,
+    UpstreamFailed,
+)
 from stoa.core.failures import failure
 from stoa.core.observe import logger
-from stoa.core.text import to_json
+from stoa.core.text import camel_case, to_json
+from stoa.workflows.selection.member_view import Refused
 
 JSON_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+
+
+class MethodNotAllowed(StoaError):
+    """The path is known, and not with this method."""
+
+    def __init__(self, allowed: list[str]) -> None:
+        named = ", ".join(sorted(allowed))
+        super().__init__("METHOD_NOT_ALLOWED", f"This path takes {named}.", details={"allowed": sorted(allowed)})
+        self.allow = named
+
+
+STATUSES: dict[type[StoaError], int] = {
+    MalformedRequest: 400,
+    Unauthenticated: 401,
+    PaymentRequired: 402,
+    Forbidden: 403,
+    NotFound: 404,
+    MethodNotAllowed: 405,
+    Conflict: 409,
+    Expired: 410,
+    PayloadTooLarge: 413,
+    InvalidFields: 422,
+    LimitReached: 429,
+    Unexpected: 500,
+    UpstreamFailed: 502,
+    Unavailable: 503,
+}
 
 
 @dataclass(slots=True)
@@ -21,26 +64,12 @@ class Answer:
     headers: dict[str, str] = field(default_factory=lambda: dict(JSON_HEADERS))
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """A text that is not JSON, for the client to save under `name`: what a handler returns for a sheet."""
-
-    text: str
-    name: str
-    content_type: str = "text/csv; charset=utf-8"
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """What tells the client that it is a file."""
-        return {"Content-Type": self.content_type, "Content-Disposition": f'attachment; filename="{self.name}"'}
-
-
 @dataclass(slots=True)
 class StreamingAnswer:
     """An HTTP answer whose body comes in pieces.
 
-    Whoever sends it must call `body.close()` when it stops before the end, so that the workflow behind settles what was
-    produced. `cancel` may be called from any thread when the client has gone: a read that waits for the provider
+    Its sender must call `body.close()` when it stops before the end, so that the workflow behind settles what was
+    produced. `cancel` may be called from any thread when the client has gone. A read that waits for the provider
     then returns at once.
     """
 
@@ -50,27 +79,46 @@ class StreamingAnswer:
     cancel: Callable[[], None] | None = None
 
 
+def status_of(error: StoaError) -> int:
+    """Returns the HTTP status of an error: its kind's, or the nearest kind's that it is a case of."""
+    if isinstance(error, Refused):
+        return error.refusal.status
+    return next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), 500)
+
+
+def error_headers(error: StoaError) -> dict[str, str]:
+    """Returns the headers that belong to an error beside those of every answer."""
+    if isinstance(error, Refused):
+        return dict(error.refusal.headers)
+    if isinstance(error, MethodNotAllowed):
+        return {"Allow": error.allow}
+    return {} if error.retry_after is None else {"Retry-After": str(max(1, round(error.retry_after)))}
+
+
 def error_body(error: StoaError, request_id: str) -> dict[str, Any]:
-    """The one error shape: `{"error": {code, message, details?, requestId}}`."""
+    """Returns the one error shape: `{"error": {code, message, details?, requestId}}`."""
     described: dict[str, Any] = {"code": error.code, "message": error.message, "requestId": request_id}
-    if error.details is not None:
-        described["details"] = error.details
+    details = error.refusal.details if isinstance(error, Refused) else error.details
+    if isinstance(error, InvalidFields):
+        described["details"] = [{"path": one.path, "reason": one.reason} for one in error.problems]
+    elif details is not None:
+        described["details"] = {camel_case(name): value for name, value in details.items()}
     return {"error": described}
 
 
 def known_error(error: Exception, request_id: str) -> StoaError:
-    """`error` itself when it is one of ours; else an internal error that tells nothing, with the cause logged."""
+    """Returns `error` itself when it is one of ours, else an Unexpected that tells nothing, with the cause logged."""
     if isinstance(error, StoaError):
-        if error.status >= 500:
-            logger().warning("refused", extra={"code": error.code, "status": error.status, "requestId": request_id})
+        status = status_of(error)
+        if status >= 500:
+            logger().warning("refused", extra={"code": error.code, "status": status, "requestId": request_id})
         return error
     logger().error("unexpected error", extra={"requestId": request_id, **failure(error)})
-    return StoaError(
-        "INTERNAL_ERROR", "Something went wrong on our side. Report the requestId if it stays so.", status=500
-    )
+    return Unexpected()
 
 
 def error_answer(error: Exception, request_id: str) -> Answer:
-    """The one place where an exception becomes HTTP."""
+    """Makes an exception an HTTP answer. This is the only place where that happens."""
     known = known_error(error, request_id)
-    return Answer(known.status, to_json(error_body(known, request_id)), {**JSON_HEADERS, **known.headers})
+    headers = {**JSON_HEADERS, **error_headers(known)}
+    return Answer(status_of(known), to_json(error_body(known, request_id)), headers)

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from stoa.core.errors import Forbidden, InvalidFields, MalformedRequest, NotFound
+from stoa.core.errors import FieldProblem, Forbidden, InvalidFields, MalformedRequest, NotFound
 from stoa.core.settings import settings
 from stoa.core.text import storable, to_json
 from stoa.database.pool import Database, database
-from stoa.http.answers import JSON_HEADERS, Answer, File, error_answer
-from stoa.http.routes import Route, body_bytes
+from stoa.http.answers import JSON_HEADERS, Answer, error_answer
+from stoa.http.bodies import body_bytes
+from stoa.http.routes import Route
 from stoa.identity.members import Member, Principal, members, principal_from_event
 from stoa.store.tenancy.audit import Actor
 
@@ -68,7 +69,7 @@ class Request:
 
     def body(self) -> Any:
         """The validated body as the route's model. Raises MalformedRequest, PayloadTooLarge or InvalidFields."""
-        from stoa.http.schemas import parse_body  # pydantic costs 70 ms: only requests with a body pay
+        from stoa.http.bodies import parse_body  # pydantic costs 70 ms: only requests with a body pay
 
         models = importlib.import_module(f"{self.route.module.rpartition('handler')[0]}models")
         return parse_body(getattr(models, str(self.route.body)), body_bytes(self.event))
@@ -88,7 +89,7 @@ class Request:
         """A whole number from 1 to `most` in the query string. Raises InvalidFields for anything else."""
         text = self.query.get(name, str(default))
         if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
-            raise InvalidFields([{"path": name, "reason": f"a whole number from 1 to {most}"}])
+            raise InvalidFields([FieldProblem(name, f"a whole number from 1 to {most}")])
         return int(text)
 
     def text(self, name: str, most: int) -> str | None:
@@ -97,12 +98,12 @@ class Request:
         if not text:
             return None
         if len(text) > most:
-            raise InvalidFields([{"path": name, "reason": f"at most {most} characters"}])
+            raise InvalidFields([FieldProblem(name, f"at most {most} characters")])
         try:
             return storable(text)
         except ValueError as error:
             reason = "it holds characters that nothing here can have"
-            raise InvalidFields([{"path": name, "reason": reason}]) from error
+            raise InvalidFields([FieldProblem(name, reason)]) from error
 
     def cursor(self) -> list[str] | None:
         """Where the previous page ended, or None for the first page. Raises MalformedRequest for a foreign cursor."""
@@ -116,6 +117,20 @@ class Request:
         if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
             raise MalformedRequest("The cursor was not made by this API; start without one.")
         return parts
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A text that is not JSON, for the client to save under `name`: what a handler returns for a sheet."""
+
+    text: str
+    name: str
+    content_type: str = "text/csv; charset=utf-8"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What tells the client that it is a file."""
+        return {"Content-Type": self.content_type, "Content-Disposition": f'attachment; filename="{self.name}"'}
 
 
 Handle = Callable[[Request], Any]

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
-from stoa.http.schemas import AnswerSchema, Schema, at, exact
+from stoa.http.schemas import NextPage as NextPage
+from stoa.http.schemas import Schema, at, exact
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Version = Annotated[int, Field(ge=0, le=2_000_000_000)]
@@ -61,9 +62,3 @@ class EditParameters(Schema):
         description="The version you read, where it is not in the body.",
         json_schema_extra={"in": "header"},
     )
-
-
-class NextPage(AnswerSchema):
-    """Where the page ended."""
-
-    next_cursor: str | None = Field(description="Send as `cursor` for the next page; null: this was the last one.")

@@ -1,13 +1,6 @@
 """Routes as they are documented, and the body of a request. Cheap to import: no web framework."""
 
-import base64
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from stoa.core.errors import MalformedRequest, PayloadTooLarge
-
-MAX_BODY_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +24,3 @@ class Route:
     errors: tuple[int, ...] = ()
     tags: tuple[str, ...] = ()
     module: str = ""
-
-
-def body_bytes(event: Mapping[str, Any]) -> bytes:
-    """The raw body of an API Gateway event. Raises PayloadTooLarge over 1 MB, MalformedRequest for bad base64."""
-    body = event.get("body") or ""
-    try:
-        raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
-    except (ValueError, UnicodeEncodeError) as error:
-        raise MalformedRequest("The request body is not valid.") from error
-    if len(raw) > MAX_BODY_BYTES:
-        raise PayloadTooLarge(f"The request body is larger than {MAX_BODY_BYTES:,} bytes.")
-    return raw

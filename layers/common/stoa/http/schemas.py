@@ -1,26 +1,31 @@
-"""Base of all request and answer models, and the validation of request bodies. Imports pydantic: load it lazily."""
+"""Bases of all request and answer models, and the types that their fields share."""
 
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
     ValidatorFunctionWrapHandler,
+    WithJsonSchema,
     WrapValidator,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from stoa.core.errors import InvalidFields, MalformedRequest
+from stoa.core.pages import Page
+from stoa.core.text import iso
+from stoa.domain.pricing.markup import money_text
+from stoa.http.cursors import cursor_of
 
 
 def exact(value: Any) -> Any:
@@ -59,6 +64,16 @@ def _on_a_calendar(moment: datetime) -> datetime:
 
 Moment = Annotated[AwareDatetime, AfterValidator(_on_a_calendar)]
 
+# Forms of values in answers. Each also takes what already has its form.
+Id = Annotated[str, BeforeValidator(str)]
+Instant = Annotated[
+    str,
+    BeforeValidator(lambda value: iso(value) if isinstance(value, datetime) else value),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+Day = Annotated[str, BeforeValidator(lambda value: value.isoformat() if isinstance(value, date) else value)]
+ExactAmount = Annotated[str, BeforeValidator(lambda value: money_text(value) if isinstance(value, Decimal) else value)]
+
 # As far as mail can be tried; what would end a header, or make one address into two, is no address.
 EmailAddress = Annotated[
     str,
@@ -93,13 +108,49 @@ class Schema(BaseModel):
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
-SchemaType = TypeVar("SchemaType", bound=Schema)
-
-
 class AnswerSchema(BaseModel):
-    """Base of answer models: they document and are checked by tests; answers are not validated on their way out."""
+    """Base of answer models: camelCase outside. `of` reads a use case's values by their own names."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, defer_build=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        from_attributes=True,
+        defer_build=True,
+    )
+
+
+DataType = TypeVar("DataType")
+
+
+class DataAnswer(AnswerSchema, Generic[DataType]):
+    """One thing under `data`."""
+
+    data: DataType
+
+    @classmethod
+    def of(cls, value: object) -> Self:
+        """Returns the answer for a use case's value. Raises ValidationError where it does not fit."""
+        return cls.model_validate({"data": value})
+
+
+class NextPage(AnswerSchema):
+    """Where the page ended."""
+
+    next_cursor: str | None = Field(description="Send as `cursor` for the next page; null: this was the last one.")
+
+
+class PageAnswer(AnswerSchema, Generic[DataType]):
+    """One page of a list that grows."""
+
+    data: list[DataType]
+    meta: NextPage
+
+    @classmethod
+    def of(cls, page: Page[Any]) -> Self:
+        """Returns the answer for a page. Raises ValidationError where a row does not fit."""
+        return cls.model_validate({"data": page.rows, "meta": {"next_cursor": cursor_of(page)}})
 
 
 class PassageCitation(AnswerSchema):
@@ -112,19 +163,8 @@ class PassageCitation(AnswerSchema):
     marker: int = Field(description="The number by which the answer cites it, as `[1]`.")
 
 
-def parse_body(model: type[SchemaType], body: bytes) -> SchemaType:
-    """The request body as `model`. Raises MalformedRequest for bad JSON, InvalidFields naming each field otherwise."""
-    try:
-        return model.model_validate_json(body or b"{}")
-    except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False)
-    if problems[0]["type"] == "json_invalid":
-        reason = problems[0]["msg"].removeprefix("Invalid JSON: ")
-        raise MalformedRequest(f"The request body is not valid JSON: {reason}.")
-    raise InvalidFields([{"path": _path(problem), "reason": _reason(problem)} for problem in problems])
-
-
-def _path(problem: ErrorDetails) -> str:
+def path_of(problem: ErrorDetails) -> str:
+    """Returns the path of a field that pydantic refused, in the spelling of the request."""
     steps = [step for step in problem["loc"] if step != "[key]"]  # pydantic's mark of a key that is wrong itself
     if problem["type"] == _AT:
         steps.append(problem["ctx"]["field"])
@@ -132,7 +172,8 @@ def _path(problem: ErrorDetails) -> str:
     return path.removeprefix(".") or "body"
 
 
-def _reason(problem: ErrorDetails) -> str:
+def reason_of(problem: Mapping[str, Any]) -> str:
+    """Returns why pydantic refused a field, in words for the client."""
     if problem["type"] == "extra_forbidden":
         return "this field is not known here"
     return str(problem["msg"]).removeprefix("Value error, ")

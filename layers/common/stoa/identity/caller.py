@@ -1,4 +1,4 @@
-"""What every use case of an admin is given, and the one check that keeps two admins from overwriting each other."""
+"""The caller of a use case, and the check that keeps two editors from overwriting each other."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,41 @@ from uuid import UUID
 
 from stoa.core.errors import Conflict
 from stoa.database.pool import Database, Scope
+from stoa.identity.members import Member
 from stoa.store.tenancy.audit import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The member on whose behalf a use case runs, the database it works on, and the instant of the request.
+
+    `actor` names the member in the audit log. Whether the caller is an admin was checked before: by the door.
+    """
+
+    database: Database
+    member: Member
+    actor: Actor
+    now: datetime
+
+    @property
+    def tenant_id(self) -> UUID:
+        """The caller's tenant."""
+        return self.member.tenant_id
+
+    @property
+    def user_id(self) -> UUID:
+        """The caller's own id."""
+        return self.member.user_id
+
+    @property
+    def own_scope(self) -> Scope:
+        """Sees the caller's own rows and nothing else."""
+        return self.member.scope
+
+    @property
+    def tenant_scope(self) -> Scope:
+        """Sees the whole tenant: for admins, and for use cases that check membership themselves."""
+        return Scope(tenant_id=self.member.tenant_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +59,7 @@ class Desk:
 
 
 def check_version(present: int, read: int | None, what: str) -> None:
-    """Raises Conflict when the version that the admin read is no longer the present one. None: they did not say."""
+    """Raises Conflict when the version that the editor read is not the present one. None: the editor did not say."""
     if read is not None and read != present:
         raise Conflict(
             "STALE_EDIT",

@@ -110,9 +110,9 @@ class Members:
             )
         if row is None:
             raise Forbidden("Your account belongs to no tenant of this installation.", code="NO_TENANT")
-        if row["status"] != "active":
+        if row.status != "active":
             raise Forbidden("Your account is blocked. Ask your administrator.", code="ACCOUNT_BLOCKED")
-        member = Member(row["id"], principal.tenant_id, principal)
+        member = Member(row.id, principal.tenant_id, principal)
         with self._lock:
             if len(self._known) >= MEMBER_CACHE_SIZE:
                 self._known.clear()

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from stoa.clients.http.exchange import Exchange, Limits
 from stoa.clients.wires.types import Cancel, Endpoint, ProviderError
-from stoa.core.errors import StoaError
+from stoa.core.errors import UpstreamFailed
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
@@ -21,11 +21,11 @@ LONGEST_NUMBER = 40  # digits; and no more than so many places before or after t
 PLAIN = {"User-Agent": "stoa", "Accept": "application/json", "Accept-Encoding": "identity"}
 
 
-class FeedUnreadable(StoaError):
-    """502: a feed or list could not be read. The message never holds what was sent, nor a key."""
+class FeedUnreadable(UpstreamFailed):
+    """A feed or list could not be read. The message never holds what was sent, nor a key."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__("FEED_UNREADABLE", reason, status=502)
+        super().__init__("FEED_UNREADABLE", reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from stoa.core.errors import StoaError, Unavailable
+from stoa.core.errors import Unavailable, UpstreamFailed
 from stoa.core.settings import Settings, secret, settings
 from stoa.domain.billing.stripe_events import PURCHASE_KEY, TENANT_KEY, Reference, read_reference
 from stoa.domain.billing.subscription_events import TEAM_KEY
@@ -20,11 +20,11 @@ NETWORK_RETRIES = 1  # by the library, with the same idempotency key
 WITH_RECEIPT = ["payment_intent.latest_charge"]
 
 
-class StripeRejected(StoaError):
-    """502: Stripe understood the request and will not do it, however often it is asked."""
+class StripeRejected(UpstreamFailed):
+    """Stripe understood the request and will not do it, however often it is asked."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__("PAYMENT_REFUSED", f"The payment service did not accept this: {reason}", status=502)
+        super().__init__("PAYMENT_REFUSED", f"The payment service did not accept this: {reason}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +210,7 @@ class StripeCalls:
             raise StripeRejected(error.code or "invalid request") from error
         except (stripe.AuthenticationError, stripe.PermissionError) as error:
             message = "The payment service does not accept this installation's key. Tell its operator."
-            raise StoaError("PAYMENTS_MISCONFIGURED", message, status=502) from error
+            raise UpstreamFailed("PAYMENTS_MISCONFIGURED", message) from error
         except stripe.StripeError as error:
             raise Unavailable(
                 "The payment service cannot be reached. Try again in a moment.", "PAYMENTS_UNAVAILABLE", 5
@@ -224,9 +224,7 @@ def stripe_calls() -> StripeCalls:
     chosen = settings()
     key = chosen.stripe_api_key or _from_secret(chosen, "api_key")
     if not key:
-        raise StoaError(
-            "PAYMENTS_NOT_CONFIGURED", "This installation sells nothing yet: it has no Stripe key.", status=503
-        )
+        raise Unavailable("This installation sells nothing yet: it has no Stripe key.", "PAYMENTS_NOT_CONFIGURED")
     return StripeCalls(key, chosen.stripe_api_base)
 
 

@@ -9,16 +9,17 @@ import hmac
 from collections.abc import Sequence
 from datetime import datetime
 
-from stoa.core.errors import StoaError
+from stoa.core.errors import MalformedRequest
 
 TOLERANCE_SECONDS = 300
 
 
-class BadSignature(StoaError):
-    """400: the request does not come from Stripe, or not from just now. It tells nobody which."""
+class BadSignature(MalformedRequest):
+    """The request does not come from Stripe, or not from just now. It tells nobody which."""
 
     def __init__(self) -> None:
-        super().__init__("BAD_SIGNATURE", "The Stripe-Signature header does not fit this body.", status=400)
+        super().__init__("The Stripe-Signature header does not fit this body.")
+        self.code = "BAD_SIGNATURE"
 
 
 def verify(body: bytes, header: str | None, secrets: Sequence[str], now: datetime) -> None:

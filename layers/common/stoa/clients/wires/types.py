@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from stoa.core.errors import StoaError
+from stoa.core.errors import StoaError, UpstreamFailed
 
 FailureKind = Literal["rate_limited", "unavailable", "timeout", "rejected", "auth", "malformed"]
 
@@ -92,8 +92,8 @@ def token_count(value: Any) -> int | None:
     return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
 
 
-class ProviderError(StoaError):
-    """502: the provider did not give a complete answer.
+class ProviderError(UpstreamFailed):
+    """The provider did not give a complete answer.
 
     The message says which provider, what kind of failure and Stoa's own word for the reason. It never holds what the
     provider wrote, because providers repeat keys and messages in their errors.
@@ -120,18 +120,15 @@ class ProviderError(StoaError):
         if upstream_status is not None:
             because.append(f"HTTP {upstream_status}")
         message = f"The provider {provider_id} failed: {kind}" + (f" ({', '.join(because)})." if because else ".")
-        details: dict[str, Any] = {"provider": provider_id, "kind": kind}
+        details: dict[str, object] = {"provider": provider_id, "kind": kind}
         if reason:
             details["reason"] = reason
-        headers = {}
         if retry_after is not None:
-            details["retryAfter"] = retry_after
-            headers["Retry-After"] = str(max(1, round(retry_after)))
-        super().__init__("PROVIDER_FAILED", message, status=502, details=details, headers=headers)
+            details["retry_after"] = retry_after
+        super().__init__("PROVIDER_FAILED", message, details=details, retry_after=retry_after)
         self.kind = kind
         self.provider_id = provider_id
         self.reason = reason
-        self.retry_after = retry_after
         self.upstream_status = upstream_status
 
     @property
@@ -141,10 +138,10 @@ class ProviderError(StoaError):
 
 
 class Cancelled(StoaError):
-    """499: we broke the call off ourselves (`Cancel.cancel`). Not a ProviderError: nothing else should be tried."""
+    """We broke the call off ourselves (`Cancel.cancel`). Not a ProviderError: nothing else should be tried."""
 
     def __init__(self) -> None:
-        super().__init__("CANCELLED", "The call was broken off because its answer is no longer wanted.", status=499)
+        super().__init__("CANCELLED", "The call was broken off because its answer is no longer wanted.")
 
 
 class Cancel:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from stoa.core.errors import InvalidFields, StoaError
+from stoa.core.errors import FieldProblem, InvalidFields, StoaError
 from stoa.domain.pricing.rates import Rates, token_prices
 from stoa.domain.selection.offers import ACCESS_TRIAL, Prices
 
@@ -29,10 +29,10 @@ _PER_MILLION = -6  # power of ten: moving the point is exact where a division mi
 
 
 class UnknownPrice(StoaError):
-    """500 PRICE_UNKNOWN: a price is missing or is no usable number. An admin has to set it; nothing is billed."""
+    """A price is missing or is no usable number. An admin has to set it. Nothing is billed."""
 
     def __init__(self, which: str) -> None:
-        super().__init__("PRICE_UNKNOWN", f"Set the {which} of this model before it is sold.", status=500)
+        super().__init__("PRICE_UNKNOWN", f"Set the {which} of this model before it is sold.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def check_markup(markup: Decimal, path: str = "markup") -> Decimal:
     if markup.is_finite() and markup > MAXIMUM_MARKUP:
         fraction = format(markup.scaleb(-2), "f")
         reason = f"{markup} looks like a percentage: send the fraction {fraction} for {markup} %."
-    raise InvalidFields([{"path": path, "reason": reason}])
+    raise InvalidFields([FieldProblem(path, reason)])
 
 
 def markup_from_percent(percent: Decimal, path: str = "markup") -> Decimal:
@@ -107,9 +107,9 @@ def markup_from_percent(percent: Decimal, path: str = "markup") -> Decimal:
     """
     if percent.is_finite() and 0 < percent < 1:
         hint = format((percent * 100).normalize(), "f")
-        raise InvalidFields([{"path": path, "reason": f"{percent} looks like a fraction: send {hint} for {hint} %."}])
+        raise InvalidFields([FieldProblem(path, f"{percent} looks like a fraction: send {hint} for {hint} %.")])
     if not percent.is_finite() or not 0 <= percent <= MAXIMUM_MARKUP * 100:
-        raise InvalidFields([{"path": path, "reason": "Send a percentage from 0 to 1000, such as 40 for 40 %."}])
+        raise InvalidFields([FieldProblem(path, "Send a percentage from 0 to 1000, such as 40 for 40 %.")])
     return percent.scaleb(-2)
 
 

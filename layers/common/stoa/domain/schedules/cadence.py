@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from stoa.core.errors import InvalidFields
+from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.domain.schedules.cron import Cron, InvalidCron, parse_cron
 from stoa.domain.schedules.cron_words import cron_words, instant_words, interval_words, place_words
 from stoa.domain.selection.quota import zone_named
@@ -79,15 +79,15 @@ def read_cadence(fields: dict[str, Any], anchor: datetime) -> Cadence:
     kind, zone = fields["kind"], fields["time_zone"]
     if zone in _NO_PLACES or zone.startswith(_NO_REGIONS):
         raise InvalidFields(
-            [{"path": "timezone", "reason": f"{zone!r} is no IANA time zone; send one such as Europe/Berlin."}]
+            [FieldProblem("timezone", f"{zone!r} is no IANA time zone; send one such as Europe/Berlin.")]
         )
     zone_named(zone)
     problems = []
     for other, (name, outer) in _FIELDS.items():
         if other == kind and fields[name] is None:
-            problems.append({"path": outer, "reason": f'a schedule of type "{kind}" needs it'})
+            problems.append(FieldProblem(outer, f'a schedule of type "{kind}" needs it'))
         elif other != kind and fields[name] is not None:
-            problems.append({"path": outer, "reason": f'it belongs to type "{other}", not to "{kind}"'})
+            problems.append(FieldProblem(outer, f'it belongs to type "{other}", not to "{kind}"'))
     if problems:
         raise InvalidFields(problems)
     if kind == ONCE:
@@ -97,19 +97,19 @@ def read_cadence(fields: dict[str, Any], anchor: datetime) -> Cadence:
     try:
         cron = parse_cron(fields["cron_expression"])
     except InvalidCron as error:
-        raise InvalidFields([{"path": "cronExpression", "reason": str(error)}]) from error
+        raise InvalidFields([FieldProblem("cronExpression", str(error))]) from error
     return Cadence(CRON, zone, anchor, cron=cron)
 
 
 def _moment(run_at: datetime, zone: str) -> datetime:
     """The instant meant; without an offset it is what clocks in the zone show."""
     if not 2000 <= run_at.year <= LATEST_YEAR:
-        raise InvalidFields([{"path": "runAt", "reason": f"a date between the years 2000 and {LATEST_YEAR}"}])
+        raise InvalidFields([FieldProblem("runAt", f"a date between the years 2000 and {LATEST_YEAR}")])
     return (run_at if run_at.tzinfo else run_at.replace(tzinfo=zone_named(zone))).astimezone(UTC)
 
 
 def _minutes(minutes: int) -> int:
     if not SHORTEST_INTERVAL <= minutes <= LONGEST_INTERVAL:
         reason = f"{SHORTEST_INTERVAL} to {LONGEST_INTERVAL} minutes"
-        raise InvalidFields([{"path": "intervalMinutes", "reason": reason}])
+        raise InvalidFields([FieldProblem("intervalMinutes", reason)])
     return minutes

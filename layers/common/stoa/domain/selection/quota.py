@@ -6,7 +6,7 @@ A counter belongs to a local day, so the limit resets at the tenant's midnight w
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from stoa.core.errors import InvalidFields
+from stoa.core.errors import FieldProblem, InvalidFields
 
 
 def zone_named(name: str) -> ZoneInfo:
@@ -15,7 +15,7 @@ def zone_named(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:  # unknown name, path-like name, name of a folder
         reason = f"{name!r} is no IANA time zone; send one such as Europe/Berlin."
-        raise InvalidFields([{"path": "timezone", "reason": reason}]) from error
+        raise InvalidFields([FieldProblem("timezone", reason)]) from error
 
 
 def local_day(now: datetime, zone: str) -> date:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from stoa.core.errors import Conflict, Forbidden, StoaError
+from stoa.core.errors import Conflict, Expired, Forbidden, LimitReached
 from stoa.core.text import camel_case
 
 OWNER, ADMIN, MEMBER = "owner", "admin", "member"
@@ -78,7 +78,7 @@ def check_room(seats_taken: int, max_members: int) -> None:
         raise Conflict(
             "TEAM_FULL",
             f"All {max_members} places of the team are taken, open invitations included. Somebody has to leave first.",
-            details={"maxMembers": max_members, "members": seats_taken},
+            details={"max_members": max_members, "members": seats_taken},
         )
 
 
@@ -86,20 +86,17 @@ def check_invitations(*, today: int, to_one_today: int, status: str, max_members
     """Raises 429 when a team has sent so many invitations within a day that more of them would be a nuisance."""
     allowed = INVITATIONS_A_DAY if status in UNPAID else INVITATIONS_A_DAY + 2 * max_members
     if today >= allowed or to_one_today >= INVITATIONS_TO_ONE_A_DAY:
-        raise StoaError(
+        raise LimitReached(
             "TOO_MANY_INVITATIONS",
             "The team has sent as many invitations as it may within a day. Send this one tomorrow.",
-            status=429,
-            headers={"Retry-After": "86400"},
+            retry_after=86400,
         )
 
 
 def check_in_time(expires_at: datetime, now: datetime) -> None:
     """Raises 410 for an invitation whose time is over."""
     if expires_at <= now:
-        raise StoaError(
-            "INVITATION_EXPIRED", "This invitation has expired. Ask the team to invite you again.", status=410
-        )
+        raise Expired("INVITATION_EXPIRED", "This invitation has expired. Ask the team to invite you again.")
 
 
 def check_plan_is_open(team: Mapping[str, Any], given: Mapping[str, Any]) -> None:

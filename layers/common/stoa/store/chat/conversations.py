@@ -1,11 +1,12 @@
 """Saved conversations and their messages."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row, Statement, json_parameter
+from stoa.database.pool import Connection, Statement, json_parameter, typed
 
 # More turns than any window holds of messages a person would write; the rules then fit them into the model's window.
 HISTORY_MESSAGES = 400
@@ -99,6 +100,38 @@ class Exchange:
     now: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class SavedConversation:
+    """A conversation as lists show it."""
+
+    id: UUID
+    title: str
+    persona_id: str | None
+    message_count: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SavedMessage:
+    """One turn of a conversation. `metadata` is what came with the answer. `charge` in USD."""
+
+    id: UUID
+    role: str
+    content: str = field(repr=False)
+    model_id: str | None
+    citations: list[dict[str, Any]] = field(repr=False)
+    metadata: dict[str, Any] | None = field(repr=False)
+    is_partial: bool
+    created_at: datetime
+    charge: Decimal | None
+
+    @property
+    def model_name(self) -> str | None:
+        """The display name that the model had when it answered."""
+        return (self.metadata or {}).get("modelName")
+
+
 def history_statements(tenant_id: UUID, user_id: UUID, conversation_id: UUID | None) -> list[Statement]:
     """Two queries to be sent together: the conversation if it is the member's own, and its newest turns first."""
     if conversation_id is None:
@@ -126,24 +159,32 @@ def save_statements(tenant_id: UUID, user_id: UUID, exchange: Exchange) -> list[
 
 def newest(
     connection: Connection, tenant_id: UUID, user_id: UUID, *, before: tuple[datetime, UUID] | None, rows: int
-) -> list[Row]:
-    """A page of a member's conversations, last used first; `before` is the last one of the previous page."""
+) -> list[SavedConversation]:
+    """Returns a page of a member's conversations, last used first. `before` is the last one of the previous page."""
     moment, last_id = before or (None, None)
-    return connection.run(_LIST, tenant_id=tenant_id, user_id=user_id, before=moment, before_id=last_id, rows=rows)
+    return connection.fetch(
+        SavedConversation,
+        _LIST,
+        tenant_id=tenant_id,
+        user_id=user_id,
+        before=moment,
+        before_id=last_id,
+        rows=rows,
+    )
 
 
 def get(
     connection: Connection, tenant_id: UUID, user_id: UUID, conversation_id: UUID, *, before: UUID | None, rows: int
-) -> tuple[Row, list[Row]] | None:
-    """One of the member's own conversations with a page of its messages, newest first, or None.
+) -> tuple[SavedConversation, list[SavedMessage]] | None:
+    """Returns one of the member's own conversations with a page of its messages, newest first, or None.
 
     `before` is the last message of the previous page.
     """
     own = {"tenant_id": tenant_id, "user_id": user_id, "conversation_id": conversation_id}
     found, messages = connection.run_all([(_GET, own), (_MESSAGES, {**own, "before": before, "rows": rows})])
-    return (found[0], messages) if found else None
+    return (typed(SavedConversation, found)[0], typed(SavedMessage, messages)) if found else None
 
 
 def delete(connection: Connection, tenant_id: UUID, user_id: UUID, conversation_id: UUID) -> bool:
-    """Delete one of the member's own conversations with its messages. The ledger keeps its lines."""
+    """Deletes one of the member's own conversations with its messages. The ledger keeps its lines."""
     return bool(connection.run(_DELETE, tenant_id=tenant_id, user_id=user_id, conversation_id=conversation_id))

@@ -1,12 +1,13 @@
 """The ledger and its counters: reserve, settle, release, sweep. Each is one statement, so each holds or fails whole."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from stoa.database.pool import Connection, Statement
+from stoa.database.pool import Connection, Row, Statement
 from stoa.domain.pricing.markup import TokenUsage
 
 # Under any concurrency N trials give N reservations and a limit of N gives N: ON CONFLICT DO UPDATE locks the counter's
@@ -266,6 +267,11 @@ def key_statements(tenant_id: UUID, user_id: UUID, key: str | None) -> list[Stat
 def recent_models_statement(tenant_id: UUID, user_id: UUID) -> Statement:
     """The last models that answered a member, `model_id`, newest first, at most ten."""
     return _RECENT_MODELS, {"tenant_id": tenant_id, "user_id": user_id}
+
+
+def recent_models(rows: Sequence[Row]) -> list[str]:
+    """Returns the model ids that `recent_models_statement` was answered with."""
+    return [row["model_id"] for row in rows]
 
 
 def _fields(value: Any) -> dict[str, Any]:

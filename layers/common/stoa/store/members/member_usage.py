@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row
+from stoa.database.pool import Connection, typed
 
 # `reserved_at` lets the index by user find the lines; a day of the tenant's begins at most a day before UTC's does.
 _PERIOD = """
@@ -58,11 +59,29 @@ ORDER BY s.day DESC, s.model_id
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """A page of sums by day and model, newest day first, and the totals of the whole period."""
+class UsageTotals:
+    """The sums of a whole period, and its first and last day on the tenant's calendar. `charge` in USD."""
 
-    totals: Row
-    rows: list[Row]
+    time_zone: str
+    first_day: date
+    last_day: date
+    messages: int
+    input_tokens: int
+    output_tokens: int
+    charge: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class DayUsage:
+    """The sums of one model on one day of the tenant's calendar. `charge` in USD."""
+
+    day: date
+    model_id: str
+    model_name: str
+    messages: int
+    input_tokens: int
+    output_tokens: int
+    charge: Decimal
 
 
 def read(
@@ -74,8 +93,8 @@ def read(
     days: int,
     after: tuple[date, str] | None,
     rows: int,
-) -> Usage:
-    """A member's messages, tokens and charges (USD) of the last `days` days of the tenant's calendar, today included.
+) -> tuple[UsageTotals, list[DayUsage]]:
+    """Returns a member's totals of the last `days` days of the tenant's calendar, today included, and a page of rows.
 
     `after` is day and model of the last row of the previous page.
     """
@@ -83,4 +102,4 @@ def read(
     day, model_id = after or (None, None)
     page = {**own, "before": day, "after_model": model_id, "rows": rows}
     totals, found = connection.run_all([(_TOTALS, own), (_BY_DAY_AND_MODEL, page)])
-    return Usage(totals[0], found)
+    return typed(UsageTotals, totals)[0], typed(DayUsage, found)

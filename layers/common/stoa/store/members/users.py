@@ -1,11 +1,12 @@
 """Members of a tenant."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from stoa.core.ids import new_id
-from stoa.database.pool import Connection, Row, json_parameter
+from stoa.database.pool import Connection, json_parameter
 
 # Selecting from tenants makes an unknown tenant yield no row instead of an error.
 # An e-mail may change at the issuer, and so may who is an admin, and the row follows; nothing else of it is touched.
@@ -43,12 +44,32 @@ WHERE u.tenant_id = :tenant_id ::uuid AND u.id = :user_id ::uuid
 """
 
 
+@dataclass(frozen=True, slots=True)
+class KnownUser:
+    """A member's id, and whether they are active or blocked."""
+
+    id: UUID
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a member told of themselves."""
+
+    id: UUID
+    email: str | None
+    display_name: str | None
+    language: str
+    about_me: str | None
+
+
 def ensure(
     connection: Connection, tenant_id: UUID, subject: str, email: str | None, *, is_admin: bool = False
-) -> Row | None:
-    """The member's `id` and `status`, made if this is the first request; None when there is no such tenant."""
-    rows = connection.run(_ENSURE, id=new_id(), tenant_id=tenant_id, subject=subject, email=email, is_admin=is_admin)
-    return rows[0] if rows else None
+) -> KnownUser | None:
+    """Returns the member, made if this is their first request. None: there is no such tenant."""
+    return connection.fetch_one(
+        KnownUser, _ENSURE, id=new_id(), tenant_id=tenant_id, subject=subject, email=email, is_admin=is_admin
+    )
 
 
 def admin_emails(connection: Connection, tenant_id: UUID, *, days: int, rows: int) -> list[str]:
@@ -56,9 +77,9 @@ def admin_emails(connection: Connection, tenant_id: UUID, *, days: int, rows: in
     return [row["email"] for row in connection.run(_ADMINS, tenant_id=tenant_id, days=days, rows=rows)]
 
 
-def profile(connection: Connection, tenant_id: UUID, user_id: UUID) -> Row:
-    """What the member told of themselves."""
-    return connection.run(_PROFILE, tenant_id=tenant_id, user_id=user_id)[0]
+def profile(connection: Connection, tenant_id: UUID, user_id: UUID) -> Profile:
+    """Returns the member's profile."""
+    return connection.fetch(Profile, _PROFILE, tenant_id=tenant_id, user_id=user_id)[0]
 
 
 def change_profile(connection: Connection, tenant_id: UUID, user_id: UUID, changes: Mapping[str, Any]) -> None:

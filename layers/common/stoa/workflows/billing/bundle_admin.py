@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from stoa.core.errors import InvalidFields, NotFound
+from stoa.core.errors import FieldProblem, InvalidFields, NotFound
 from stoa.core.ids import new_id
 from stoa.database.pool import Connection, Database, Row, Scope
 from stoa.domain.catalogue.access import TIER_FREE
@@ -82,9 +82,9 @@ def _check_models(database: Database, admin: Member, model_ids: list[str], now: 
     problems = []
     for position, model_id in enumerate(model_ids):
         if model_id not in offers:
-            problems.append({"path": f"modelIds[{position}]", "reason": "there is no such model"})
+            problems.append(FieldProblem(f"modelIds[{position}]", "there is no such model"))
         elif offers[model_id].access_tier == TIER_FREE:
-            problems.append({"path": f"modelIds[{position}]", "reason": "this model is free, there is nothing to sell"})
+            problems.append(FieldProblem(f"modelIds[{position}]", "this model is free, there is nothing to sell"))
     if problems:
         raise InvalidFields(problems)
 

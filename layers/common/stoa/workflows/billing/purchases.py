@@ -18,7 +18,7 @@ from stoa.store.billing import purchases
 from stoa.workflows.billing.purchase_books import report, settle
 
 
-def list_purchases(database: Database, member: Member, *, before: UUID | None, limit: int) -> Page:
+def list_purchases(database: Database, member: Member, *, before: UUID | None, limit: int) -> Page[dict[str, Any]]:
     """The member's purchases, the newest first; the cursor is the last one's id."""
     with database.autocommit(member.scope) as connection:
         rows = purchases.page(connection, member.tenant_id, member.user_id, before=before, rows=limit + 1)

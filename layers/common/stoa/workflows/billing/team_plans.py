@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from stoa.core.errors import InvalidFields
+from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.database.pool import Database, Row, Scope
 from stoa.domain.catalogue.access import TIER_FREE
 from stoa.identity.caller import Desk, check_version
@@ -52,11 +52,9 @@ def _check_models(desk: Desk, admin: Member, models: list[str]) -> None:
     problems = []
     for position, model_id in enumerate(models):
         if model_id not in offers:
-            problems.append({"path": f"models[{position}]", "reason": "there is no such model"})
+            problems.append(FieldProblem(f"models[{position}]", "there is no such model"))
         elif offers[model_id].access_tier == TIER_FREE:
-            problems.append(
-                {"path": f"models[{position}]", "reason": "this model is free: a team needs no plan for it"}
-            )
+            problems.append(FieldProblem(f"models[{position}]", "this model is free: a team needs no plan for it"))
     if problems:
         raise InvalidFields(problems)
 

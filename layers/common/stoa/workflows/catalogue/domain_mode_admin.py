@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stoa.core.errors import InvalidFields
+from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.database.pool import Connection, Row
 from stoa.domain.selection.selection import AUTO
 from stoa.identity.caller import Desk, check_version
@@ -61,10 +61,10 @@ def _check_models(connection: Connection, desk: Desk, changes: list[Change]) -> 
     asked = {model_id for model_id in named.values() if model_id not in (None, AUTO)}
     unusable = store.unusable_models(connection, desk.tenant_id, asked) if asked else set()
     problems = [
-        {
-            "path": f"modes.{mode_id}.defaultModel",
-            "reason": f"{model_id!r} is no model that you offer for chat; send one, `auto`, or null",
-        }
+        FieldProblem(
+            f"modes.{mode_id}.defaultModel",
+            f"{model_id!r} is no model that you offer for chat; send one, `auto`, or null",
+        )
         for mode_id, model_id in named.items()
         if model_id in unusable
     ]

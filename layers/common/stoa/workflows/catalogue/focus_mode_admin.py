@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from stoa.core.errors import Conflict, InvalidFields, NotFound
+from stoa.core.errors import Conflict, FieldProblem, InvalidFields, NotFound
 from stoa.database.pool import Connection, Row
 from stoa.domain.selection.selection import AUTO
 from stoa.identity.caller import Desk, check_version
@@ -98,7 +98,7 @@ def _save(connection: Connection, desk: Desk, action: str, before: Row | None, m
     is_new = before is None or before["default_model_id"] != model_id
     if model_id not in (None, AUTO) and is_new and store.unusable_models(connection, desk.tenant_id, [model_id]):
         reason = f"{model_id!r} is no model that you offer for chat; send one, `auto`, or null"
-        raise InvalidFields([{"path": "defaultModelId", "reason": reason}])
+        raise InvalidFields([FieldProblem("defaultModelId", reason)])
     store.save_focus_mode(connection, desk.tenant_id, mode)
     audit.record(
         connection,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stoa.core.errors import Conflict, InvalidFields, NotFound
+from stoa.core.errors import Conflict, FieldProblem, InvalidFields, NotFound
 from stoa.core.observe import emit
 from stoa.database.pool import Connection, Row
 from stoa.domain.catalogue.overlay import DECIDED, in_effect, limit_columns
@@ -37,11 +37,11 @@ def create_model(desk: Desk, name: str, model: Mapping[str, Any]) -> dict[str, A
     _check_unlock_price(model["access_tier"], model["unlock_price_cents"])
     if (model["base_input_price"] is None) != (model["base_output_price"] is None):
         raise InvalidFields(
-            [{"path": "baseOutputPrice", "reason": "send both base prices, or null for both (then it is not sold)"}]
+            [FieldProblem("baseOutputPrice", "send both base prices, or null for both (then it is not sold)")]
         )
     with desk.database.transaction(desk.scope) as connection:
         if not store.has_provider(connection, desk.tenant_id, model["provider_id"]):
-            raise InvalidFields([{"path": "providerId", "reason": "there is no such provider"}])
+            raise InvalidFields([FieldProblem("providerId", "there is no such provider")])
         model_id = store.create(connection, desk.tenant_id, name, model)
         if model_id is None:
             raise Conflict("MODEL_EXISTS", f"You have a model named {name!r} already. Choose another name.")
@@ -121,7 +121,7 @@ def _check_decision(row: Row, given: Mapping[str, Any]) -> None:
 
 def _check_unlock_price(access_tier: str, unlock_price_cents: int | None) -> None:
     if access_tier == "premium" and unlock_price_cents is None:
-        raise InvalidFields([{"path": "unlockPriceCents", "reason": "a premium model needs a price to unlock it"}])
+        raise InvalidFields([FieldProblem("unlockPriceCents", "a premium model needs a price to unlock it")])
 
 
 def _check_fallbacks(connection: Connection, desk: Desk, model_id: str, fallbacks: Sequence[str]) -> None:
@@ -135,23 +135,23 @@ def _check_fallbacks(connection: Connection, desk: Desk, model_id: str, fallback
         elif fallback in fallbacks[:position]:
             problems.append((position, f"{fallback!r} is named twice"))
     if problems:
-        raise InvalidFields([{"path": f"fallbackModelIds[{at}]", "reason": reason} for at, reason in problems])
+        raise InvalidFields([FieldProblem(f"fallbackModelIds[{at}]", reason) for at, reason in problems])
 
 
 def _check_own(connection: Connection, desk: Desk, row: Row, own: Mapping[str, Any]) -> None:
     """The fields of a model's own row: only of the tenant's models, and a successor that the tenant has."""
     if not row["is_own"]:
         reason = "this is a model of the registry; only an operator changes it"
-        raise InvalidFields([{"path": outer_name(name), "reason": reason} for name in sorted(own)])
+        raise InvalidFields([FieldProblem(outer_name(name), reason) for name in sorted(own)])
     successor = own.get("successor_id")
     if successor is not None:
         if successor == row["id"]:
-            raise InvalidFields([{"path": "successorId", "reason": "a model cannot succeed itself"}])
+            raise InvalidFields([FieldProblem("successorId", "a model cannot succeed itself")])
         if not store.has_model(connection, desk.tenant_id, successor):
-            raise InvalidFields([{"path": "successorId", "reason": f"there is no model {successor!r}"}])
+            raise InvalidFields([FieldProblem("successorId", f"there is no model {successor!r}")])
     prices = [own.get(name, row[name]) for name in _PRICES]
     if None in prices and prices != [None, None]:
-        raise InvalidFields([{"path": "baseOutputPrice", "reason": "send both base prices; one alone prices nothing"}])
+        raise InvalidFields([FieldProblem("baseOutputPrice", "send both base prices; one alone prices nothing")])
 
 
 def _read(connection: Connection, desk: Desk, model_id: str) -> dict[str, Any]:

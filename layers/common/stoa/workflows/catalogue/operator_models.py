@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from stoa.core.errors import InvalidFields, NotFound
+from stoa.core.errors import FieldProblem, InvalidFields, NotFound
 from stoa.core.text import iso
 from stoa.database.pool import Database, Row, Scope
 from stoa.domain.pricing.price_book import SOURCE_BASE
@@ -34,7 +34,7 @@ def change_registry_model(
         successor = given.get("successor_id")
         if successor == model_id or (successor is not None and registry_models.lock(connection, successor) is None):
             reason = f"{successor!r} is no other model of the registry"
-            raise InvalidFields([{"path": "successorId", "reason": reason}])
+            raise InvalidFields([FieldProblem("successorId", reason)])
         after = registry_models.save(connection, model_id, given)
         audit.record(
             connection,

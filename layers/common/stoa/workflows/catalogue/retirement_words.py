@@ -1,26 +1,39 @@
-"""What members are told of a model's end, as a notice in the client and as a mail."""
+"""The end of a model in words: a notice in the client, and a mail."""
 
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
 
-from stoa.core.text import iso
 from stoa.domain.catalogue.lifecycle import Retirement
 
 
-def notice(retirement: Retirement, *, is_over: bool) -> dict[str, Any]:
-    """For the client, beside the preferences that name the model."""
-    return {
-        "kind": "model_retired" if is_over else "model_retiring",
-        "modelId": retirement.offer.model_id,
-        "modelName": retirement.offer.display_name,
-        "retiresAt": iso(retirement.ends_at),
-        "successorId": retirement.heir.model_id if retirement.heir else None,
-        "successorName": retirement.heir.display_name if retirement.heir else None,
-        "message": _sentence(retirement, is_over=is_over),
-    }
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """The end of a model that a member chose. `kind` is model_retiring or model_retired."""
+
+    kind: str
+    model_id: str
+    model_name: str
+    retires_at: datetime
+    successor_id: str | None
+    successor_name: str | None
+    message: str
+
+
+def notice(retirement: Retirement, *, is_over: bool) -> Notice:
+    """Returns the notice that the client shows beside the preferences that name the model."""
+    return Notice(
+        kind="model_retired" if is_over else "model_retiring",
+        model_id=retirement.offer.model_id,
+        model_name=retirement.offer.display_name,
+        retires_at=retirement.ends_at,
+        successor_id=retirement.heir.model_id if retirement.heir else None,
+        successor_name=retirement.heir.display_name if retirement.heir else None,
+        message=_sentence(retirement, is_over=is_over),
+    )
 
 
 def subject(retirement: Retirement, *, is_over: bool) -> str:
-    """The mail's subject."""
+    """Returns the mail's subject."""
     name = retirement.offer.display_name
     if not is_over:
         return f"{name} ends on {retirement.ends_at:%d %B %Y}"
@@ -28,7 +41,7 @@ def subject(retirement: Retirement, *, is_over: bool) -> str:
 
 
 def text(retirement: Retirement, *, is_over: bool) -> str:
-    """The mail's text."""
+    """Returns the mail's text."""
     choices = "default model, persona, domain, favourites or a scheduled prompt"
     why = f"You get this because it is among your choices: {choices}. You can choose another model at any time."
     return f"{_sentence(retirement, is_over=is_over)}\n\n{why}\n"

@@ -106,7 +106,7 @@ def _earlier_answer(message: ChatMessage, answers: list[list[Row]]) -> Replay | 
         raise Conflict(
             "IDEMPOTENCY_KEY_IN_PROGRESS",
             "The first request with this Idempotency-Key is still being answered. Ask again in a moment.",
-            headers={"Retry-After": "2"},
+            retry_after=2,
         )
     if earlier["status"] in ("failed", "expired"):
         return None

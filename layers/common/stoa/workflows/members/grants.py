@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from stoa.core.errors import Conflict, InvalidFields, NotFound
+from stoa.core.errors import Conflict, FieldProblem, InvalidFields, NotFound
 from stoa.core.observe import emit
 from stoa.core.pages import Page, place_after
 from stoa.core.text import iso
@@ -86,7 +86,7 @@ def list_grants(
     active: bool | None,
     before: tuple[datetime, UUID] | None,
     limit: int,
-) -> Page:
+) -> Page[dict[str, Any]]:
     """A page of the tenant's entitlements of every source, newest first; its cursor is (created, id)."""
     with desk.database.autocommit(desk.scope) as connection:
         rows = store.page(
@@ -104,17 +104,17 @@ def list_grants(
 
 def _check_worth(desk: Desk, source: str, expires_at: datetime | None, extra_trial_messages: int | None) -> None:
     if expires_at is not None and expires_at <= desk.now:
-        raise InvalidFields([{"path": "expiresAt", "reason": "it must lie in the future"}])
+        raise InvalidFields([FieldProblem("expiresAt", "it must lie in the future")])
     if extra_trial_messages is None:
         if source == TRIAL and expires_at is None:
             reason = "a trial needs an end: send expiresAt, or extraTrialMessages for more trial messages"
-            raise InvalidFields([{"path": "expiresAt", "reason": reason}])
+            raise InvalidFields([FieldProblem("expiresAt", reason)])
         return
     if source != TRIAL:
         reason = 'trial messages are granted with the source "trial"'
-        raise InvalidFields([{"path": "extraTrialMessages", "reason": reason}])
+        raise InvalidFields([FieldProblem("extraTrialMessages", reason)])
     if expires_at is not None:
-        raise InvalidFields([{"path": "expiresAt", "reason": "trial messages do not expire; leave it out"}])
+        raise InvalidFields([FieldProblem("expiresAt", "trial messages do not expire; leave it out")])
 
 
 def _member(connection: Connection, desk: Desk, user_id: UUID | None, email: str | None) -> UUID:

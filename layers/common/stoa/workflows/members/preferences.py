@@ -1,19 +1,21 @@
-"""What a member prefers: read, changed in part, favourites toggled. Saved choices stay, whatever becomes of a model."""
+"""Preferences of a member: read, changed in part, favourites toggled. A saved choice outlives its model."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
-from stoa.core.errors import InvalidFields
+from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.core.observe import emit
-from stoa.database.pool import Database
 from stoa.domain.catalogue.lifecycle import retirements
 from stoa.domain.selection.offers import Preferences
 from stoa.domain.selection.selection import AUTO
-from stoa.identity.members import Member
+from stoa.identity.caller import Caller
 from stoa.store.chat import ledger
 from stoa.store.members import preferences as store
 from stoa.workflows.catalogue import retirement_words
+from stoa.workflows.catalogue.retirement_words import Notice
 from stoa.workflows.selection.member_view import load_with
 
 MAX_FAVORITES = 200
@@ -28,8 +30,34 @@ _FAVORITES, _DOMAINS = "favoriteModels", "domainModeModelOverrides"
 Reference = tuple[str, str]  # path of a field, and the id that it refers to
 
 
-def patch_model_preferences(database: Database, member: Member, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Change default model and persona overrides as `given` says: null clears, absent keeps, also inside the overrides.
+@dataclass(frozen=True, slots=True)
+class ModelChoices:
+    """The standing choices that settings pages show beside the models."""
+
+    default_model_id: str | None
+    persona_overrides: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPreferences:
+    """All preferences, the models that answered last (newest first), and what the member is to be told of them."""
+
+    selection_mode: str
+    default_model_id: str | None
+    favorite_models: list[str]
+    show_standard_models: bool
+    show_novel_models: bool
+    show_self_hosted_models: bool
+    show_cost_per_message: bool
+    max_cost_per_message: Decimal | None
+    prefer_cost_optimization: bool
+    domain_mode_model_overrides: dict[str, str]
+    recent_models: list[str]
+    notices: list[Notice]
+
+
+def patch_model_preferences(caller: Caller, given: Mapping[str, Any]) -> ModelChoices:
+    """Changes default model and persona overrides. Null clears, absent keeps, and so inside the overrides.
 
     Raises InvalidFields naming each id that is not the member's to use.
     """
@@ -39,23 +67,23 @@ def patch_model_preferences(database: Database, member: Member, given: Mapping[s
         overrides = given["persona_overrides"] or {}
         if given["persona_overrides"] is None:
             changes["persona_overrides"] = {}
-    saved = _save(database, member, changes, overrides)
-    return {"defaultModelId": saved.default_model_id, "personaOverrides": saved.persona_overrides}
+    saved = _save(caller, changes, overrides)
+    return ModelChoices(saved.default_model_id, dict(saved.persona_overrides))
 
 
-def read_preferences(database: Database, member: Member, now: datetime) -> dict[str, Any]:
-    """All of the member's preferences, with the models that answered them last and what is to be told of them."""
-    recent = ledger.recent_models_statement(member.tenant_id, member.user_id)
-    view, (answered,) = load_with(database, member, now, [recent])
+def read_preferences(caller: Caller) -> ShownPreferences:
+    """Returns all of the caller's preferences, with the models that answered them last and notices of their ends."""
+    recent = ledger.recent_models_statement(caller.tenant_id, caller.user_id)
+    view, (answered,) = load_with(caller.database, caller.member, caller.now, [recent])
     notices = [
-        retirement_words.notice(one, is_over=one.ends_at <= now)
-        for one in retirements(view.offers, view.preferences, now, NOTICE)
+        retirement_words.notice(one, is_over=one.ends_at <= caller.now)
+        for one in retirements(view.offers, view.preferences, caller.now, NOTICE)
     ]
-    return {**_described(view.preferences, [row["model_id"] for row in answered]), "notices": notices}
+    return _shown(view.preferences, ledger.recent_models(answered), notices)
 
 
-def put_preferences(database: Database, member: Member, given: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """Replace the preferences that `given` names and keep the others; all of them as they are then.
+def put_preferences(caller: Caller, given: Mapping[str, Any]) -> ShownPreferences:
+    """Replaces the preferences that `given` names, keeps the others and returns all of them.
 
     Recent models come from the ledger, notices from the catalogue: neither can be set. Raises InvalidFields naming each
     id that is not the member's to use.
@@ -66,31 +94,32 @@ def put_preferences(database: Database, member: Member, given: Mapping[str, Any]
     if "domain_mode_model_overrides" in changes:
         overrides = changes.pop("domain_mode_model_overrides") or {}
         changes["domain_overrides"] = {mode: model_id for mode, model_id in overrides.items() if model_id is not None}
-    _save(database, member, changes, {})
-    return read_preferences(database, member, now)
+    _save(caller, changes, {})
+    return read_preferences(caller)
 
 
-def toggle_favorite(database: Database, member: Member, model_id: str) -> dict[str, Any]:
-    """Star the model, or take its star away. Raises InvalidFields when it cannot be added."""
-    with database.autocommit(member.scope) as connection:
-        favorites = store.toggle_favorite(connection, member.tenant_id, member.user_id, model_id, MAX_FAVORITES)
+def toggle_favorite(caller: Caller, model_id: str) -> list[str]:
+    """Stars the model, or takes its star away, and returns the favourites.
+
+    Raises InvalidFields when the model cannot be added.
+    """
+    with caller.database.autocommit(caller.own_scope) as connection:
+        favorites = store.toggle_favorite(connection, caller.tenant_id, caller.user_id, model_id, MAX_FAVORITES)
         if favorites is None:
-            unknown = store.unknown(connection, member.tenant_id, member.user_id, [model_id], [])
+            unknown = store.unknown(connection, caller.tenant_id, caller.user_id, [model_id], [])
             full = f"you have {MAX_FAVORITES} favourites; take the star from one first"
             reason = _no_model(model_id) if unknown.models else full
-            raise InvalidFields([{"path": "modelId", "reason": reason}])
-    return {"success": True, "isFavorite": model_id in favorites, "favoriteModels": favorites}
+            raise InvalidFields([FieldProblem("modelId", reason)])
+    return favorites
 
 
-def _save(
-    database: Database, member: Member, changes: Mapping[str, Any], persona_changes: Mapping[str, str | None]
-) -> Preferences:
+def _save(caller: Caller, changes: Mapping[str, Any], persona_changes: Mapping[str, str | None]) -> Preferences:
     references = list(_references(changes, persona_changes))
     personas = [(f"{_PERSONAS}.{key}", key) for key, model_id in persona_changes.items() if model_id is not None]
-    with database.autocommit(member.scope) as connection:
+    with caller.database.autocommit(caller.own_scope) as connection:
         if references or personas:
             unknown = store.unknown(
-                connection, member.tenant_id, member.user_id, _ids(references, allowed=AUTO), _ids(personas)
+                connection, caller.tenant_id, caller.user_id, _ids(references, allowed=AUTO), _ids(personas)
             )
             problems = [(path, _no_model(key)) for path, key in references if key in unknown.models]
             problems += [
@@ -99,8 +128,8 @@ def _save(
                 if key in unknown.personas
             ]
             if problems:
-                raise InvalidFields([{"path": path, "reason": reason} for path, reason in problems])
-        saved = store.save(connection, member.tenant_id, member.user_id, changes, persona_changes)
+                raise InvalidFields([FieldProblem(path, reason) for path, reason in problems])
+        saved = store.save(connection, caller.tenant_id, caller.user_id, changes, persona_changes)
     count = len(saved.persona_overrides) + len(saved.domain_overrides)
     emit(
         "model_preference_saved",
@@ -115,7 +144,7 @@ def _references(changes: Mapping[str, Any], persona_changes: Mapping[str, str | 
     """Every model id that is about to be saved, with the path of the field it came in."""
     default = changes.get("default_model_id")
     if default == AUTO:
-        raise InvalidFields([{"path": _DEFAULT, "reason": 'for Auto set selectionMode to "auto"'}])
+        raise InvalidFields([FieldProblem(_DEFAULT, 'for Auto set selectionMode to "auto"')])
     if default is not None:
         yield _DEFAULT, default
     for position, model_id in enumerate(changes.get("favorite_models", ())):
@@ -135,17 +164,18 @@ def _no_model(model_id: str) -> str:
     return f"there is no model {model_id!r}; see GET /api/models"
 
 
-def _described(saved: Preferences, recent: list[str]) -> dict[str, Any]:
-    return {
-        "selectionMode": saved.selection_mode,
-        "defaultModelId": saved.default_model_id,
-        "favoriteModels": saved.favorite_models,
-        "showStandardModels": saved.show_standard_models,
-        "showNovelModels": saved.show_novel_models,
-        "showSelfHostedModels": saved.show_self_hosted_models,
-        "showCostPerMessage": saved.show_cost_per_message,
-        "maxCostPerMessage": saved.max_cost_per_message,
-        "preferCostOptimization": saved.prefer_cost_optimization,
-        "domainModeModelOverrides": saved.domain_overrides,
-        "recentModels": recent,
-    }
+def _shown(saved: Preferences, recent: list[str], notices: list[Notice]) -> ShownPreferences:
+    return ShownPreferences(
+        selection_mode=saved.selection_mode,
+        default_model_id=saved.default_model_id,
+        favorite_models=list(saved.favorite_models),
+        show_standard_models=saved.show_standard_models,
+        show_novel_models=saved.show_novel_models,
+        show_self_hosted_models=saved.show_self_hosted_models,
+        show_cost_per_message=saved.show_cost_per_message,
+        max_cost_per_message=saved.max_cost_per_message,
+        prefer_cost_optimization=saved.prefer_cost_optimization,
+        domain_mode_model_overrides=dict(saved.domain_overrides),
+        recent_models=recent,
+        notices=notices,
+    )

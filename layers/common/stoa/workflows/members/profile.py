@@ -1,32 +1,22 @@
-"""What members tell of themselves: to personas, and to the admins of their tenant."""
+"""The profile: what members tell of themselves, to personas and to the admins of their tenant."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from stoa.database.pool import Database, Row
-from stoa.identity.members import Member
+from stoa.identity.caller import Caller
 from stoa.store.members import users as store
+from stoa.store.members.users import Profile
 
 
-def read_profile(database: Database, member: Member) -> dict[str, Any]:
-    """The member's own profile."""
-    with database.autocommit(member.scope) as connection:
-        return _described(store.profile(connection, member.tenant_id, member.user_id))
+def read_profile(caller: Caller) -> Profile:
+    """Returns the caller's own profile."""
+    with caller.database.autocommit(caller.own_scope) as connection:
+        return store.profile(connection, caller.tenant_id, caller.user_id)
 
 
-def change_profile(database: Database, member: Member, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Write what `given` names: null clears, absent keeps."""
-    with database.autocommit(member.scope) as connection:
+def change_profile(caller: Caller, given: Mapping[str, Any]) -> Profile:
+    """Writes what `given` names and returns the profile. Null clears, absent keeps."""
+    with caller.database.autocommit(caller.own_scope) as connection:
         if given:
-            store.change_profile(connection, member.tenant_id, member.user_id, given)
-        return _described(store.profile(connection, member.tenant_id, member.user_id))
-
-
-def _described(row: Row) -> dict[str, Any]:
-    return {
-        "id": str(row["id"]),
-        "email": row["email"],
-        "displayName": row["display_name"],
-        "language": row["language"],
-        "aboutMe": row["about_me"],
-    }
+            store.change_profile(connection, caller.tenant_id, caller.user_id, given)
+        return store.profile(connection, caller.tenant_id, caller.user_id)

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from stoa.core.errors import Conflict, InvalidFields, NotFound
+from stoa.core.errors import Conflict, FieldProblem, InvalidFields, NotFound
 from stoa.core.text import iso
 from stoa.database.pool import Database, Row
 from stoa.domain.personas.chunking import cut
@@ -46,10 +46,10 @@ def add_document(
     """
     size = len(content.encode())
     if size > MOST_BYTES:
-        raise InvalidFields([{"path": "content", "reason": f"at most {MOST_BYTES:,} bytes; it has {size:,}"}])
+        raise InvalidFields([FieldProblem("content", f"at most {MOST_BYTES:,} bytes; it has {size:,}")])
     passages = cut(content)
     if not passages:
-        raise InvalidFields([{"path": "content", "reason": "there is no word in it"}])
+        raise InvalidFields([FieldProblem("content", "there is no word in it")])
     new = NewDocument(title, source, size, passages)
     with database.transaction(member.scope) as connection:
         own_locked(connection, member, persona_id)

@@ -35,7 +35,7 @@ _COPIED = (
 
 def list_personas(
     database: Database, member: Member, wanted: Wanted, *, after: tuple[int, str, str] | None, limit: int
-) -> Page:
+) -> Page[dict[str, Any]]:
     """A page of personas: the system's first, then own, then others' public ones; its cursor is (rank, name, id)."""
     with database.autocommit(member.scope) as connection:
         rows = store.usable(connection, member.tenant_id, member.user_id, wanted, after=after, rows=limit + 1)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from stoa.core.errors import InvalidFields
+from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.core.text import iso
 from stoa.database.pool import Connection, Database, Scope
 from stoa.domain.pricing.markup import check_markup, markup_from_percent
@@ -153,4 +153,4 @@ def _check_threshold(percent: Decimal | None) -> None:
     if percent is not None and 0 < percent < 1:
         hint = format((percent * 100).normalize(), "f")
         reason = f"{percent} looks like a fraction: send {hint} for {hint} %."
-        raise InvalidFields([{"path": "notifyThresholdPercent", "reason": reason}])
+        raise InvalidFields([FieldProblem("notifyThresholdPercent", reason)])

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from stoa.core.errors import Conflict, InvalidFields, NotFound, StoaError
+from stoa.core.errors import Conflict, FieldProblem, InvalidFields, NotFound, StoaError
 from stoa.core.text import iso
 from stoa.database.pool import Connection, Database, Scope
 from stoa.domain.pricing.markup import check_markup
@@ -170,7 +170,7 @@ def _check_edit(model: ModelPricing | None, edit: OverrideEdit) -> None:
         raise Conflict("PRICE_UNKNOWN", message)
     if edit.override == NO_OVERRIDE:
         reason = "give at least one of markup, inputPrice and outputPrice; DELETE takes an override away"
-        raise InvalidFields([{"path": "markup", "reason": reason}])
+        raise InvalidFields([FieldProblem("markup", reason)])
     if edit.override.markup is not None:
         check_markup(edit.override.markup)
 
@@ -183,7 +183,7 @@ def _outcome(
     assert in_full is not None  # nothing is held back for longer than the grace
     if ends is not None and in_full >= ends:
         reason = f"an increase waits for the grace period, until {iso(increase_begins)}: end later than that"
-        return InvalidFields([{"path": "effectiveTo", "reason": reason}])
+        return InvalidFields([FieldProblem("effectiveTo", reason)])
     return SavedOverride(in_full, version, change)
 
 
@@ -194,7 +194,7 @@ def _period(edit: OverrideEdit, zone: ZoneInfo, now: datetime) -> Period:
     ends = in_utc(edit.effective_to, zone)
     if ends <= begins:
         reason = "must be later than effectiveFrom" if begins > now else "must be in the future"
-        raise InvalidFields([{"path": "effectiveTo", "reason": reason}])
+        raise InvalidFields([FieldProblem("effectiveTo", reason)])
     return begins, ends
 
 

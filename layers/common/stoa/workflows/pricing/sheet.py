@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from stoa.core.errors import Conflict, InvalidFields, StoaError
+from stoa.core.errors import Conflict, FieldProblem, InvalidFields, StoaError
 from stoa.core.text import storable
 from stoa.database.pool import Connection, Database, Scope
 from stoa.domain.pricing.price_book import Override
@@ -28,7 +28,6 @@ MOST_PRICE = Decimal(1_000_000)
 STALE = "STALE_EDIT"
 
 Line = tuple[int, OverrideEdit]
-Problem = dict[str, str]
 Value = TypeVar("Value")
 
 
@@ -64,9 +63,9 @@ def apply_sheet(connection: Connection, tenant_id: UUID, actor: Actor, text: str
     outcomes = apply_edits(connection, tenant_id, actor, [edit for _, edit in lines], now)
     numbers = [number for number, _ in lines]
     failed = [(number, said) for number, said in zip(numbers, outcomes, strict=True) if isinstance(said, StoaError)]
-    problems = {number: error.details for number, error in failed if isinstance(error, InvalidFields)}
+    problems = {number: error.problems for number, error in failed if isinstance(error, InvalidFields)}
     problems |= {
-        number: [{"path": "modelId", "reason": error.message}]
+        number: [FieldProblem("modelId", error.message)]
         for number, error in failed
         if not isinstance(error, InvalidFields) and error.code != STALE
     }
@@ -86,7 +85,7 @@ def read_sheet(text: str, zone: ZoneInfo) -> list[Line]:
     """
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
     lines: list[Line] = []
-    problems: list[tuple[int, Problem]] = []
+    problems: list[tuple[int, FieldProblem]] = []
     try:
         heading = [name.strip() for name in next(reader, [])]
         _check_heading(heading)
@@ -96,11 +95,11 @@ def read_sheet(text: str, zone: ZoneInfo) -> list[Line]:
             try:
                 lines.append((reader.line_num, _edit(heading, cells, zone)))
             except InvalidFields as error:
-                problems += [(reader.line_num, problem) for problem in error.details]
+                problems += [(reader.line_num, problem) for problem in error.problems]
             if reader.line_num > MOST_LINES:
-                raise _invalid([(reader.line_num, {"path": "", "reason": f"a sheet has at most {MOST_LINES} lines"})])
+                raise _invalid([(reader.line_num, FieldProblem("", f"a sheet has at most {MOST_LINES} lines"))])
     except csv.Error as error:
-        raise _invalid([(reader.line_num, {"path": "", "reason": f"this is no CSV: {error}"})]) from error
+        raise _invalid([(reader.line_num, FieldProblem("", f"this is no CSV: {error}"))]) from error
     lines.sort(key=lambda line: (line[1].model_id, line[1].effective_from or BEGINNING, line[0]))
     problems += _overlaps(lines)
     if problems:
@@ -112,21 +111,21 @@ def _check_heading(heading: list[str]) -> None:
     unknown = [name for name in heading if name not in COLUMNS]
     if "modelId" not in heading or unknown or len(set(heading)) != len(heading):
         reason = f"the first line names the columns: modelId, and of the others any of {', '.join(COLUMNS[1:])}"
-        raise _invalid([(1, {"path": "", "reason": reason})])
+        raise _invalid([(1, FieldProblem("", reason))])
 
 
 def _edit(heading: list[str], cells: list[str], zone: ZoneInfo) -> OverrideEdit:
     if len(cells) != len(heading):
         reason = f"there are {len(cells)} cells under {len(heading)} headings"
-        raise InvalidFields([{"path": "", "reason": reason}])
+        raise InvalidFields([FieldProblem("", reason)])
     values = {name: cell.strip() for name, cell in zip(heading, cells, strict=True) if cell.strip()}
-    problems: list[Problem] = []
+    problems: list[FieldProblem] = []
 
     def read(name: str, reader: Callable[[str], Value]) -> Value | None:
         try:
             return reader(values[name]) if name in values else None
         except ValueError as error:
-            problems.append({"path": name, "reason": str(error)})
+            problems.append(FieldProblem(name, str(error)))
             return None
 
     model_id = read("modelId", storable)
@@ -134,7 +133,7 @@ def _edit(heading: list[str], cells: list[str], zone: ZoneInfo) -> OverrideEdit:
     begins, ends = (read(name, lambda text: in_utc(moment(text), zone)) for name in ("effectiveFrom", "effectiveTo"))
     version = read("version", _version)
     if model_id is None and not problems:
-        problems.append({"path": "modelId", "reason": "say which model"})
+        problems.append(FieldProblem("modelId", "say which model"))
     if problems or model_id is None:
         raise InvalidFields(problems)
     return OverrideEdit(model_id, override, begins, ends, version)
@@ -159,20 +158,20 @@ def _version(text: str) -> int:
     return int(text)
 
 
-def _overlaps(lines: list[Line]) -> list[tuple[int, Problem]]:
-    found: list[tuple[int, Problem]] = []
+def _overlaps(lines: list[Line]) -> list[tuple[int, FieldProblem]]:
+    found: list[tuple[int, FieldProblem]] = []
     for (number, edit), (next_number, following) in pairwise(lines):
         if edit.model_id != following.model_id:
             continue
         ends, begins = edit.effective_to, following.effective_from
         if ends is None or begins is None or ends > begins:
             reason = f"overlaps line {number}, which is the same model's: a model has one override at a time"
-            found.append((next_number, {"path": "effectiveFrom", "reason": reason}))
+            found.append((next_number, FieldProblem("effectiveFrom", reason)))
     return found
 
 
-def _invalid(problems: list[tuple[int, Problem]]) -> InvalidFields:
-    return InvalidFields([{**problem, "path": _place(number, problem["path"])} for number, problem in problems])
+def _invalid(problems: list[tuple[int, FieldProblem]]) -> InvalidFields:
+    return InvalidFields([FieldProblem(_place(number, one.path), one.reason) for number, one in problems])
 
 
 def _place(number: int, column: str) -> str:

@@ -24,7 +24,9 @@ def list_prices(database: Database, tenant_id: UUID, now: datetime) -> list[dict
         return [_model(model, now) for model in prices.models(connection, tenant_id, None, now)]
 
 
-def list_history(database: Database, tenant_id: UUID, *, model_id: str | None, before: UUID | None, limit: int) -> Page:
+def list_history(
+    database: Database, tenant_id: UUID, *, model_id: str | None, before: UUID | None, limit: int
+) -> Page[dict[str, Any]]:
     """Changes of prices, the newest first."""
     with database.autocommit(Scope(tenant_id=tenant_id)) as connection:
         rows = prices.history(connection, tenant_id, model_id=model_id, before=before, rows=limit + 1)

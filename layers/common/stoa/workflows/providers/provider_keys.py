@@ -10,7 +10,7 @@ from stoa.clients.aws.key_box import LARGEST_KEY_BYTES
 from stoa.clients.wires.endpoints import own_endpoint, places_in
 from stoa.clients.wires.key_check import check_key, check_path
 from stoa.clients.wires.types import ProviderError
-from stoa.core.errors import Conflict, InvalidFields, NotFound
+from stoa.core.errors import Conflict, FieldProblem, InvalidFields, NotFound
 from stoa.database.pool import Row
 from stoa.domain.providers.provider_keys import fingerprint, key_problem, last_four, settings_problems
 from stoa.identity.caller import Desk, check_version
@@ -134,9 +134,9 @@ def _check(provider: Row, given: GivenKey) -> None:
     if len(given.key.encode()) > LARGEST_KEY_BYTES:
         reason = f"at most {LARGEST_KEY_BYTES} bytes"
     if reason is not None:
-        problems.append({"path": "key", "reason": reason})
+        problems.append(FieldProblem("key", reason))
     settings = settings_problems(places_in(provider), set(provider["options"]), given.settings)
-    problems += [{"path": f"settings.{name}", "reason": settings[name]} for name in sorted(settings)]
+    problems += [FieldProblem(f"settings.{name}", settings[name]) for name in sorted(settings)]
     if problems:
         raise InvalidFields(problems)
 
@@ -150,11 +150,11 @@ def _verified(provider: Row, given: GivenKey, now: datetime) -> datetime:
             check_key(endpoint, path)
         elif endpoint.api_key == given.key:
             reason = f"{provider['id']} has nothing that a key could be tried on; send false"
-            raise InvalidFields([{"path": "verify", "reason": reason}])
+            raise InvalidFields([FieldProblem("verify", reason)])
     except ProviderError as error:
         if error.kind in ("auth", "rejected"):
             told = error.upstream_status or error.reason
-            raise InvalidFields([{"path": "key", "reason": f"the provider refuses it ({told})"}]) from None
+            raise InvalidFields([FieldProblem("key", f"the provider refuses it ({told})")]) from None
         raise
     return now
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from stoa.core.errors import InvalidFields
+from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.core.public_addresses import webhook_problem
 from stoa.database.pool import Database
 from stoa.domain.schedules.cadence import CRON, INTERVAL, ONCE
@@ -54,10 +54,10 @@ def check_delivery(fields: Mapping[str, Any], member: Member) -> None:
     elif url is not None:
         problem = f'it belongs to the destination "webhook", not to "{destination}"'
     if problem is not None:
-        raise InvalidFields([{"path": "webhookUrl", "reason": problem}])
+        raise InvalidFields([FieldProblem("webhookUrl", problem)])
     if destination == EMAIL and not (fields["notification_email"] or member.principal.email):
         reason = "your account has no e-mail address; say where the output goes"
-        raise InvalidFields([{"path": "notificationEmail", "reason": reason}])
+        raise InvalidFields([FieldProblem("notificationEmail", reason)])
 
 
 def check_model(
@@ -79,7 +79,7 @@ def check_model(
     if not isinstance(decision, Refusal) or decision.code == RATE_LIMIT_EXCEEDED:
         return
     if decision.code in (MODEL_NOT_FOUND, MODEL_CANNOT_CHAT):
-        raise InvalidFields([{"path": "model", "reason": decision.message}])
+        raise InvalidFields([FieldProblem("model", decision.message)])
     raise refused(decision)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from stoa.core.errors import Conflict, InvalidFields, NotFound
+from stoa.core.errors import Conflict, FieldProblem, InvalidFields, NotFound
 from stoa.core.ids import new_id
 from stoa.database.pool import Connection, Database, Row
 from stoa.domain.schedules.cadence import Cadence, read_cadence
@@ -163,7 +163,7 @@ def _end(row: Row, reason: str) -> None:
 def _next_run(cadence: Cadence, now: datetime) -> datetime:
     next_run = cadence.next_after(now)
     if next_run is None:
-        raise InvalidFields([{"path": "runAt", "reason": "it must lie in the future"}])
+        raise InvalidFields([FieldProblem("runAt", "it must lie in the future")])
     return next_run
 
 

@@ -44,7 +44,9 @@ def run_now(
     return described_run(row)
 
 
-def list_runs(database: Database, member: Member, schedule_id: UUID, *, before: UUID | None, limit: int) -> Page:
+def list_runs(
+    database: Database, member: Member, schedule_id: UUID, *, before: UUID | None, limit: int
+) -> Page[dict[str, Any]]:
     """A page of a schedule's runs, the newest first, with the beginning of each output; its cursor is (id).
 
     Raises NotFound for a schedule of somebody else's.

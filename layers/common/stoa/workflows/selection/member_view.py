@@ -60,12 +60,14 @@ def _read(
     return snapshots.from_row(row, present, now), others
 
 
-def refused(refusal: Refusal) -> StoaError:
-    """A refusal of the rules as the error that the client is told."""
-    return StoaError(
-        refusal.code,
-        refusal.message,
-        status=refusal.status,
-        details=dict(refusal.details),
-        headers=refusal.headers,
-    )
+class Refused(StoaError):
+    """A refusal of the rules, raised. Each door gives it its own shape."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code, refusal.message)
+        self.refusal = refusal
+
+
+def refused(refusal: Refusal) -> Refused:
+    """Returns the refusal as the error to raise."""
+    return Refused(refusal)

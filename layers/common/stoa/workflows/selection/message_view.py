@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from stoa.core.errors import InvalidFields, NotFound
+from stoa.core.errors import FieldProblem, InvalidFields, NotFound
 from stoa.database.pool import Row, Statement
 from stoa.domain.chat.context import turn_tokens
 from stoa.domain.chat.prompt import Prompt, build_prompt
@@ -79,4 +79,4 @@ def rules_snapshot(
 
 
 def _unusable(path: str, reason: str) -> InvalidFields:
-    return InvalidFields([{"path": path, "reason": reason}])
+    return InvalidFields([FieldProblem(path, reason)])

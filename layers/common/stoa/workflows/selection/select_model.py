@@ -1,32 +1,44 @@
 """A dry run of a selection: the decision that a chat message would meet now. Nothing is reserved or counted."""
 
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass
+from decimal import Decimal
 
-from stoa.database.pool import Database
-from stoa.domain.pricing.markup import money_text
 from stoa.domain.selection.offers import ChatRequest, Refusal
-from stoa.identity.members import Member
+from stoa.identity.caller import Caller
 from stoa.workflows.selection.dry_selection import decide
 from stoa.workflows.selection.member_view import refused
 
 
-def select_model(database: Database, member: Member, asked: ChatRequest, now: datetime) -> dict[str, Any]:
-    """Which model would answer, why, under which access and for about how much.
+@dataclass(frozen=True, slots=True)
+class SelectedModel:
+    """A decision. `estimated_cost` in USD; 0 for a trial message."""
+
+    model_id: str
+    model_name: str
+    rule: str
+    reason: str
+    access: str
+    requested_model_id: str | None
+    estimated_cost: Decimal
+    fallbacks: list[str]
+
+
+def select_model(caller: Caller, asked: ChatRequest) -> SelectedModel:
+    """Returns which model would answer, why, under which access and for about how much.
 
     Raises what a chat would be refused with: InvalidFields, NotFound, or a refusal of the rules.
     """
-    decision = decide(database, member, asked, now)
+    decision = decide(caller.database, caller.member, asked, caller.now)
     if isinstance(decision, Refusal):
         raise refused(decision)
     chosen = decision.chosen
-    return {
-        "modelId": chosen.offer.model_id,
-        "modelName": chosen.offer.display_name,
-        "rule": decision.rule,
-        "reason": decision.reason,
-        "access": chosen.access,
-        "requestedModelId": decision.requested_model_id,
-        "estimatedCost": money_text(chosen.estimated_cost),
-        "fallbacks": [fallback.offer.model_id for fallback in decision.fallbacks],
-    }
+    return SelectedModel(
+        model_id=chosen.offer.model_id,
+        model_name=chosen.offer.display_name,
+        rule=decision.rule,
+        reason=decision.reason,
+        access=chosen.access,
+        requested_model_id=decision.requested_model_id,
+        estimated_cost=chosen.estimated_cost,
+        fallbacks=[fallback.offer.model_id for fallback in decision.fallbacks],
+    )

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from stoa.core.errors import Conflict, InvalidFields, NotFound
+from stoa.core.errors import Conflict, FieldProblem, InvalidFields, NotFound
 from stoa.core.observe import emit
 from stoa.core.pages import Page, place_after
 from stoa.core.text import camel_case, iso, snake_case
@@ -42,7 +42,7 @@ OWN_WORDS: Mapping[str, frozenset[str]] = {
 
 def list_changes(
     desk: Desk, *, status: str | None, kind: str | None, provider_id: str | None, before: UUID | None, limit: int
-) -> Page:
+) -> Page[dict[str, Any]]:
     """A page of the tenant's changes that match, newest first; its cursor is the last one's id."""
     with desk.database.autocommit(desk.scope) as connection:
         rows = store.page(
@@ -116,7 +116,7 @@ def undo_change(desk: Desk, change_id: UUID) -> dict[str, Any]:
     return decided
 
 
-def list_runs(database: Database, *, before: UUID | None, limit: int) -> Page:
+def list_runs(database: Database, *, before: UUID | None, limit: int) -> Page[dict[str, Any]]:
     """The readings of the feeds that changed something or met new problems, newest first. For operators."""
     with database.autocommit(Scope(operator=True)) as connection:
         rows = feed_facts.runs(connection, before=before, rows=limit + 1)
@@ -166,29 +166,29 @@ def _locked(connection: Connection, desk: Desk, change_id: UUID, statuses: tuple
 def _check(connection: Connection, desk: Desk, row: Row, given: Mapping[str, Any]) -> None:
     foreign = given.keys() - OWN_WORDS.get(row["kind"], frozenset())
     problems = [
-        {"path": camel_case(name), "reason": f"a change of kind {row['kind']} takes no such field"} for name in foreign
+        FieldProblem(camel_case(name), f"a change of kind {row['kind']} takes no such field") for name in foreign
     ]
     if row["kind"] == NEW_MODEL:
         problems += _new_model_problems(row, given)
     successor = given.get("successor_id")
     if successor is not None and successor == row["model_id"]:
-        problems.append({"path": "successorId", "reason": "a model cannot succeed itself"})
+        problems.append(FieldProblem("successorId", "a model cannot succeed itself"))
     elif successor is not None and not tenant_models.has_model(connection, desk.tenant_id, successor):
-        problems.append({"path": "successorId", "reason": f"there is no model {successor!r}"})
+        problems.append(FieldProblem("successorId", f"there is no model {successor!r}"))
     if problems:
-        raise InvalidFields(sorted(problems, key=lambda problem: problem["path"]))
+        raise InvalidFields(sorted(problems, key=lambda problem: problem.path))
 
 
-def _new_model_problems(row: Row, given: Mapping[str, Any]) -> list[dict[str, str]]:
+def _new_model_problems(row: Row, given: Mapping[str, Any]) -> list[FieldProblem]:
     problems = []
     prices = [given.get(name) for name in ("input_price", "output_price")]
     if (prices[0] is None) != (prices[1] is None):
-        problems.append({"path": "outputPrice", "reason": "send both prices; one alone prices nothing"})
+        problems.append(FieldProblem("outputPrice", "send both prices; one alone prices nothing"))
     elif prices[0] is None and row["after"]["inputPrice"] is None:
         reason = "no source knows this model's prices: send inputPrice and outputPrice, USD per 1,000,000 tokens"
-        problems.append({"path": "inputPrice", "reason": reason})
+        problems.append(FieldProblem("inputPrice", reason))
     if given.get("access_tier") == "premium" and given.get("unlock_price_cents") is None:
-        problems.append({"path": "unlockPriceCents", "reason": "a premium model needs a price to unlock it"})
+        problems.append(FieldProblem("unlockPriceCents", "a premium model needs a price to unlock it"))
     return problems
 
 

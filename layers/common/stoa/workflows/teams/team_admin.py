@@ -15,7 +15,7 @@ from stoa.store.tenancy import audit
 from stoa.workflows.teams.team_desk import check_models, described_team
 
 
-def list_teams(desk: Desk, *, status: str | None, before: UUID | None, limit: int) -> Page:
+def list_teams(desk: Desk, *, status: str | None, before: UUID | None, limit: int) -> Page[dict[str, Any]]:
     """A page of the tenant's teams, closed ones included, newest first."""
     with desk.database.autocommit(desk.scope) as connection:
         rows = store.of_tenant(connection, desk.tenant_id, desk.now, status=status, before=before, rows=limit + 1)

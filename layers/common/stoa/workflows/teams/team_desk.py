@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from stoa.core.errors import InvalidFields, NotFound
+from stoa.core.errors import FieldProblem, InvalidFields, NotFound
 from stoa.core.text import iso
 from stoa.database.pool import Connection, Database, Row, Scope
 from stoa.domain.catalogue.access import TIER_FREE, is_on_offer
@@ -73,7 +73,7 @@ def check_models(database: Database, member: Member, model_ids: list[str], now: 
     """Raises InvalidFields naming each model that the tenant does not have. One that is retired may stay in a list."""
     offers = load_member_view(database, member, now).offers
     problems = [
-        {"path": f"models[{position}]", "reason": "your tenant has no such model"}
+        FieldProblem(f"models[{position}]", "your tenant has no such model")
         for position, model_id in enumerate(model_ids)
         if model_id not in offers
     ]

@@ -42,7 +42,7 @@ def create_team(desk: TeamDesk, given: Mapping[str, Any]) -> dict[str, Any]:
     return told
 
 
-def list_teams(desk: TeamDesk, *, before: UUID | None, limit: int) -> Page:
+def list_teams(desk: TeamDesk, *, before: UUID | None, limit: int) -> Page[dict[str, Any]]:
     """A page of the member's own teams, newest first."""
     with desk.database.autocommit(desk.scope) as connection:
         rows = store.own(connection, desk.tenant_id, desk.user_id, desk.now, before=before, rows=limit + 1)
@@ -55,7 +55,7 @@ def read_team(desk: TeamDesk, team_id: UUID) -> dict[str, Any]:
         return _told(connection, desk, team_id)
 
 
-def list_members(desk: TeamDesk, team_id: UUID, *, after: UUID | None, limit: int) -> Page:
+def list_members(desk: TeamDesk, team_id: UUID, *, after: UUID | None, limit: int) -> Page[dict[str, Any]]:
     """A page of the team's members and open invitations, oldest first. Raises NotFound."""
     with desk.database.autocommit(desk.scope) as connection:
         team = own_team(connection, desk, team_id)

@@ -12,7 +12,7 @@ from stoa.store.tenancy import audit as store
 
 def list_changes(
     desk: Desk, *, actor: str | None, action: str | None, target: str | None, before: UUID | None, limit: int
-) -> Page:
+) -> Page[dict[str, Any]]:
     """A page of the tenant's changes that match, newest first; its cursor is the last one's id."""
     with desk.database.autocommit(desk.scope) as connection:
         rows = store.page(

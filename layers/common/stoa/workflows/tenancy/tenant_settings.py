@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import available_timezones
 
-from stoa.core.errors import InvalidFields
+from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.database.pool import Connection, Row
 from stoa.identity.caller import Desk, check_version
 from stoa.store.tenancy import audit
@@ -49,7 +49,7 @@ def _check_zone(connection: Connection, name: str) -> None:
     # Both must know it: Python says when a limit resets, PostgreSQL which day a message counts on.
     if name not in available_timezones() - _NO_PLACES or not store.knows_zone(connection, name):
         reason = f"{name!r} is no IANA time zone; send one such as Europe/Berlin"
-        raise InvalidFields([{"path": "timeZone", "reason": reason}])
+        raise InvalidFields([FieldProblem("timeZone", reason)])
 
 
 def _described(row: Row) -> dict[str, Any]:
