@@ -18,9 +18,11 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler.api_gateway import Route
 from aws_lambda_powertools.event_handler.depends import build_dependency_tree
+from aws_lambda_powertools.event_handler.openapi.exceptions import OpenAPIMergeError
 from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
 from pydantic import BaseModel, TypeAdapter
 
+from dev import chat_route
 from dev.openapi_words import ABOUT, ERROR_SCHEMA, RETRY_AFTER, TAGS
 from stoa import __version__
 from stoa.http.dependencies import ROLES
@@ -78,6 +80,7 @@ def doors(functions: Path = ROOT / "functions") -> Iterator[tuple[str, Door]]:
         door = getattr(module, "app", None)
         if isinstance(door, Door):
             yield path.parent.name, door
+    yield "chat", chat_route.app
 
 
 def operations() -> list[Operation]:
@@ -87,19 +90,12 @@ def operations() -> list[Operation]:
 
 def build() -> Described:
     """Returns the document. Raises Contradiction for a route or a model name that two functions use differently."""
-    merge = OpenAPIMerge(title="Stoa", version=__version__, on_conflict="error")
-    schemas: dict[str, Described] = {}
-    for name, door in doors():
-        described = json.loads(door.get_openapi_json_schema(title="Stoa", version=__version__))
-        _add_schemas(schemas, described["components"]["schemas"], name)
-        merge.add_schema({**described, "components": {}})
-    document = merge.get_openapi_schema()
+    paths_found, schemas = merged(list(doors()))
     by_route = {(operation.path, operation.method.lower()): operation for operation in operations()}
     paths: dict[str, Described] = {}
-    for path in sorted(document["paths"]):
-        for method in sorted(document["paths"][path]):
-            operation = by_route[path, method]
-            paths.setdefault(path, {})[method] = _described(operation, document["paths"][path][method])
+    for path in sorted(paths_found):
+        for method in sorted(paths_found[path]):
+            paths.setdefault(path, {})[method] = _described(by_route[path, method], paths_found[path][method])
     used = {tag for operation in by_route.values() for tag in operation.route.tags}
     return {
         "openapi": "3.1.0",
@@ -119,6 +115,20 @@ def build() -> Described:
             "responses": {name: _error_response(status) for status, (name, _) in DESCRIPTIONS.items()},
         },
     }
+
+
+def merged(found: list[tuple[str, Door]]) -> tuple[Described, Described]:
+    """Returns the paths and schemas of all doors. Raises Contradiction where two functions claim one of them."""
+    merge = OpenAPIMerge(title="Stoa", version=__version__, on_conflict="error")
+    schemas: dict[str, Described] = {}
+    for name, door in found:
+        described = json.loads(door.get_openapi_json_schema(title="Stoa", version=__version__))
+        _add_schemas(schemas, described["components"]["schemas"], name)
+        merge.add_schema({**described, "components": {}})
+    try:
+        return merge.get_openapi_schema()["paths"], schemas
+    except OpenAPIMergeError as error:
+        raise Contradiction(f"A route belongs to two functions: {error}") from error
 
 
 def text(document: Described) -> str:
@@ -219,7 +229,11 @@ def _success(operation: Operation) -> Described:
         schema = _tidied(TypeAdapter(answer).json_schema(mode="serialization", ref_template=f"{REFERENCE}{{model}}"))
         schema.pop("$defs", None)
         said = operation.route.summary
-    return {"description": said, "content": {"application/json": {"schema": schema}}}
+    content: Described = {"application/json": {"schema": schema}}
+    if operation.function == "chat":
+        events = {"type": "string", "description": "Server-sent events; the data of each is JSON."}
+        content["text/event-stream"] = {"schema": events}
+    return {"description": said, "content": content}
 
 
 def _error_response(status: int) -> Described:
