@@ -3,7 +3,7 @@
 from pydantic import Field, RootModel
 
 from stoa.http.rates import OptionalRates
-from stoa.http.schemas import AnswerSchema, DataAnswer, ExactAmount, Instant
+from stoa.http.schemas import AnswerSchema, DataAnswer, ExactAmount, Id, Instant
 
 
 class HealthAnswer(AnswerSchema):
@@ -35,7 +35,7 @@ class PendingPrice(AnswerSchema):
 class Model(AnswerSchema):
     """A model as this tenant offers it to this member. Prices are USD per one million tokens."""
 
-    id: str = Field(description="Our id: what requests name.", examples=["gpt-4o-mini"])
+    id: Id = Field(description="Our id: what requests name.", examples=["gpt-4o-mini"])
     display_name: str = Field(examples=["GPT-4o Mini"])
     provider_id: str = Field(examples=["openai"])
     provider_name: str = Field(examples=["OpenAI"])
@@ -128,7 +128,7 @@ class ModelUsageAnswer(DataAnswer[ModelUsage]):
 class FocusMode(AnswerSchema):
     """A kind of work. Its prompt stays on the server."""
 
-    id: str = Field(examples=["code"])
+    id: Id = Field(examples=["code"])
     name: str = Field(examples=["Code"])
     icon: str = Field(examples=["code"])
     default_model_id: str | None = Field(description="A model id, `auto`, or null for none.")
@@ -143,7 +143,7 @@ class FocusModeListAnswer(DataAnswer[list[FocusMode]]):
 class DomainMode(AnswerSchema):
     """A field of knowledge. Its prompt stays on the server."""
 
-    id: str = Field(examples=["medical"])
+    id: Id = Field(examples=["medical"])
     name: str = Field(examples=["Medical"])
     description: str = Field(examples=["Health and medicine"])
     default_model_id: str | None = Field(description="A model id, `auto`, or null for none.")

@@ -1,107 +1,113 @@
 """What the feeds say otherwise than a tenant has it: for its admins to approve or reject, for operators to watch."""
 
-from typing import Any
+from typing import Annotated
 
-from stoa.core.errors import FieldProblem, InvalidFields
-from stoa.http.api import Api, Request
-from stoa.http.cursors import paged, read_id
-from stoa.http.desks import desk_of
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from pydantic import BeforeValidator, WithJsonSchema
+
+from functions.registry_admin.models import (
+    ChangeApproval,
+    ChangeRejection,
+    FeedRunsAnswer,
+    RegistryChangeAnswer,
+    RegistryChangesAnswer,
+)
+from stoa.http.cursors import id_after
+from stoa.http.dependencies import AsAdmin, AsOperator
+from stoa.http.door import Door
+from stoa.http.errors import errors
+from stoa.http.parameters import DEFAULT_PAGE, Cursor, Limit, UuidText, one_of, short_text
 from stoa.workflows.sync import registry_review
 
-api = Api(__name__)
-handler = api
+app = Door()
 
 STATUSES = ("open", "applied", "approved", "rejected", "superseded", "withdrawn")
 KINDS = ("new_model", "price", "context", "retirement")
 
+StatusFilter = Annotated[
+    str | None,
+    BeforeValidator(one_of(STATUSES, f"one of {', '.join(STATUSES)}")),
+    WithJsonSchema({"type": "string", "enum": list(STATUSES)}),
+    Query(alias="status", description="Only those."),
+]
+KindFilter = Annotated[
+    str | None,
+    BeforeValidator(one_of(KINDS, f"one of {', '.join(KINDS)}")),
+    WithJsonSchema({"type": "string", "enum": list(KINDS)}),
+    Query(alias="kind", description="Only those."),
+]
+ProviderIdFilter = Annotated[
+    str | None,
+    BeforeValidator(short_text(200)),
+    WithJsonSchema({"type": "string"}),
+    Query(alias="providerId", description="Only its models."),
+]
+ChangeId = Annotated[UuidText, Path(alias="changeId")]
 
-@api.route(
-    "GET",
-    "/api/admin/registry/changes",
-    summary="What the feeds say otherwise",
-    answer="RegistryChangesAnswer",
-    parameters="RegistryChangesParameters",
-    paged=True,
-    tags=("admin",),
-)
-def get_changes(request: Request) -> dict[str, Any]:
+
+@app.get("/api/admin/registry/changes", summary="What the feeds say otherwise", tags=["admin"])
+def get_changes(
+    caller: AsAdmin,
+    limit: Limit = DEFAULT_PAGE,
+    cursor: Cursor = None,
+    status: StatusFilter = None,
+    kind: KindFilter = None,
+    provider_id: ProviderIdFilter = None,
+) -> RegistryChangesAnswer:
     """New models, moves of prices, other context sizes and retirements, newest first: those that wait for a decision
     (`status=open`), those that the policy applied, and what became of the others."""
     page = registry_review.list_changes(
-        desk_of(request),
-        status=_one_of(request, "status", STATUSES),
-        kind=_one_of(request, "kind", KINDS),
-        provider_id=request.text("providerId", 200),
-        before=read_id(request.cursor()),
-        limit=request.limit(),
+        caller,
+        status=status,
+        kind=kind,
+        provider_id=provider_id,
+        before=id_after(cursor),
+        limit=limit,
     )
-    return paged(page)
+    return RegistryChangesAnswer.of(page)
 
 
-@api.route(
-    "POST",
-    "/api/admin/registry/changes/{changeId}/approve",
+@app.post(
+    "/api/admin/registry/changes/<changeId>/approve",
     summary="Accept what the feeds say",
-    body="ChangeApproval",
-    answer="RegistryChangeAnswer",
-    errors=(409,),
-    tags=("admin",),
+    tags=["admin"],
+    responses=errors(409),
 )
-def approve_change(request: Request) -> dict[str, Any]:
+def approve_change(caller: AsAdmin, change_id: ChangeId, body: ChangeApproval) -> RegistryChangeAnswer:
     """A price that rises by it does so after the grace period, one that falls at once; a model whose price you override
     keeps it. A new model is offered from now on: send its prices where no source knows them, and its tier. A change
     never changes while you look at it: a newer value is another change, and this one then answers 409."""
-    desk, change_id = desk_of(request), request.identifier("changeId", "change")
-    return {"data": registry_review.approve_change(desk, change_id, request.body().given())}
+    return RegistryChangeAnswer.of(registry_review.approve_change(caller, change_id, body.given()))
 
 
-@api.route(
-    "POST",
-    "/api/admin/registry/changes/{changeId}/reject",
+@app.post(
+    "/api/admin/registry/changes/<changeId>/reject",
     summary="Leave things as they are",
-    body="ChangeRejection",
-    answer="RegistryChangeAnswer",
-    errors=(409,),
-    tags=("admin",),
+    tags=["admin"],
+    responses=errors(409),
 )
-def reject_change(request: Request) -> dict[str, Any]:
+def reject_change(caller: AsAdmin, change_id: ChangeId, body: ChangeRejection) -> RegistryChangeAnswer:
     """The same is not proposed again until the feeds say something else."""
-    desk, change_id = desk_of(request), request.identifier("changeId", "change")
-    return {"data": registry_review.reject_change(desk, change_id, request.body().reason)}
+    return RegistryChangeAnswer.of(registry_review.reject_change(caller, change_id, body.reason))
 
 
-@api.route(
-    "POST",
-    "/api/admin/registry/changes/{changeId}/undo",
+@app.post(
+    "/api/admin/registry/changes/<changeId>/undo",
     summary="Take back what was accepted",
-    answer="RegistryChangeAnswer",
-    errors=(409,),
-    tags=("admin",),
+    tags=["admin"],
+    responses=errors(409),
 )
-def undo_change(request: Request) -> dict[str, Any]:
+def undo_change(caller: AsAdmin, change_id: ChangeId) -> RegistryChangeAnswer:
     """What held before holds again, whether an admin accepted the change or the policy did; a new model is offered no
     more. A price that rises by it waits for the grace period. The same is not proposed again."""
-    desk, change_id = desk_of(request), request.identifier("changeId", "change")
-    return {"data": registry_review.undo_change(desk, change_id)}
+    return RegistryChangeAnswer.of(registry_review.undo_change(caller, change_id))
 
 
-@api.route(
-    "GET",
-    "/api/operator/sync/runs",
-    summary="How reading the feeds went",
-    answer="FeedRunsAnswer",
-    paged=True,
-    tags=("operator",),
-)
-def get_runs(request: Request) -> dict[str, Any]:
+@app.get("/api/operator/sync/runs", summary="How reading the feeds went", tags=["operator"])
+def get_runs(caller: AsOperator, limit: Limit = DEFAULT_PAGE, cursor: Cursor = None) -> FeedRunsAnswer:
     """For operators: each reading that changed something or met other problems than the one before, with what was wrong
     entry by entry."""
-    request.operator()
-    return paged(registry_review.list_runs(request.database, before=read_id(request.cursor()), limit=request.limit()))
+    return FeedRunsAnswer.of(registry_review.list_runs(caller.database, before=id_after(cursor), limit=limit))
 
 
-def _one_of(request: Request, name: str, values: tuple[str, ...]) -> str | None:
-    text = request.query.get(name)
-    if text is not None and text not in values:
-        raise InvalidFields([FieldProblem(name, f"one of {', '.join(values)}")])
-    return text
+handler = app.ready()

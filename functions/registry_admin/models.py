@@ -1,8 +1,7 @@
 """Requests and answers of the registry's review."""
 
-from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     BeforeValidator,
@@ -11,8 +10,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from stoa.http.fields import Identifier, NextPage, Part
-from stoa.http.schemas import AnswerSchema, Moment, Schema, exact
+from stoa.http.fields import Identifier, Part
+from stoa.http.schemas import AnswerSchema, DataAnswer, Document, Id, Instant, Moment, PageAnswer, Schema, exact
 
 Kind = Literal["new_model", "price", "context", "retirement"]
 Status = Literal["open", "applied", "approved", "rejected", "superseded", "withdrawn"]
@@ -50,14 +49,6 @@ class ChangeRejection(Schema):
     )
 
 
-class RegistryChangesParameters(AnswerSchema):
-    """Which changes."""
-
-    status: Status | None = Field(None, description="Only those.")
-    kind: Kind | None = Field(None, description="Only those.")
-    provider_id: Identifier | None = Field(None, description="Only its models.", examples=["openai"])
-
-
 class PriceMove(AnswerSchema):
     """One price, before and after: of a kind of token, in messages of more than so many input tokens."""
 
@@ -71,35 +62,30 @@ class PriceMove(AnswerSchema):
 class RegistryChange(AnswerSchema):
     """One thing that the feeds say otherwise. `before` and `after` hold what differs: prices, sizes, dates."""
 
-    id: str
+    id: Id
     kind: Kind
     status: Status
     model_id: str | None = Field(description="Null: a model that is not offered yet.")
     model_name: str | None
     provider_id: str
     provider_model: str
-    before: dict[str, Any] | None
-    after: dict[str, Any]
+    before: Document | None
+    after: Document
     moves: list[PriceMove]
     percent: float | None = Field(description="The move that matters most: the steepest rise, else the deepest fall.")
     agreement: Agreement | None = Field(description="Whether two independent sources say the same price.")
     reason: str = Field(description="Why it waits, was applied, or was rejected.")
-    created_at: datetime
-    decided_at: datetime | None
+    created_at: Instant
+    decided_at: Instant | None
     decided_by_email: str | None = Field(description="Null: Stoa itself, or nobody yet.")
 
 
-class RegistryChangesAnswer(AnswerSchema):
+class RegistryChangesAnswer(PageAnswer[RegistryChange]):
     """Changes, newest first."""
 
-    data: list[RegistryChange]
-    meta: NextPage
 
-
-class RegistryChangeAnswer(AnswerSchema):
+class RegistryChangeAnswer(DataAnswer[RegistryChange]):
     """The change as it is now."""
-
-    data: RegistryChange
 
 
 class FeedSource(AnswerSchema):
@@ -123,16 +109,13 @@ class FeedProblem(AnswerSchema):
 class FeedRun(AnswerSchema):
     """One reading of all sources."""
 
-    id: str
-    created_at: datetime
+    id: Id
+    created_at: Instant
     sources: list[FeedSource]
     models_added: int
     models_changed: int
     problems: list[FeedProblem]
 
 
-class FeedRunsAnswer(AnswerSchema):
+class FeedRunsAnswer(PageAnswer[FeedRun]):
     """Readings, newest first."""
-
-    data: list[FeedRun]
-    meta: NextPage

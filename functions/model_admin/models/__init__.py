@@ -1,12 +1,9 @@
 """Requests and answers of the admins' side."""
 
-from stoa.http.fields import EditParameters
-
-from .audit import AuditAnswer, AuditParameters
+from .audit import AuditAnswer
 from .catalogue import (
     AdminModelAnswer,
     AdminModelListAnswer,
-    AdminModelParameters,
     ModelChange,
     NewModel,
     RegistryModelAnswer,
@@ -15,22 +12,18 @@ from .catalogue import (
     UsageStatsAnswer,
 )
 from .circuits import CircuitListAnswer, ResetAnswer
-from .entitlements import EntitlementAnswer, EntitlementListAnswer, EntitlementParameters, GrantAnswer, GrantRequest
+from .entitlements import EntitlementAnswer, EntitlementListAnswer, GrantAnswer, GrantRequest
 from .provider_keys import DeletedKeyAnswer, ProviderKey, ProviderKeyAnswer, ProviderKeyListAnswer
 from .settings import SettingsAnswer, SettingsChange
 
 __all__ = [
     "AdminModelAnswer",
     "AdminModelListAnswer",
-    "AdminModelParameters",
     "AuditAnswer",
-    "AuditParameters",
     "CircuitListAnswer",
     "DeletedKeyAnswer",
-    "EditParameters",
     "EntitlementAnswer",
     "EntitlementListAnswer",
-    "EntitlementParameters",
     "GrantAnswer",
     "GrantRequest",
     "ModelChange",

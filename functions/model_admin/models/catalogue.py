@@ -1,6 +1,5 @@
 """Models as admins and operators see and change them."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -9,7 +8,7 @@ from pydantic import (
 
 from stoa.http.fields import Edit, Identifier, Part, Price
 from stoa.http.rates import GivenRates, ShownRates, with_stored_rates
-from stoa.http.schemas import AnswerSchema, Moment, Schema
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, Moment, Schema
 
 from .fields import (
     Capabilities,
@@ -173,7 +172,7 @@ class AdminModel(Decisions):
     speed: str
     quality: str
     is_available: bool = Field(description="False while an operator holds it, or its provider, for troubled.")
-    deprecated_at: datetime | None
+    deprecated_at: Instant | None
     successor_id: str | None
     fallback_model_ids: list[str] = Field(description="Who stands in while it is in trouble, as the tenant decided.")
     base_input_price: float | None = Field(description="What the provider asks; null: not known.")
@@ -194,12 +193,6 @@ class TotalMeta(AnswerSchema):
     total: int
 
 
-class AdminModelParameters(Schema):
-    """Which models."""
-
-    enabled: bool | None = Field(None, description="Only those that are offered, or only those that are not.")
-
-
 class AdminModelListAnswer(AnswerSchema):
     """All models, in the catalogue's order."""
 
@@ -207,10 +200,8 @@ class AdminModelListAnswer(AnswerSchema):
     meta: TotalMeta
 
 
-class AdminModelAnswer(AnswerSchema):
+class AdminModelAnswer(DataAnswer[AdminModel]):
     """One model."""
-
-    data: AdminModel
 
 
 class Switch(AnswerSchema):
@@ -219,16 +210,14 @@ class Switch(AnswerSchema):
     enabled: bool
 
 
-class SwitchAnswer(AnswerSchema):
+class SwitchAnswer(DataAnswer[Switch]):
     """The state of a switch."""
-
-    data: Switch
 
 
 class TopUser(AnswerSchema):
     """A member and how many messages they sent."""
 
-    user_id: str
+    user_id: Id
     message_count: int
 
 
@@ -242,10 +231,8 @@ class UsageStats(AnswerSchema):
     top_users: list[TopUser] = Field(description="The ten who sent most, of all time.")
 
 
-class UsageStatsAnswer(AnswerSchema):
+class UsageStatsAnswer(DataAnswer[UsageStats]):
     """How much a model is used."""
-
-    data: UsageStats
 
 
 class RegistryModelChange(Part):
@@ -267,17 +254,15 @@ class RegistryModelChange(Part):
 class RegistryModel(AnswerSchema):
     """A model that all tenants share."""
 
-    id: str
+    id: Id
     display_name: str
     provider_id: str
     enabled: bool
     is_available: bool
-    deprecated_at: datetime | None
+    deprecated_at: Instant | None
     successor_id: str | None
     base_rates: ShownRates | None = Field(description="What the provider asks for cached input and the like.")
 
 
-class RegistryModelAnswer(AnswerSchema):
+class RegistryModelAnswer(DataAnswer[RegistryModel]):
     """One model of the registry."""
-
-    data: RegistryModel

@@ -1,31 +1,28 @@
 """Circuits as operators see them."""
 
-from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
-from stoa.http.schemas import AnswerSchema
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant
 
 
 class Circuit(AnswerSchema):
     """What the circuit breaker of a provider or a model says."""
 
-    id: str = Field(examples=["provider:openai"])
+    id: Id = Field(examples=["provider:openai"])
     kind: Literal["provider", "model"]
     subject_id: str = Field(description="The provider's or the model's id.")
     state: Literal["closed", "open", "half_open"] = Field(description="half_open: one message at a time tries it.")
     reason: str = Field(description="What opened it last.")
     opens: int = Field(description="How often it has opened in a row; the cool-down doubles with each.")
-    opened_at: datetime
-    open_until: datetime | None = Field(description="When it may be tried again; null: closed.")
-    closed_at: datetime | None
+    opened_at: Instant
+    open_until: Instant | None = Field(description="When it may be tried again; null: closed.")
+    closed_at: Instant | None
 
 
-class CircuitListAnswer(AnswerSchema):
+class CircuitListAnswer(DataAnswer[list[Circuit]]):
     """Those that opened lately, the open ones first. What is not in the list works."""
-
-    data: list[Circuit]
 
 
 class Reset(AnswerSchema):
@@ -34,7 +31,5 @@ class Reset(AnswerSchema):
     reset: bool = Field(description="False: it was not open.")
 
 
-class ResetAnswer(AnswerSchema):
+class ResetAnswer(DataAnswer[Reset]):
     """Whether it was open."""
-
-    data: Reset

@@ -1,6 +1,5 @@
 """Who may use which premium model, and why."""
 
-from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
@@ -10,8 +9,8 @@ from pydantic import (
     model_validator,
 )
 
-from stoa.http.fields import Identifier, NextPage
-from stoa.http.schemas import AnswerSchema, Moment, Schema
+from stoa.http.fields import Identifier
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, Moment, PageAnswer, Schema
 
 from .fields import (
     Words,
@@ -45,8 +44,8 @@ class GrantRequest(Schema):
 class Entitlement(AnswerSchema):
     """Why a member may use a model."""
 
-    id: str
-    user_id: str
+    id: Id
+    user_id: Id
     email: str | None
     model_id: str
     model_name: str
@@ -54,17 +53,15 @@ class Entitlement(AnswerSchema):
     notes: str | None
     extra_trial_messages: int | None = Field(description="Free messages granted; such a row gives no other access.")
     granted_by: str | None = Field(description="The admin's user id; null where nobody granted it.")
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
+    created_at: Instant
+    expires_at: Instant | None
+    revoked_at: Instant | None
     revoked_by: str | None = Field(description="The admin's user id; null where a refund or dispute revoked it.")
     active: bool
 
 
-class EntitlementAnswer(AnswerSchema):
+class EntitlementAnswer(DataAnswer[Entitlement]):
     """One entitlement."""
-
-    data: Entitlement
 
 
 class GrantedEntitlement(Entitlement):
@@ -73,22 +70,9 @@ class GrantedEntitlement(Entitlement):
     already_granted: bool
 
 
-class GrantAnswer(AnswerSchema):
+class GrantAnswer(DataAnswer[GrantedEntitlement]):
     """What the member has now."""
 
-    data: GrantedEntitlement
 
-
-class EntitlementParameters(Schema):
-    """Which entitlements."""
-
-    user_id: UUID | None = None
-    model_id: str | None = None
-    active: bool | None = Field(None, description="Neither expired nor revoked, or the contrary.")
-
-
-class EntitlementListAnswer(AnswerSchema):
+class EntitlementListAnswer(PageAnswer[Entitlement]):
     """Entitlements, newest first."""
-
-    data: list[Entitlement]
-    meta: NextPage

@@ -1,12 +1,11 @@
 """A tenant's own keys at providers."""
 
-from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field, SecretStr
 
 from stoa.http.fields import Version
-from stoa.http.schemas import AnswerSchema, Schema, says
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, Schema, says
 
 from .fields import Copy, Word
 
@@ -39,21 +38,19 @@ class KeptProviderKey(AnswerSchema):
     last_four: str
     fingerprint: str = Field(description="First 12 hexadecimal digits of the key's SHA-256.")
     created_by: str | None = Field(description="E-mail, or id, of the admin who set it.")
-    created_at: datetime
-    verified_at: datetime | None = Field(description="When the provider took it at our asking.")
+    created_at: Instant
+    verified_at: Instant | None = Field(description="When the provider took it at our asking.")
     version: int
 
 
-class ProviderKeyAnswer(AnswerSchema):
+class ProviderKeyAnswer(DataAnswer[KeptProviderKey]):
     """A key as it is kept."""
-
-    data: KeptProviderKey
 
 
 class KeyTaker(AnswerSchema):
     """A provider at which the tenant may have a key of its own."""
 
-    id: str
+    id: Id
     name: str
     settings: list[str] = Field(description="What its address needs, to be sent with the key.")
     optional_settings: list[str] = Field(description="What may be sent; the installation has values for them.")
@@ -78,7 +75,5 @@ class DeletedKey(AnswerSchema):
     deleted: bool
 
 
-class DeletedKeyAnswer(AnswerSchema):
+class DeletedKeyAnswer(DataAnswer[DeletedKey]):
     """What was deleted."""
-
-    data: DeletedKey

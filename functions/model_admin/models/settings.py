@@ -8,7 +8,7 @@ from pydantic import (
 )
 
 from stoa.http.fields import Edit, Identifier
-from stoa.http.schemas import AnswerSchema, says
+from stoa.http.schemas import AnswerSchema, DataAnswer, says
 
 from .fields import Copy
 
@@ -44,7 +44,5 @@ class Settings(AnswerSchema):
     version: int
 
 
-class SettingsAnswer(AnswerSchema):
+class SettingsAnswer(DataAnswer[Settings]):
     """The tenant's settings."""
-
-    data: Settings

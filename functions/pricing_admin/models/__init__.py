@@ -11,7 +11,7 @@ from .changes import (
     SheetText,
 )
 from .config import PricingConfig, PricingConfigUpdate
-from .prices import ModelPricingList, PriceHistory, PriceHistoryParameters
+from .prices import ModelPricingList, PriceHistory
 
 __all__ = [
     "BulkUpdate",
@@ -21,7 +21,6 @@ __all__ = [
     "OverrideAnswer",
     "OverrideUpdate",
     "PriceHistory",
-    "PriceHistoryParameters",
     "PricePreview",
     "PricePreviewAnswer",
     "PricingConfig",

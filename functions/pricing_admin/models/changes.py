@@ -1,12 +1,11 @@
 """What moves prices: bulk update, overrides, the sheet; and any of them dry."""
 
-from datetime import datetime
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from stoa.http.fields import Identifier, Part, Price, Version
-from stoa.http.schemas import AnswerSchema, Schema
+from stoa.http.schemas import AnswerSchema, Instant, Schema, SheetBody
 
 from .config import PricingConfigUpdate
 from .fields import Fraction, ModelKind, Moment, Percent
@@ -45,7 +44,7 @@ class OverrideAnswer(AnswerSchema):
     """The override is saved, or gone."""
 
     success: bool
-    effective_from: datetime = Field(
+    effective_from: Instant = Field(
         description="From when on nothing of the change is held back: increases wait for the grace period."
     )
 
@@ -62,7 +61,7 @@ class PreviewRemoval(Schema):
     model_id: Identifier
 
 
-class SheetText(Schema):
+class SheetText(SheetBody):
     """A sheet of overrides as JSON carries it. The body may also be the CSV itself, as `text/csv`."""
 
     csv: Annotated[str, StringConstraints(max_length=1_000_000)] = Field(
@@ -102,7 +101,7 @@ class PreviewedModel(AnswerSchema):
     """One model's rows in force and to come, before and after."""
 
     model_id: str
-    effective_from: datetime = Field(description="The first instant at which a price differs.")
+    effective_from: Instant = Field(description="The first instant at which a price differs.")
     before: list[PricingRow]
     after: list[PricingRow]
 

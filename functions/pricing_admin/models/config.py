@@ -1,6 +1,5 @@
 """A tenant's configuration of its prices."""
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -8,7 +7,7 @@ from pydantic import Field
 from pydantic.alias_generators import to_camel
 
 from stoa.http.fields import Part, Version
-from stoa.http.schemas import AnswerSchema, EmailAddress
+from stoa.http.schemas import AnswerSchema, EmailAddress, Instant
 
 from .fields import Charge, Fraction, Frequency, Threshold
 
@@ -83,7 +82,7 @@ class PricingConfig(AnswerSchema):
     price_increase_grace_period_hours: int = Field(examples=[24])
     auto_update_from_providers: bool
     auto_update_frequency: Frequency
-    last_auto_update: datetime | None
+    last_auto_update: Instant | None
     notify_on_price_change: bool
     notify_threshold_percent: float = Field(examples=[10])
     sync_policy: SyncPolicy

@@ -1,11 +1,9 @@
 """Prices as admins see them, and how they changed."""
 
-from datetime import datetime
-
 from pydantic import Field, RootModel
 
-from stoa.http.rates import ShownRates
-from stoa.http.schemas import AnswerSchema
+from stoa.http.rates import ShownRates, absent
+from stoa.http.schemas import AnswerSchema, Id, Instant
 
 from .fields import Source
 
@@ -13,7 +11,7 @@ from .fields import Source
 class PricingRow(AnswerSchema):
     """What members pay from an instant on: USD per one million tokens, and the minimum charge in USD a message."""
 
-    effective_from: datetime
+    effective_from: Instant
     input_price: float
     output_price: float
     rates: ShownRates | None = Field(description="For cached input and the like; null: all as input and output.")
@@ -28,8 +26,8 @@ class PriceOverride(AnswerSchema):
     markup: float | None
     input_price: float | None
     output_price: float | None
-    effective_from: datetime
-    effective_to: datetime | None
+    effective_from: Instant
+    effective_to: Instant | None
 
 
 class ModelPricing(AnswerSchema):
@@ -51,8 +49,12 @@ class ModelPricing(AnswerSchema):
     has_override: bool = Field(description="One is in force or to come.")
     overrides: list[PriceOverride] = Field(description="The one in force and those to come.")
     override_version: int = Field(description="Counts the edits of the override; for `version` or `If-Match`.")
-    pending: PricingRow | None = Field(None, description="The next price. Absent where none is to come.")
-    scheduled: list[PricingRow] | None = Field(None, description="All prices to come, in order. Absent where none is.")
+    pending: PricingRow | None = Field(
+        None, exclude_if=absent, description="The next price. Absent where none is to come."
+    )
+    scheduled: list[PricingRow] | None = Field(
+        None, exclude_if=absent, description="All prices to come, in order. Absent where none is."
+    )
 
 
 class ModelPricingList(RootModel[list[ModelPricing]]):
@@ -62,8 +64,8 @@ class ModelPricingList(RootModel[list[ModelPricing]]):
 class PriceChange(AnswerSchema):
     """A change of a model's price. `previous…` is what members paid until then, null where it was not sold."""
 
-    id: str
-    created_at: datetime
+    id: Id
+    created_at: Instant
     model_id: str
     change_source: Source
     previous_input_price: float | None
@@ -76,15 +78,9 @@ class PriceChange(AnswerSchema):
     new_markup: float
     new_minimum_charge: float
     new_rates: ShownRates | None
-    effective_from: datetime
+    effective_from: Instant
     changed_by_email: str | None = Field(description="Null: Stoa itself.")
 
 
 class PriceHistory(RootModel[list[PriceChange]]):
     """Changes of prices, the newest first. The header `X-Next-Cursor` leads to the next page."""
-
-
-class PriceHistoryParameters(AnswerSchema):
-    """Which changes."""
-
-    model_id: str | None = Field(None, description="Of this model only.")

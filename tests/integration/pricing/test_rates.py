@@ -8,11 +8,11 @@ import pytest
 
 from stoa.clients.wires.types import Call, Cancel, Finish, Text
 from stoa.domain.pricing.rates import Rates
-from stoa.identity.caller import Desk as AdminDesk
+from stoa.identity.caller import Caller
 from stoa.store.tenancy.audit import Actor
 from stoa.workflows.catalogue import model_admin
 from stoa.workflows.pricing.recompute import recompute
-from tests.integration.chat.support import Desk, Script
+from tests.integration.chat.support import Desk, Script, make_member
 from tests.integration.pricing.support import DAY, START, Shop
 
 # Base prices 1 and 10, so 1.4 and 14 with the default markup.
@@ -62,8 +62,9 @@ def sold(shop: Shop) -> str:
     return str(model_admin.create_model(admin_of(shop), "one", MODEL)["id"])
 
 
-def admin_of(shop: Shop) -> AdminDesk:
-    return AdminDesk(shop.database, shop.tenant_id, Actor(None, None, "req"), shop.clock())
+def admin_of(shop: Shop) -> Caller:
+    member = make_member(shop.database, shop.tenant_id)
+    return Caller(shop.database, member, Actor(None, None, "req"), shop.clock())
 
 
 def rated(shop: Shop, model_id: str, **rates: Any) -> None:

@@ -18,7 +18,7 @@ def failed(endpoint: Endpoint, model: str, **fields) -> tuple[int, ProviderError
             assert isinstance(item, Text)
             pieces += 1
     error = failure.value
-    seen = "".join(traceback.format_exception(error)) + f"{error!r} {error.details} {error.headers}"
+    seen = "".join(traceback.format_exception(error)) + f"{error!r} {error.details}"
     assert KEY not in seen
     assert MESSAGE not in seen
     assert error.provider_id == endpoint.provider_id

@@ -7,9 +7,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    SerializerFunctionWrapHandler,
     WithJsonSchema,
-    model_serializer,
     model_validator,
 )
 
@@ -70,32 +68,37 @@ class GivenRates(_GivenRates):
         return Rates.from_json({**self.stored(), "tiers": tiers})
 
 
-class _ShownRates(AnswerSchema):
-    cached_input: float | None = Field(None, description="Input that the provider has in its cache.", examples=[0.3])
-    cache_write: float | None = Field(None, description="Input that the provider puts into its cache.")
-    input_audio: float | None = None
-    output_audio: float | None = None
-    input_image: float | None = None
-    output_image: float | None = None
+def absent(rate: object) -> bool:
+    """Tells a field that stays out of an answer instead of being null."""
+    return rate is None
 
-    @model_serializer(mode="wrap")
-    def _only_what_there_is(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in write(self).items() if value is not None}
+
+class _ShownRates(AnswerSchema):
+    cached_input: float | None = Field(
+        None, exclude_if=absent, description="Input that the provider has in its cache.", examples=[0.3]
+    )
+    cache_write: float | None = Field(
+        None, exclude_if=absent, description="Input that the provider puts into its cache."
+    )
+    input_audio: float | None = Field(None, exclude_if=absent)
+    output_audio: float | None = Field(None, exclude_if=absent)
+    input_image: float | None = Field(None, exclude_if=absent)
+    output_image: float | None = Field(None, exclude_if=absent)
 
 
 class ShownTier(_ShownRates):
     """What changes for messages of more input tokens than this: the whole message is charged so."""
 
     above_input_tokens: int = Field(examples=[200_000])
-    input: float | None = None
-    output: float | None = None
+    input: float | None = Field(None, exclude_if=absent)
+    output: float | None = Field(None, exclude_if=absent)
 
 
 class ShownRates(_ShownRates):
     """What tokens cost that are not plain input or output, USD per one million. What is absent costs as these do."""
 
     tiers: Annotated[list[ShownTier] | None, BeforeValidator(lambda tiers: tiers or None)] = Field(
-        None, description="Above a tier, what it does not name stays as below it."
+        None, exclude_if=absent, description="Above a tier, what it does not name stays as below it."
     )
 
 

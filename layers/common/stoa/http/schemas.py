@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from stoa.core.errors import MalformedRequest
 from stoa.core.pages import Page
 from stoa.core.text import iso
 from stoa.domain.pricing.markup import money_text
@@ -78,6 +79,19 @@ Day = Annotated[
 ]
 ExactAmount = Annotated[str, BeforeValidator(lambda value: money_text(value) if isinstance(value, Decimal) else value)]
 
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return float(value) if isinstance(value, Decimal) else value
+
+
+# A document that is answered as it was saved. Numbers stay numbers, which pydantic would write as text.
+Document = Annotated[dict[str, Any], BeforeValidator(_plain)]
+
+
 # As far as mail can be tried; what would end a header, or make one address into two, is no address.
 EmailAddress = Annotated[
     str,
@@ -110,6 +124,20 @@ class Schema(BaseModel):
     def given(self) -> dict[str, Any]:
         """The fields the client really sent, by inner name: null stays null, absent stays absent."""
         return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class SheetBody(Schema):
+    """A sheet that may come as JSON, or as CSV that is the whole body."""
+
+    csv: str
+
+    @classmethod
+    def of_sheet(cls, body: bytes) -> Self:
+        """Returns the body of CSV. Raises MalformedRequest where it is not UTF-8."""
+        try:
+            return cls(csv=body.decode("utf-8"))
+        except UnicodeDecodeError as error:
+            raise MalformedRequest("The sheet is not UTF-8 text. Save it as CSV UTF-8 and send it again.") from error
 
 
 class AnswerSchema(BaseModel):

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from stoa.core.errors import FieldProblem, InvalidFields, NotFound, StoaError
 from stoa.core.text import storable
 from stoa.http.bodies import body_bytes, parse_body
-from stoa.http.schemas import reason_of
+from stoa.http.schemas import SheetBody, reason_of
 
 # Where Powertools keeps what dependencies returned, so that each is resolved once a request.
 DEPENDENCY_CACHE = "_dependency_cache"
@@ -54,7 +54,10 @@ class RequestCheck(OpenAPIRequestValidationMiddleware):
         """
         (field,) = app.context["_route"].dependant.body_params
         model: type[BaseModel] = field.type_
-        return parse_body(model, body_bytes(app.current_event.raw_event))
+        body = body_bytes(app.current_event.raw_event)
+        if issubclass(model, SheetBody) and app.current_event.headers.get("content-type", "").startswith("text/csv"):
+            return model.of_sheet(body)
+        return parse_body(model, body)
 
 
 def problems_of(errors: list[dict[str, Any]]) -> StoaError:

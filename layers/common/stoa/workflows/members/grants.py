@@ -9,7 +9,7 @@ from stoa.core.observe import emit
 from stoa.core.pages import Page, place_after
 from stoa.core.text import iso
 from stoa.database.pool import Connection, Row
-from stoa.identity.caller import Desk
+from stoa.identity.caller import Caller
 from stoa.store.catalogue import tenant_models
 from stoa.store.members import grants as store
 from stoa.store.members.grants import Grant
@@ -19,7 +19,7 @@ TRIAL = "trial"
 
 
 def grant_model(
-    desk: Desk,
+    caller: Caller,
     *,
     user_id: UUID | None,
     email: str | None,
@@ -34,20 +34,20 @@ def grant_model(
     Raises NotFound for an unknown member or model, Conflict for an e-mail that several members share, InvalidFields
     for a grant that would give nothing.
     """
-    _check_worth(desk, source, expires_at, extra_trial_messages)
-    with desk.database.transaction(desk.scope) as connection:
-        member_id = _member(connection, desk, user_id, email)
-        if not tenant_models.has_model(connection, desk.tenant_id, model_id):
+    _check_worth(caller, source, expires_at, extra_trial_messages)
+    with caller.database.transaction(caller.tenant_scope) as connection:
+        member_id = _member(connection, caller, user_id, email)
+        if not tenant_models.has_model(connection, caller.tenant_id, model_id):
             raise NotFound("model")
         grant = Grant(member_id, model_id, source, notes, expires_at, extra_trial_messages)
-        existing = store.open_equal(connection, desk.tenant_id, grant)
-        grant_id = existing or store.add(connection, desk.tenant_id, grant, _admin(desk), desk.now)
-        described = _described(_found(connection, desk, grant_id))
+        existing = store.open_equal(connection, caller.tenant_id, grant)
+        grant_id = existing or store.add(connection, caller.tenant_id, grant, _admin(caller), caller.now)
+        described = _described(_found(connection, caller, grant_id))
         if existing is None:
             audit.record(
                 connection,
-                desk.tenant_id,
-                desk.actor,
+                caller.tenant_id,
+                caller.actor,
                 "entitlement.grant",
                 str(member_id),
                 before=None,
@@ -58,18 +58,18 @@ def grant_model(
     return {**described, "alreadyGranted": existing is not None}
 
 
-def revoke(desk: Desk, grant_id: UUID) -> dict[str, Any]:
+def revoke(caller: Caller, grant_id: UUID) -> dict[str, Any]:
     """Take access back; its row stays, with who ended it and when. Once revoked it stays as it is. Raises NotFound."""
-    with desk.database.transaction(desk.scope) as connection:
-        revoked = store.revoke(connection, desk.tenant_id, grant_id, _admin(desk), desk.now)
-        row = _found(connection, desk, grant_id)
+    with caller.database.transaction(caller.tenant_scope) as connection:
+        revoked = store.revoke(connection, caller.tenant_id, grant_id, _admin(caller), caller.now)
+        row = _found(connection, caller, grant_id)
         described = _described(row)
         if revoked:
             before = {**described, "revokedAt": None, "revokedBy": None, "active": True}
             audit.record(
                 connection,
-                desk.tenant_id,
-                desk.actor,
+                caller.tenant_id,
+                caller.actor,
                 "entitlement.revoke",
                 str(row["user_id"]),
                 before=before,
@@ -79,7 +79,7 @@ def revoke(desk: Desk, grant_id: UUID) -> dict[str, Any]:
 
 
 def list_grants(
-    desk: Desk,
+    caller: Caller,
     *,
     user_id: UUID | None,
     model_id: str | None,
@@ -88,11 +88,11 @@ def list_grants(
     limit: int,
 ) -> Page[dict[str, Any]]:
     """A page of the tenant's entitlements of every source, newest first; its cursor is (created, id)."""
-    with desk.database.autocommit(desk.scope) as connection:
+    with caller.database.autocommit(caller.tenant_scope) as connection:
         rows = store.page(
             connection,
-            desk.tenant_id,
-            desk.now,
+            caller.tenant_id,
+            caller.now,
             user_id=user_id,
             model_id=model_id,
             active=active,
@@ -102,8 +102,8 @@ def list_grants(
     return Page([_described(row) for row in rows[:limit]], place_after(rows, limit, "created_at", "id"))
 
 
-def _check_worth(desk: Desk, source: str, expires_at: datetime | None, extra_trial_messages: int | None) -> None:
-    if expires_at is not None and expires_at <= desk.now:
+def _check_worth(caller: Caller, source: str, expires_at: datetime | None, extra_trial_messages: int | None) -> None:
+    if expires_at is not None and expires_at <= caller.now:
         raise InvalidFields([FieldProblem("expiresAt", "it must lie in the future")])
     if extra_trial_messages is None:
         if source == TRIAL and expires_at is None:
@@ -117,25 +117,25 @@ def _check_worth(desk: Desk, source: str, expires_at: datetime | None, extra_tri
         raise InvalidFields([FieldProblem("expiresAt", "trial messages do not expire; leave it out")])
 
 
-def _member(connection: Connection, desk: Desk, user_id: UUID | None, email: str | None) -> UUID:
+def _member(connection: Connection, caller: Caller, user_id: UUID | None, email: str | None) -> UUID:
     """The member's id, with their row locked against another grant. Raises NotFound or Conflict."""
     if email is not None:
-        found = store.members_by_email(connection, desk.tenant_id, email)
+        found = store.members_by_email(connection, caller.tenant_id, email)
         if len(found) > 1:
             raise Conflict("AMBIGUOUS_EMAIL", "Several members have this e-mail. Send userId instead.")
         user_id = found[0] if found else None
-    if user_id is None or not store.lock_member(connection, desk.tenant_id, user_id):
+    if user_id is None or not store.lock_member(connection, caller.tenant_id, user_id):
         raise NotFound("member")
     return user_id
 
 
-def _admin(desk: Desk) -> UUID:
-    assert desk.actor.user_id is not None  # only a member of the tenant gets as far as here
-    return desk.actor.user_id
+def _admin(caller: Caller) -> UUID:
+    assert caller.actor.user_id is not None  # only a member of the tenant gets as far as here
+    return caller.actor.user_id
 
 
-def _found(connection: Connection, desk: Desk, grant_id: UUID) -> Row:
-    row = store.get(connection, desk.tenant_id, grant_id, desk.now)
+def _found(connection: Connection, caller: Caller, grant_id: UUID) -> Row:
+    row = store.get(connection, caller.tenant_id, grant_id, caller.now)
     if row is None:
         raise NotFound("entitlement")
     return row

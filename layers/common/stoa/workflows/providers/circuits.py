@@ -5,29 +5,29 @@ from typing import Any
 from stoa.core.errors import NotFound
 from stoa.core.text import iso
 from stoa.database.pool import Row
-from stoa.identity.caller import Desk
+from stoa.identity.caller import Caller
 from stoa.store.providers import circuits as store
 from stoa.store.tenancy import audit
 
 
-def list_circuits(desk: Desk) -> list[dict[str, Any]]:
+def list_circuits(caller: Caller) -> list[dict[str, Any]]:
     """Every circuit that opened lately: those of providers and shared models, and of the operator's tenant's own."""
-    with desk.database.autocommit(desk.scope) as connection:
-        return [_described(row, desk) for row in store.newest(connection)]
+    with caller.database.autocommit(caller.tenant_scope) as connection:
+        return [_described(row, caller) for row in store.newest(connection)]
 
 
-def reset_circuit(desk: Desk, circuit_id: str) -> bool:
+def reset_circuit(caller: Caller, circuit_id: str) -> bool:
     """Close a circuit; False when it was not open. Raises NotFound when there is none of that name."""
     kind, _, subject_id = circuit_id.partition(":")
-    with desk.database.transaction(desk.scope) as connection:
+    with caller.database.transaction(caller.tenant_scope) as connection:
         if not any((row["kind"], row["subject_id"]) == (kind, subject_id) for row in store.newest(connection)):
             raise NotFound("circuit")
-        was_open = store.reset(connection, kind, subject_id, "closed by an operator", desk.now)
+        was_open = store.reset(connection, kind, subject_id, "closed by an operator", caller.now)
         if was_open:
             audit.record(
                 connection,
-                desk.tenant_id,
-                desk.actor,
+                caller.tenant_id,
+                caller.actor,
                 "circuit.reset",
                 circuit_id,
                 before={"state": "open"},
@@ -36,13 +36,13 @@ def reset_circuit(desk: Desk, circuit_id: str) -> bool:
     return was_open
 
 
-def _described(row: Row, desk: Desk) -> dict[str, Any]:
+def _described(row: Row, caller: Caller) -> dict[str, Any]:
     until = row["open_until"]
     return {
         "id": f"{row['kind']}:{row['subject_id']}",
         "kind": row["kind"],
         "subjectId": row["subject_id"],
-        "state": "closed" if until is None else "open" if until > desk.now else "half_open",
+        "state": "closed" if until is None else "open" if until > caller.now else "half_open",
         "reason": row["reason"],
         "opens": row["opens"],
         "openedAt": iso(row["opened_at"]),

@@ -13,7 +13,7 @@ from stoa.clients.wires.types import ProviderError
 from stoa.core.errors import Conflict, FieldProblem, InvalidFields, NotFound
 from stoa.database.pool import Row
 from stoa.domain.providers.provider_keys import fingerprint, key_problem, last_four, settings_problems
-from stoa.identity.caller import Desk, check_version
+from stoa.identity.caller import Caller, check_version
 from stoa.store.providers import provider_keys
 from stoa.store.tenancy import audit, registry
 
@@ -32,15 +32,15 @@ class GivenKey:
         return "GivenKey(…)"
 
 
-def list_keys(desk: Desk) -> list[dict[str, Any]]:
+def list_keys(caller: Caller) -> list[dict[str, Any]]:
     """What may be shown of the tenant's keys, by provider."""
-    with desk.database.autocommit(desk.scope) as connection:
-        return [_described(row) for row in provider_keys.listed(connection, desk.tenant_id)]
+    with caller.database.autocommit(caller.tenant_scope) as connection:
+        return [_described(row) for row in provider_keys.listed(connection, caller.tenant_id)]
 
 
-def list_providers(desk: Desk) -> list[dict[str, Any]]:
+def list_providers(caller: Caller) -> list[dict[str, Any]]:
     """The providers at which a tenant may have a key of its own, and the settings that their addresses need."""
-    with desk.database.autocommit(desk.scope) as connection:
+    with caller.database.autocommit(caller.tenant_scope) as connection:
         rows = registry.named_providers(connection)
     return [
         {
@@ -55,7 +55,7 @@ def list_providers(desk: Desk) -> list[dict[str, Any]]:
 
 
 def put_key(
-    desk: Desk, provider_id: str, given: GivenKey, *, kms_arn: str | None, seal: Seal, version: int | None
+    caller: Caller, provider_id: str, given: GivenKey, *, kms_arn: str | None, seal: Seal, version: int | None
 ) -> dict[str, Any]:
     """Keep the tenant's key at a provider, in the place of the one before.
 
@@ -68,34 +68,34 @@ def put_key(
             "OWN_KEYS_NOT_CONFIGURED",
             "This installation has no KMS key, so it cannot keep keys of tenants. Ask its operator.",
         )
-    with desk.database.autocommit(desk.scope) as connection:
+    with caller.database.autocommit(caller.tenant_scope) as connection:
         provider = registry.provider(connection, provider_id)
     if provider is None:
         raise NotFound("provider")
     _check(provider, given)
-    verified_at = _verified(provider, given, desk.now) if given.verify else None
-    ciphertext = seal(kms_arn, desk.tenant_id, provider_id, given.key)
-    with desk.database.transaction(desk.scope) as connection:
-        provider_keys.lock(connection, desk.tenant_id)
-        before = _present(provider_keys.listed(connection, desk.tenant_id, provider_id))
+    verified_at = _verified(provider, given, caller.now) if given.verify else None
+    ciphertext = seal(kms_arn, caller.tenant_id, provider_id, given.key)
+    with caller.database.transaction(caller.tenant_scope) as connection:
+        provider_keys.lock(connection, caller.tenant_id)
+        before = _present(provider_keys.listed(connection, caller.tenant_id, provider_id))
         check_version(before["version"] if before else 0, version, "this key")
         provider_keys.save(
             connection,
-            desk.tenant_id,
+            caller.tenant_id,
             provider_id,
             ciphertext=ciphertext,
             settings=given.settings,
             last_four=last_four(given.key),
             fingerprint=fingerprint(given.key),
-            created_by=desk.actor.user_id,
-            now=desk.now,
+            created_by=caller.actor.user_id,
+            now=caller.now,
             verified_at=verified_at,
         )
-        (after,) = provider_keys.listed(connection, desk.tenant_id, provider_id)
+        (after,) = provider_keys.listed(connection, caller.tenant_id, provider_id)
         audit.record(
             connection,
-            desk.tenant_id,
-            desk.actor,
+            caller.tenant_id,
+            caller.actor,
             "provider_key.set",
             provider_id,
             before=_told(before),
@@ -104,19 +104,19 @@ def put_key(
     return _described(after)
 
 
-def delete_key(desk: Desk, provider_id: str, *, version: int | None) -> None:
+def delete_key(caller: Caller, provider_id: str, *, version: int | None) -> None:
     """Forget the tenant's key. Processes that have read it use it for a minute more (`provider_directory`)."""
-    with desk.database.transaction(desk.scope) as connection:
-        provider_keys.lock(connection, desk.tenant_id)
-        before = _present(provider_keys.listed(connection, desk.tenant_id, provider_id))
+    with caller.database.transaction(caller.tenant_scope) as connection:
+        provider_keys.lock(connection, caller.tenant_id)
+        before = _present(provider_keys.listed(connection, caller.tenant_id, provider_id))
         if before is None:
             raise NotFound("key")
         check_version(before["version"], version, "this key")
-        provider_keys.delete(connection, desk.tenant_id, provider_id)
+        provider_keys.delete(connection, caller.tenant_id, provider_id)
         audit.record(
             connection,
-            desk.tenant_id,
-            desk.actor,
+            caller.tenant_id,
+            caller.actor,
             "provider_key.delete",
             provider_id,
             before=_told(before),

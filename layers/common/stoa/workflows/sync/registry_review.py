@@ -13,7 +13,7 @@ from stoa.database.pool import Connection, Database, Row, Scope
 from stoa.domain.pricing.price_book import SOURCE_SYNC
 from stoa.domain.sync.provider_facts import Price
 from stoa.domain.sync.registry_diff import COLUMNS, NEW_MODEL, PRICE, RETIREMENT, price_from
-from stoa.identity.caller import Desk
+from stoa.identity.caller import Caller
 from stoa.store.catalogue import tenant_models
 from stoa.store.pricing import prices, pricing_configs
 from stoa.store.sync import feed_facts
@@ -41,13 +41,13 @@ OWN_WORDS: Mapping[str, frozenset[str]] = {
 
 
 def list_changes(
-    desk: Desk, *, status: str | None, kind: str | None, provider_id: str | None, before: UUID | None, limit: int
+    caller: Caller, *, status: str | None, kind: str | None, provider_id: str | None, before: UUID | None, limit: int
 ) -> Page[dict[str, Any]]:
     """A page of the tenant's changes that match, newest first; its cursor is the last one's id."""
-    with desk.database.autocommit(desk.scope) as connection:
+    with caller.database.autocommit(caller.tenant_scope) as connection:
         rows = store.page(
             connection,
-            desk.tenant_id,
+            caller.tenant_id,
             status=status,
             kind=kind,
             provider_id=provider_id,
@@ -57,61 +57,61 @@ def list_changes(
     return Page([change_view(row) for row in rows[:limit]], place_after(rows, limit, "id"))
 
 
-def approve_change(desk: Desk, change_id: UUID, given: Mapping[str, Any]) -> dict[str, Any]:
+def approve_change(caller: Caller, change_id: UUID, given: Mapping[str, Any]) -> dict[str, Any]:
     """Make a change the tenant's own; what gets dearer by it waits for the grace period.
 
     Raises NotFound, Conflict when it was decided before, InvalidFields where the change alone does not say enough.
     """
-    kind = _kind(desk, change_id)
+    kind = _kind(caller, change_id)
     # Only a new model has to be written into the registry that all tenants share.
-    with desk.database.transaction(Scope(tenant_id=desk.tenant_id, operator=kind == NEW_MODEL)) as connection:
-        row = _locked(connection, desk, change_id)
-        _check(connection, desk, row, given)
-        accepted = _accepted(row, given, desk.now)
-        (model_id,) = accept(connection, desk.tenant_id, [accepted], desk.actor.user_id, desk.now)
+    with caller.database.transaction(Scope(tenant_id=caller.tenant_id, operator=kind == NEW_MODEL)) as connection:
+        row = _locked(connection, caller, change_id)
+        _check(connection, caller, row, given)
+        accepted = _accepted(row, given, caller.now)
+        (model_id,) = accept(connection, caller.tenant_id, [accepted], caller.actor.user_id, caller.now)
         if kind in (NEW_MODEL, PRICE):
-            actor_id = desk.actor.user_id
-            replan(connection, desk.tenant_id, [model_id], source=SOURCE_SYNC, actor_id=actor_id, now=desk.now)
-        _decide(connection, desk, row, "approved", action="approve", model_id=model_id, given=given)
+            actor_id = caller.actor.user_id
+            replan(connection, caller.tenant_id, [model_id], source=SOURCE_SYNC, actor_id=actor_id, now=caller.now)
+        _decide(connection, caller, row, "approved", action="approve", model_id=model_id, given=given)
         if kind == NEW_MODEL:
-            _settle_what_was_decided_otherwise(connection, desk, accepted, model_id)
-        decided = _view(connection, desk, change_id)
+            _settle_what_was_decided_otherwise(connection, caller, accepted, model_id)
+        decided = _view(connection, caller, change_id)
     emit("registry_change_approved", kind=kind, modelId=model_id)
     return decided
 
 
-def reject_change(desk: Desk, change_id: UUID, reason: str | None) -> dict[str, Any]:
+def reject_change(caller: Caller, change_id: UUID, reason: str | None) -> dict[str, Any]:
     """Leave things as they are. The same is not proposed again until its value changes. Raises NotFound or Conflict."""
-    with desk.database.transaction(desk.scope) as connection:
-        row = _locked(connection, desk, change_id)
+    with caller.database.transaction(caller.tenant_scope) as connection:
+        row = _locked(connection, caller, change_id)
         given = {"reason": reason} if reason else {}
-        _decide(connection, desk, row, "rejected", action="reject", reason=reason, given=given)
-        decided = _view(connection, desk, change_id)
+        _decide(connection, caller, row, "rejected", action="reject", reason=reason, given=given)
+        decided = _view(connection, caller, change_id)
     emit("registry_change_rejected", kind=row["kind"], modelId=row["model_id"])
     return decided
 
 
-def undo_change(desk: Desk, change_id: UUID) -> dict[str, Any]:
+def undo_change(caller: Caller, change_id: UUID) -> dict[str, Any]:
     """Take back what was accepted, by an admin or by the policy: what held before holds again.
 
     A price that rises by it waits for the grace like any other. Raises NotFound, or Conflict where there is nothing to
     take back.
     """
-    with desk.database.transaction(desk.scope) as connection:
-        row = _locked(connection, desk, change_id, ("approved", "applied"))
-        if store.was_followed(connection, desk.tenant_id, row):
+    with caller.database.transaction(caller.tenant_scope) as connection:
+        row = _locked(connection, caller, change_id, ("approved", "applied"))
+        if store.was_followed(connection, caller.tenant_id, row):
             raise _followed("A newer change of this kind was accepted since. Take that one back first.")
         model_id, before = str(row["model_id"]), row["before"]
         if row["kind"] == PRICE:
-            _take_back_price(connection, desk, model_id, price_from(row["after"]), price_from(before))
+            _take_back_price(connection, caller, model_id, price_from(row["after"]), price_from(before))
         else:
             columns = (
                 {"enabled": False} if row["kind"] == NEW_MODEL else {snake_case(name): before[name] for name in before}
             )
             own = [name for name in COLUMNS.values() if name in columns]
-            tenant_models.save_overlay(connection, desk.tenant_id, model_id, {**columns, "own_facts": own})
-        _decide(connection, desk, row, "rejected", reason="Taken back.", action="undo")
-        decided = _view(connection, desk, change_id)
+            tenant_models.save_overlay(connection, caller.tenant_id, model_id, {**columns, "own_facts": own})
+        _decide(connection, caller, row, "rejected", reason="Taken back.", action="undo")
+        decided = _view(connection, caller, change_id)
     emit("registry_change_undone", kind=row["kind"], modelId=model_id)
     return decided
 
@@ -123,9 +123,9 @@ def list_runs(database: Database, *, before: UUID | None, limit: int) -> Page[di
     return Page([_run_view(row) for row in rows[:limit]], place_after(rows, limit, "id"))
 
 
-def _kind(desk: Desk, change_id: UUID) -> str:
-    with desk.database.autocommit(desk.scope) as connection:
-        rows = store.page(connection, desk.tenant_id, change_id=change_id)
+def _kind(caller: Caller, change_id: UUID) -> str:
+    with caller.database.autocommit(caller.tenant_scope) as connection:
+        rows = store.page(connection, caller.tenant_id, change_id=change_id)
     if not rows:
         raise NotFound("change")
     return str(rows[0]["kind"])
@@ -136,22 +136,22 @@ def _followed(how: str) -> Conflict:
 
 
 def _take_back_price(
-    connection: Connection, desk: Desk, model_id: str, accepted: Price | None, before: Price | None
+    connection: Connection, caller: Caller, model_id: str, accepted: Price | None, before: Price | None
 ) -> None:
-    (model,) = prices.models(connection, desk.tenant_id, [model_id], desk.now)
+    (model,) = prices.models(connection, caller.tenant_id, [model_id], caller.now)
     if (model.base.input_price, model.base.output_price, model.base.rates) != accepted:
         raise _followed("An operator has set another price since; there is nothing to take back.")
     if before is None:
         raise Conflict("PRICE_UNKNOWN", "No price was known before this one. Switch the model off instead.")
-    actor_id = desk.actor.user_id
-    accept_price(connection, desk.tenant_id, model_id, before, actor_id, desk.now)
-    replan(connection, desk.tenant_id, [model_id], source=SOURCE_SYNC, actor_id=actor_id, now=desk.now)
+    actor_id = caller.actor.user_id
+    accept_price(connection, caller.tenant_id, model_id, before, actor_id, caller.now)
+    replan(connection, caller.tenant_id, [model_id], source=SOURCE_SYNC, actor_id=actor_id, now=caller.now)
 
 
-def _locked(connection: Connection, desk: Desk, change_id: UUID, statuses: tuple[str, ...] = ("open",)) -> Row:
+def _locked(connection: Connection, caller: Caller, change_id: UUID, statuses: tuple[str, ...] = ("open",)) -> Row:
     """The change in one of these states, for a decision by nobody else: neither another admin nor the sync."""
-    pricing_configs.lock(connection, desk.tenant_id)
-    row = store.locked(connection, desk.tenant_id, change_id)
+    pricing_configs.lock(connection, caller.tenant_id)
+    row = store.locked(connection, caller.tenant_id, change_id)
     if row is None:
         raise NotFound("change")
     if row["status"] not in statuses:
@@ -163,7 +163,7 @@ def _locked(connection: Connection, desk: Desk, change_id: UUID, statuses: tuple
     return row
 
 
-def _check(connection: Connection, desk: Desk, row: Row, given: Mapping[str, Any]) -> None:
+def _check(connection: Connection, caller: Caller, row: Row, given: Mapping[str, Any]) -> None:
     foreign = given.keys() - OWN_WORDS.get(row["kind"], frozenset())
     problems = [
         FieldProblem(camel_case(name), f"a change of kind {row['kind']} takes no such field") for name in foreign
@@ -173,7 +173,7 @@ def _check(connection: Connection, desk: Desk, row: Row, given: Mapping[str, Any
     successor = given.get("successor_id")
     if successor is not None and successor == row["model_id"]:
         problems.append(FieldProblem("successorId", "a model cannot succeed itself"))
-    elif successor is not None and not tenant_models.has_model(connection, desk.tenant_id, successor):
+    elif successor is not None and not tenant_models.has_model(connection, caller.tenant_id, successor):
         problems.append(FieldProblem("successorId", f"there is no model {successor!r}"))
     if problems:
         raise InvalidFields(sorted(problems, key=lambda problem: problem.path))
@@ -199,20 +199,28 @@ def _accepted(row: Row, given: Mapping[str, Any], now: datetime) -> Accepted:
     return Accepted(row["kind"], row["provider_id"], row["provider_model"], row["model_id"], row["after"], own)
 
 
-def _settle_what_was_decided_otherwise(connection: Connection, desk: Desk, accepted: Accepted, model_id: str) -> None:
+def _settle_what_was_decided_otherwise(
+    connection: Connection, caller: Caller, accepted: Accepted, model_id: str
+) -> None:
     """Put on file that the admin knew what the feeds say and did not follow, so that the sync does not ask at once."""
     reason = "Decided otherwise when the model was approved."
-    for change in decided_otherwise(accepted, model_id, desk.now):
+    for change in decided_otherwise(accepted, model_id, caller.now):
         row = change_row(change, model_id, "open", reason)
-        store.file(connection, desk.tenant_id, [row], desk.now)
+        store.file(connection, caller.tenant_id, [row], caller.now)
         store.decide(
-            connection, desk.tenant_id, row["id"], "rejected", actor_id=desk.actor.user_id, now=desk.now, reason=reason
+            connection,
+            caller.tenant_id,
+            row["id"],
+            "rejected",
+            actor_id=caller.actor.user_id,
+            now=caller.now,
+            reason=reason,
         )
 
 
 def _decide(
     connection: Connection,
-    desk: Desk,
+    caller: Caller,
     row: Row,
     status: str,
     *,
@@ -223,18 +231,18 @@ def _decide(
 ) -> None:
     store.decide(
         connection,
-        desk.tenant_id,
+        caller.tenant_id,
         row["id"],
         status,
-        actor_id=desk.actor.user_id,
-        now=desk.now,
+        actor_id=caller.actor.user_id,
+        now=caller.now,
         reason=reason,
         model_id=model_id,
     )
     audit.record(
         connection,
-        desk.tenant_id,
-        desk.actor,
+        caller.tenant_id,
+        caller.actor,
         f"registry_change.{action}",
         model_id or row["subject"],
         before=row["before"],
@@ -246,8 +254,8 @@ def _decide(
     )
 
 
-def _view(connection: Connection, desk: Desk, change_id: UUID) -> dict[str, Any]:
-    return change_view(store.page(connection, desk.tenant_id, change_id=change_id)[0])
+def _view(connection: Connection, caller: Caller, change_id: UUID) -> dict[str, Any]:
+    return change_view(store.page(connection, caller.tenant_id, change_id=change_id)[0])
 
 
 def _run_view(row: Row) -> dict[str, Any]:

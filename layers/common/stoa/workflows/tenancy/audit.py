@@ -6,17 +6,17 @@ from uuid import UUID
 from stoa.core.pages import Page, place_after
 from stoa.core.text import iso
 from stoa.database.pool import Row
-from stoa.identity.caller import Desk
+from stoa.identity.caller import Caller
 from stoa.store.tenancy import audit as store
 
 
 def list_changes(
-    desk: Desk, *, actor: str | None, action: str | None, target: str | None, before: UUID | None, limit: int
+    caller: Caller, *, actor: str | None, action: str | None, target: str | None, before: UUID | None, limit: int
 ) -> Page[dict[str, Any]]:
     """A page of the tenant's changes that match, newest first; its cursor is the last one's id."""
-    with desk.database.autocommit(desk.scope) as connection:
+    with caller.database.autocommit(caller.tenant_scope) as connection:
         rows = store.page(
-            connection, desk.tenant_id, actor=actor, action=action, target=target, before=before, rows=limit + 1
+            connection, caller.tenant_id, actor=actor, action=action, target=target, before=before, rows=limit + 1
         )
     return Page([_described(row) for row in rows[:limit]], place_after(rows, limit, "id"))
 

@@ -6,7 +6,7 @@ from zoneinfo import available_timezones
 
 from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.database.pool import Connection, Row
-from stoa.identity.caller import Desk, check_version
+from stoa.identity.caller import Caller, check_version
 from stoa.store.tenancy import audit
 from stoa.store.tenancy import tenant_settings as store
 from stoa.workflows.catalogue.model_view import outer_name
@@ -15,34 +15,34 @@ from stoa.workflows.catalogue.model_view import outer_name
 _NO_PLACES = frozenset({"localtime", "posixrules", "Factory"})
 
 
-def read_settings(desk: Desk) -> dict[str, Any]:
+def read_settings(caller: Caller) -> dict[str, Any]:
     """The tenant's settings."""
-    with desk.database.autocommit(desk.scope) as connection:
-        return _described(store.get(connection, desk.tenant_id))
+    with caller.database.autocommit(caller.tenant_scope) as connection:
+        return _described(store.get(connection, caller.tenant_id))
 
 
-def change_settings(desk: Desk, given: Mapping[str, Any], *, version: int | None) -> dict[str, Any]:
+def change_settings(caller: Caller, given: Mapping[str, Any], *, version: int | None) -> dict[str, Any]:
     """Write the settings that `given` names. A new time zone moves the end of the day, from this moment on.
 
     Raises InvalidFields for a zone that is not IANA's, Conflict when `version` is not the present one.
     """
-    with desk.database.transaction(desk.scope) as connection:
-        before = store.locked(connection, desk.tenant_id)
+    with caller.database.transaction(caller.tenant_scope) as connection:
+        before = store.locked(connection, caller.tenant_id)
         check_version(before["version"], version, "the settings")
         if "time_zone" in given:
             _check_zone(connection, given["time_zone"])
-        store.save(connection, desk.tenant_id, given)
-        store.reopen_days(connection, desk.tenant_id, desk.now)
+        store.save(connection, caller.tenant_id, given)
+        store.reopen_days(connection, caller.tenant_id, caller.now)
         audit.record(
             connection,
-            desk.tenant_id,
-            desk.actor,
+            caller.tenant_id,
+            caller.actor,
             "settings.change",
             "settings",
             before={outer_name(name): before[name] for name in given},
             after={outer_name(name): value for name, value in given.items()},
         )
-        return _described(store.get(connection, desk.tenant_id))
+        return _described(store.get(connection, caller.tenant_id))
 
 
 def _check_zone(connection: Connection, name: str) -> None:
