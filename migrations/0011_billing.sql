@@ -1,10 +1,7 @@
 -- migrate:up
 SET LOCAL lock_timeout = '5s';
 
--- The switch that pauses new purchases. Those already begun are still fulfilled.
-ALTER TABLE tenants ADD COLUMN purchases_paused boolean NOT NULL DEFAULT false;
-
--- Several models sold as one.
+-- A bundle is several models sold as one.
 CREATE TABLE bundles (
     id uuid PRIMARY KEY,
     tenant_id uuid NOT NULL REFERENCES tenants (id),
@@ -14,9 +11,15 @@ CREATE TABLE bundles (
     enabled boolean NOT NULL DEFAULT true,
     display_order integer NOT NULL DEFAULT 100,
     created_at timestamptz NOT NULL DEFAULT now(),
-    updated_at timestamptz NOT NULL DEFAULT now()
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    version integer NOT NULL DEFAULT 1 -- several admins edit a bundle; an edit of an older version is refused
 );
 CREATE INDEX bundles_by_tenant ON bundles (tenant_id, display_order);
+ALTER TABLE bundles ENABLE ROW LEVEL SECURITY;
+ALTER TABLE bundles FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_tenant ON bundles
+    USING (tenant_id = current_tenant_id()) WITH CHECK (tenant_id = current_tenant_id());
+GRANT SELECT, INSERT, UPDATE ON bundles TO stoa_runtime;
 
 CREATE TABLE bundle_models (
     tenant_id uuid NOT NULL,
@@ -24,19 +27,24 @@ CREATE TABLE bundle_models (
     model_id text NOT NULL REFERENCES models (id),
     PRIMARY KEY (bundle_id, model_id)
 );
+ALTER TABLE bundle_models ENABLE ROW LEVEL SECURITY;
+ALTER TABLE bundle_models FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_tenant ON bundle_models
+    USING (tenant_id = current_tenant_id()) WITH CHECK (tenant_id = current_tenant_id());
+GRANT SELECT, INSERT, DELETE ON bundle_models TO stoa_runtime;
 
--- One row for each attempt to buy, made before Stripe is asked. What is sold and for how much is fixed in it, so that a
--- later change of the price or of a bundle touches no purchase. Below stand the facts that Stripe told, each as the
--- earliest instant it is known for: they are only ever joined, so events may come in any order and any number of times.
--- `status` and `entitled` follow from them (stoa/domain/billing/purchase_state.py).
+-- One row for each attempt to buy, made before Stripe is asked. The row fixes what is sold and for how much, so that a
+-- later change of the price or of a bundle touches no purchase. The columns from `completed_at` to `disputes` are facts
+-- that Stripe told, each as the earliest instant it is known for. Facts are only ever joined, so events may come in any
+-- order and any number of times. `status` and `entitled` follow from them (stoa/domain/billing/purchase_state.py).
 CREATE TABLE purchases (
     id uuid PRIMARY KEY, -- version 7: sorts by the time it was made; Stripe's idempotency key is made from it
     tenant_id uuid NOT NULL REFERENCES tenants (id),
     user_id uuid NOT NULL REFERENCES users (id),
     product_type text NOT NULL CHECK (product_type IN ('model', 'bundle')),
     product_id text NOT NULL, -- a model's id or a bundle's
-    product_name text NOT NULL, -- as it was called then
-    model_ids text[] NOT NULL CHECK (cardinality(model_ids) > 0), -- what it unlocks
+    product_name text NOT NULL, -- its name at the time
+    model_ids text[] NOT NULL CHECK (cardinality(model_ids) > 0), -- the models it unlocks
     amount_cents integer NOT NULL CHECK (amount_cents > 0),
     currency text NOT NULL CHECK (currency ~ '^[a-z]{3}$'),
     source text NOT NULL, -- where in the product it began, for the funnel
@@ -59,7 +67,7 @@ CREATE TABLE purchases (
     mismatched_at timestamptz, -- Stripe told of another amount or currency than ours
     refunded_cents integer NOT NULL DEFAULT 0 CHECK (refunded_cents >= 0),
     disputes jsonb NOT NULL DEFAULT '{}', -- dispute id -> open, won or lost
-    asked_at timestamptz, -- when Stripe was last asked about it by the reconciliation
+    asked_at timestamptz, -- the reconciliation last asked Stripe about it at this time
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CHECK (NOT entitled OR status = 'paid')
@@ -70,9 +78,15 @@ CREATE UNIQUE INDEX purchases_one_open ON purchases (user_id, product_type, prod
 CREATE INDEX purchases_newest ON purchases (user_id, id DESC);
 CREATE INDEX purchases_by_tenant ON purchases (tenant_id, created_at);
 CREATE INDEX purchases_to_ask_about ON purchases (tenant_id, created_at) WHERE status IN ('pending', 'processing');
+ALTER TABLE purchases ENABLE ROW LEVEL SECURITY;
+ALTER TABLE purchases FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_rows ON purchases
+    USING (tenant_id = current_tenant_id() AND (current_user_id() IS NULL OR user_id = current_user_id()))
+    WITH CHECK (tenant_id = current_tenant_id() AND (current_user_id() IS NULL OR user_id = current_user_id()));
+GRANT SELECT, INSERT, UPDATE ON purchases TO stoa_runtime;
 
--- What an operator's command (dev/stripe_setup.py) made at Stripe for what a tenant sells. Without a row for the exact
--- amount, Checkout is given the amount itself, so nothing depends on these.
+-- An operator's command (dev/stripe_setup.py) makes these prices at Stripe for a tenant's products. Without a row for the
+-- exact amount, Checkout is given the amount itself, so nothing depends on these.
 CREATE TABLE stripe_prices (
     tenant_id uuid NOT NULL REFERENCES tenants (id),
     product_type text NOT NULL CHECK (product_type IN ('model', 'bundle')),
@@ -84,6 +98,11 @@ CREATE TABLE stripe_prices (
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (tenant_id, product_type, product_id, amount_cents, currency, account_mark)
 );
+ALTER TABLE stripe_prices ENABLE ROW LEVEL SECURITY;
+ALTER TABLE stripe_prices FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_tenant ON stripe_prices
+    USING (tenant_id = current_tenant_id()) WITH CHECK (tenant_id = current_tenant_id());
+GRANT SELECT, INSERT, UPDATE ON stripe_prices TO stoa_runtime;
 
 -- Every event that Stripe sent with a good signature, once. An event belongs to no tenant until it is understood, so
 -- only the operator's scope opens this table.
@@ -92,8 +111,8 @@ CREATE TABLE webhook_inbox (
     kind text NOT NULL,
     payload jsonb NOT NULL,
     status text NOT NULL DEFAULT 'received' CHECK (status IN ('received', 'applied', 'ignored', 'failed', 'dead')),
-    outcome text, -- why it was ignored, or what it did
-    tenant_id uuid, -- whose purchase it was about
+    outcome text, -- the reason it was ignored, or its effect
+    tenant_id uuid, -- the tenant of the purchase it was about
     purchase_id uuid,
     attempts integer NOT NULL DEFAULT 0,
     next_attempt_at timestamptz NOT NULL, -- of a row that is neither applied, ignored nor dead
@@ -104,44 +123,10 @@ CREATE TABLE webhook_inbox (
 CREATE INDEX webhook_inbox_to_retry ON webhook_inbox (next_attempt_at) WHERE status IN ('received', 'failed');
 CREATE INDEX webhook_inbox_settled ON webhook_inbox (settled_at) WHERE settled_at IS NOT NULL;
 CREATE INDEX webhook_inbox_by_purchase ON webhook_inbox (purchase_id) WHERE purchase_id IS NOT NULL;
-
--- A purchase unlocks each of its models once. It is not a reference, because a check of it would lock the purchase's row.
-ALTER TABLE entitlements ADD COLUMN purchase_id uuid;
--- Who revoked it; null while it holds and where a refund or a dispute did.
-ALTER TABLE entitlements ADD COLUMN revoked_by uuid;
--- Quick: no purchase exists yet. A migration is one transaction, which CONCURRENTLY could not be part of.
--- squawk-ignore require-concurrent-index-creation
-CREATE UNIQUE INDEX entitlements_once_a_purchase ON entitlements (purchase_id, model_id)
-    WHERE purchase_id IS NOT NULL;
-
-ALTER TABLE bundles ENABLE ROW LEVEL SECURITY;
-ALTER TABLE bundles FORCE ROW LEVEL SECURITY;
-ALTER TABLE bundle_models ENABLE ROW LEVEL SECURITY;
-ALTER TABLE bundle_models FORCE ROW LEVEL SECURITY;
-ALTER TABLE purchases ENABLE ROW LEVEL SECURITY;
-ALTER TABLE purchases FORCE ROW LEVEL SECURITY;
-ALTER TABLE stripe_prices ENABLE ROW LEVEL SECURITY;
-ALTER TABLE stripe_prices FORCE ROW LEVEL SECURITY;
 ALTER TABLE webhook_inbox ENABLE ROW LEVEL SECURITY;
 ALTER TABLE webhook_inbox FORCE ROW LEVEL SECURITY;
-
-CREATE POLICY own_tenant ON bundles
-    USING (tenant_id = current_tenant_id()) WITH CHECK (tenant_id = current_tenant_id());
-CREATE POLICY own_tenant ON bundle_models
-    USING (tenant_id = current_tenant_id()) WITH CHECK (tenant_id = current_tenant_id());
-CREATE POLICY own_tenant ON stripe_prices
-    USING (tenant_id = current_tenant_id()) WITH CHECK (tenant_id = current_tenant_id());
-CREATE POLICY own_rows ON purchases
-    USING (tenant_id = current_tenant_id() AND (current_user_id() IS NULL OR user_id = current_user_id()))
-    WITH CHECK (tenant_id = current_tenant_id() AND (current_user_id() IS NULL OR user_id = current_user_id()));
 CREATE POLICY operator_only ON webhook_inbox USING (is_operator()) WITH CHECK (is_operator());
-
-GRANT SELECT, INSERT, UPDATE ON bundles, purchases, stripe_prices TO stoa_runtime;
-GRANT SELECT, INSERT, DELETE ON bundle_models TO stoa_runtime;
 GRANT SELECT, INSERT, UPDATE, DELETE ON webhook_inbox TO stoa_runtime;
 
 -- migrate:down
-DROP INDEX entitlements_once_a_purchase;
-ALTER TABLE entitlements DROP COLUMN revoked_by, DROP COLUMN purchase_id;
 DROP TABLE webhook_inbox, stripe_prices, purchases, bundle_models, bundles;
-ALTER TABLE tenants DROP COLUMN purchases_paused;

@@ -1,34 +1,8 @@
 -- migrate:up
 SET LOCAL lock_timeout = '5s';
 
--- `base_version` counts the changes of a model's base prices, whoever makes them, so that a price which a tenant accepted
--- of a feed holds until an operator sets another. `added_by_sync`: from a feed, at some tenant's wish; offered nowhere else.
-ALTER TABLE models
-    ADD COLUMN base_version integer NOT NULL DEFAULT 1,
-    ADD COLUMN added_by_sync boolean NOT NULL DEFAULT false;
-
-CREATE FUNCTION count_base_change() RETURNS trigger
-    LANGUAGE plpgsql
-AS $$
-BEGIN
-    NEW.base_version := OLD.base_version + 1;
-    RETURN NEW;
-END
-$$;
-CREATE TRIGGER base_price_changed BEFORE UPDATE ON models
-    FOR EACH ROW
-    WHEN ((OLD.base_input_price, OLD.base_output_price, OLD.base_rates)
-        IS DISTINCT FROM (NEW.base_input_price, NEW.base_output_price, NEW.base_rates))
-    EXECUTE FUNCTION count_base_change();
-
--- What a tenant wants done with each kind of change by itself ({}: the defaults of stoa/domain/sync/review_policy.py), and
--- whom to write to.
-ALTER TABLE pricing_configs
-    ADD COLUMN sync_policy jsonb NOT NULL DEFAULT '{}',
-    ADD COLUMN notice_emails text[] NOT NULL DEFAULT '{}';
-
--- What the price feeds and the providers' own lists say of each model, as last told. The same for all tenants. Only rows
--- of which something has changed are written.
+-- The last word of the price feeds and the providers' own lists about each model, the same for all tenants. A reading of
+-- the feeds writes only the rows of which something has changed.
 CREATE TABLE feed_models (
     provider_id text NOT NULL REFERENCES providers (id),
     provider_model text NOT NULL,
@@ -47,8 +21,13 @@ CREATE TABLE feed_models (
     PRIMARY KEY (provider_id, provider_model),
     CHECK ((input_price IS NULL) = (output_price IS NULL))
 );
+ALTER TABLE feed_models ENABLE ROW LEVEL SECURITY;
+ALTER TABLE feed_models FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenants_read ON feed_models FOR SELECT USING (current_tenant_id() IS NOT NULL);
+CREATE POLICY operator_writes ON feed_models USING (is_operator()) WITH CHECK (is_operator());
+GRANT SELECT, INSERT, UPDATE ON feed_models TO stoa_runtime;
 
--- A reading of the feeds that changed something or met new problems; the others leave no trace.
+-- A reading of the feeds that changed something or met new problems. Other readings leave no row.
 CREATE TABLE feed_runs (
     id uuid PRIMARY KEY, -- version 7: sorts by the time it was made
     sources jsonb NOT NULL, -- each source: whether it was complete, how many models it named, how many problems
@@ -58,9 +37,13 @@ CREATE TABLE feed_runs (
     models_changed integer NOT NULL,
     created_at timestamptz NOT NULL
 );
+ALTER TABLE feed_runs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE feed_runs FORCE ROW LEVEL SECURITY;
+CREATE POLICY operator ON feed_runs USING (is_operator()) WITH CHECK (is_operator());
+GRANT SELECT, INSERT ON feed_runs TO stoa_runtime;
 
--- What a tenant accepted of a provider's price. The newest row holds in the place of the model's own base prices, as long
--- as these are still the ones it was accepted over. Never edited.
+-- A provider's price that a tenant accepted. The newest row holds in the place of the model's own base prices, as long as
+-- these are still the ones it was accepted over. Rows are never edited.
 CREATE TABLE tenant_base_prices (
     id uuid PRIMARY KEY, -- version 7: the newest is the greatest
     tenant_id uuid NOT NULL REFERENCES tenants (id),
@@ -70,16 +53,24 @@ CREATE TABLE tenant_base_prices (
     output_price numeric(14, 6) NOT NULL CHECK (output_price >= 0),
     rates jsonb NOT NULL DEFAULT '{}',
     actor_id uuid, -- null: by the tenant's policy
-    created_at timestamptz NOT NULL
+    created_at timestamptz NOT NULL,
+    -- An admin decided on another price than the feeds say. News of the feeds about the price then waits, whatever the
+    -- policy, until an admin approves one.
+    is_own boolean NOT NULL DEFAULT false
 );
 CREATE INDEX tenant_base_prices_newest ON tenant_base_prices (tenant_id, model_id, id DESC);
+ALTER TABLE tenant_base_prices ENABLE ROW LEVEL SECURITY;
+ALTER TABLE tenant_base_prices FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_tenant ON tenant_base_prices
+    USING (tenant_id = current_tenant_id()) WITH CHECK (tenant_id = current_tenant_id());
+GRANT SELECT, INSERT ON tenant_base_prices TO stoa_runtime;
 
--- What the feeds say otherwise than a tenant has it: waiting for an admin (`open`), or what became of it.
+-- A difference between the feeds and a tenant's catalogue: it waits for an admin (`open`), or has been decided.
 CREATE TABLE registry_changes (
     id uuid PRIMARY KEY, -- version 7: sorts by the time it was made
     tenant_id uuid NOT NULL REFERENCES tenants (id),
     kind text NOT NULL CHECK (kind IN ('new_model', 'price', 'context', 'retirement')),
-    subject text NOT NULL, -- the model's id; of a new one provider and its name there
+    subject text NOT NULL, -- the model's id; for a new model its provider and its name there
     provider_id text NOT NULL REFERENCES providers (id),
     provider_model text NOT NULL,
     model_id text REFERENCES models (id),
@@ -89,7 +80,7 @@ CREATE TABLE registry_changes (
     percent numeric(14, 4), -- the greatest move of a price; null: not a price, or from an unknown one
     agreement text, -- of the two sources about the price
     status text NOT NULL CHECK (status IN ('open', 'applied', 'approved', 'rejected', 'superseded', 'withdrawn')),
-    reason text NOT NULL, -- why it waits or was applied by itself; of a rejected one the admin's words
+    reason text NOT NULL, -- why it waits or was applied by itself; when rejected, the admin's words
     created_at timestamptz NOT NULL,
     decided_by uuid,
     decided_at timestamptz,
@@ -97,34 +88,11 @@ CREATE TABLE registry_changes (
 );
 CREATE UNIQUE INDEX registry_changes_open ON registry_changes (tenant_id, kind, subject) WHERE status = 'open';
 CREATE INDEX registry_changes_newest ON registry_changes (tenant_id, id DESC);
-
--- Not a tenant's: every tenant reads what the feeds say, only the operator's scope writes it.
-ALTER TABLE feed_models ENABLE ROW LEVEL SECURITY;
-ALTER TABLE feed_models FORCE ROW LEVEL SECURITY;
-CREATE POLICY tenants_read ON feed_models FOR SELECT USING (current_tenant_id() IS NOT NULL);
-CREATE POLICY operator_writes ON feed_models USING (is_operator()) WITH CHECK (is_operator());
-
-ALTER TABLE feed_runs ENABLE ROW LEVEL SECURITY;
-ALTER TABLE feed_runs FORCE ROW LEVEL SECURITY;
-CREATE POLICY operator ON feed_runs USING (is_operator()) WITH CHECK (is_operator());
-
-ALTER TABLE tenant_base_prices ENABLE ROW LEVEL SECURITY;
-ALTER TABLE tenant_base_prices FORCE ROW LEVEL SECURITY;
-CREATE POLICY own_tenant ON tenant_base_prices
-    USING (tenant_id = current_tenant_id()) WITH CHECK (tenant_id = current_tenant_id());
-
 ALTER TABLE registry_changes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE registry_changes FORCE ROW LEVEL SECURITY;
 CREATE POLICY own_tenant ON registry_changes
     USING (tenant_id = current_tenant_id()) WITH CHECK (tenant_id = current_tenant_id());
-
-GRANT SELECT, INSERT, UPDATE ON feed_models TO stoa_runtime;
-GRANT SELECT, INSERT ON feed_runs, tenant_base_prices TO stoa_runtime;
 GRANT SELECT, INSERT, UPDATE (status, reason, decided_by, decided_at, model_id) ON registry_changes TO stoa_runtime;
 
 -- migrate:down
 DROP TABLE registry_changes, tenant_base_prices, feed_runs, feed_models;
-ALTER TABLE pricing_configs DROP COLUMN sync_policy, DROP COLUMN notice_emails;
-DROP TRIGGER base_price_changed ON models;
-DROP FUNCTION count_base_change();
-ALTER TABLE models DROP COLUMN base_version, DROP COLUMN added_by_sync;
