@@ -121,6 +121,15 @@ class AnswerSchema(BaseModel):
     )
 
 
+def absent(description: str | None = None, **described: Any) -> Any:
+    """Returns the field of an answer that is left out where its value is None."""
+    return Field(None, description=description, exclude_if=_is_none, **described)
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 DataType = TypeVar("DataType")
 
 
