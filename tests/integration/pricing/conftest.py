@@ -3,9 +3,9 @@ from uuid import UUID
 import pytest
 
 from functions.catalog import handler as catalog
-from functions.pricing_admin import handler as pricing_admin
 from stoa.core.ids import new_id
 from stoa.database.pool import Database
+from stoa.http import dependencies
 from stoa.workflows.tenancy.registry import create_tenant
 from tests.integration.pricing.support import START, Clock, Shop
 
@@ -13,7 +13,7 @@ from tests.integration.pricing.support import START, Clock, Shop
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in (catalog, pricing_admin):
+    for module in (catalog, dependencies):
         monkeypatch.setattr(module, "_now", clock)
     return clock
 

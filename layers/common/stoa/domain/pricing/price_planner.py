@@ -42,7 +42,7 @@ class Timelines:
 
 @dataclass(frozen=True, slots=True)
 class StoredRow:
-    """A row of the price book that is not cancelled."""
+    """A row of the price book with its id."""
 
     row_id: UUID
     row: PriceRow
