@@ -30,7 +30,7 @@ FROM jsonb_to_recordset(:rows ::jsonb) AS r (
 
 @dataclass(frozen=True, slots=True)
 class OverrideChange:
-    """One edit of a model's override: rows to cancel, and rows to add under the edit's version."""
+    """An edit of a model's override: rows to cancel, and rows to add under the edit's version."""
 
     model_id: str
     version: int
@@ -41,7 +41,7 @@ class OverrideChange:
 def save(
     connection: Connection, tenant_id: UUID, change: OverrideChange, *, actor_id: UUID | None, now: datetime
 ) -> None:
-    """Writes one edit, in one round trip."""
+    """Writes an edit in one round trip."""
     row_ids = [str(row_id) for row_id in change.cancelled]
     added = {
         "tenant_id": tenant_id,

@@ -1,4 +1,4 @@
-"""All that prices follow from, as the planner reads it: each model's base prices, price book and overrides."""
+"""Everything that prices follow from, as the planner reads it: base prices, price books and overrides."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ _TIME_ZONE = "SELECT t.time_zone FROM tenants t WHERE t.id = :tenant_id ::uuid"
 
 @dataclass(frozen=True, slots=True)
 class ModelPricing:
-    """One model with all that its price at this tenant follows from, and its price book from now on.
+    """A model with everything that its price at this tenant follows from, and its price book from now on.
 
     `written_at` says when each row of `book` was written. `override_ids` are by the instant at which an override
     begins. `override_version` counts the edits of the override.

@@ -27,7 +27,7 @@ NO_TIME = timedelta(0)
 
 @dataclass(frozen=True, slots=True)
 class PlannedChange:
-    """One model's price rows in force and to come, before and after a change, and the plan between the two."""
+    """The price rows of a model in force and to come, before and after a change, and the plan between the two."""
 
     model_id: str
     before: tuple[PriceRow, ...]
