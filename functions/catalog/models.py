@@ -2,7 +2,7 @@
 
 from pydantic import Field, RootModel
 
-from stoa.http.rates import OptionalRates
+from stoa.http.rates import ShownRatesOrNull
 from stoa.http.schemas import AnswerSchema, DataAnswer, ExactAmount, Id, Instant
 
 
@@ -27,7 +27,7 @@ class PendingPrice(AnswerSchema):
 
     input_price: float
     output_price: float
-    rates: OptionalRates = Field(description="For cached input and the like; null: all as input and output.")
+    rates: ShownRatesOrNull = Field(description="For cached input and the like; null: all as input and output.")
     minimum_charge: ExactAmount
     effective_from: Instant
 
@@ -56,7 +56,7 @@ class Model(AnswerSchema):
     is_favorite: bool
     user_input_price: float = Field(description="What the member pays for input.", examples=[0.21])
     user_output_price: float = Field(description="What the member pays for output.", examples=[0.84])
-    rates: OptionalRates = Field(
+    rates: ShownRatesOrNull = Field(
         description="What the member pays for cached input and the like; null: all as input and output."
     )
     minimum_charge: ExactAmount = Field(description="The least a message costs, USD, exact.", examples=["0.001000000"])

@@ -1,60 +1,41 @@
 """Pricing for a tenant's admins: configuration, bulk update, overrides and their sheet, dry runs, history."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import BeforeValidator, WithJsonSchema
 
-from functions.pricing_admin.models import (
+from functions.pricing_admin.models.changes import (
     BulkUpdate,
     BulkUpdateAnswer,
     ImportAnswer,
-    ModelPricingList,
     OverrideAnswer,
     OverrideUpdate,
-    PriceHistory,
     PricePreview,
     PricePreviewAnswer,
-    PricingConfig,
-    PricingConfigUpdate,
     SheetText,
 )
-from stoa.database.pool import Connection
-from stoa.domain.pricing.price_book import Override
+from functions.pricing_admin.models.config import PricingConfig, PricingConfigUpdate
+from functions.pricing_admin.models.prices import ModelPricingList, PriceHistory
 from stoa.http.cursors import cursor_of, id_after
 from stoa.http.dependencies import AsAdmin
 from stoa.http.door import Door
 from stoa.http.errors import errors
-from stoa.http.parameters import (
-    DEFAULT_PAGE,
-    Cursor,
-    IfMatch,
-    Limit,
-    expected_version,
-    short_text,
-)
-from stoa.identity.caller import Caller
-from stoa.workflows.pricing import config, overrides, sheet, views
-from stoa.workflows.pricing.overrides import OverrideEdit, SavedOverride
+from stoa.http.parameters import DEFAULT_PAGE, Cursor, IfMatch, Limit, expected_version, short_text
+from stoa.workflows.pricing import config, overrides, price_list, sheet
+from stoa.workflows.pricing.config import ReadConfig
+from stoa.workflows.pricing.overrides import OverrideRemoval, SavedOverride
 from stoa.workflows.pricing.preview import preview
-from stoa.workflows.pricing.price_planning import PlannedChange
+from stoa.workflows.pricing.sheet import SheetImport
 
 app = Door()
 
 TAGS = ["pricing"]
 MOST_FILTER_CHARACTERS = 200
-# Names of the API that differ from the configuration's own.
-CONFIG_NAMES = {
-    "minimum_charge_per_request": "minimum_charge",
-    "price_increase_grace_period_hours": "price_increase_grace_hours",
-}
-Change = Callable[[Connection], list[PlannedChange]]
 
 ModelId = Annotated[str, Path(alias="modelId")]
-ModelIdFilter = Annotated[
+OfModel = Annotated[
     str | None,
     BeforeValidator(short_text(MOST_FILTER_CHARACTERS)),
     WithJsonSchema({"type": "string"}),
@@ -62,35 +43,30 @@ ModelIdFilter = Annotated[
 ]
 
 
-@app.get("/api/admin/pricing/config", summary="How prices are made", tags=TAGS)
+@app.get("/api/admin/pricing/config", summary="The pricing configuration", tags=TAGS)
 def get_config(caller: AsAdmin) -> Response[PricingConfig]:
-    """Default markups, minimum charge, grace period and automatic updates; the defaults where nothing was saved."""
-    return _tagged(PricingConfig.model_validate(config.read_config(caller.database, caller.tenant_id)))
+    """Returns default markups, minimum charge, grace period and automatic updates. Defaults where nothing was saved."""
+    return _config(config.read_config(caller))
 
 
-@app.put("/api/admin/pricing/config", summary="Change how prices are made", tags=TAGS, responses=errors(409))
-def put_config(caller: AsAdmin, body: PricingConfigUpdate, if_match: IfMatch = None) -> Response[PricingConfig]:
-    """What is not sent is kept. Prices that fall do so at once, those that rise after the grace period."""
-    given = _config_fields(body.given())
-    expected = expected_version(if_match, given.pop("version", None))
-    saved = config.put_config(caller.database, caller.tenant_id, caller.actor, given, expected, caller.now)
-    return _tagged(PricingConfig.model_validate(saved))
+@app.put("/api/admin/pricing/config", summary="Change the pricing configuration", tags=TAGS, responses=errors(409))
+def put_config(caller: AsAdmin, update: PricingConfigUpdate, if_match: IfMatch = None) -> Response[PricingConfig]:
+    """A field that is not sent is kept. Prices that fall do so at once. Prices that rise wait for the grace period."""
+    return _config(config.put_config(caller, update.edit(if_match)))
 
 
 @app.get("/api/admin/pricing/models", summary="All models' prices", tags=TAGS)
 def get_models(caller: AsAdmin) -> ModelPricingList:
-    """Base prices, markups and what members pay, with the prices to come."""
-    return ModelPricingList.model_validate(views.list_prices(caller.database, caller.tenant_id, caller.now))
+    """Returns base prices, markups and the prices that members pay, with the prices to come."""
+    return ModelPricingList.model_validate(price_list.list_prices(caller))
 
 
 @app.post("/api/admin/pricing/bulk-update", summary="Set a default markup", tags=TAGS, responses=errors(409))
-def bulk_update(caller: AsAdmin, body: BulkUpdate, if_match: IfMatch = None) -> BulkUpdateAnswer:
-    """The default markup of external or self-hosted models, in percent. Models with a markup of their own keep it."""
-    expected = expected_version(if_match, body.version)
-    updated = config.bulk_update(
-        caller.database, caller.tenant_id, caller.actor, body.type, body.markup, expected, caller.now
-    )
-    return BulkUpdateAnswer.model_validate({"success": True, "modelsUpdated": updated})
+def bulk_update(caller: AsAdmin, update: BulkUpdate, if_match: IfMatch = None) -> BulkUpdateAnswer:
+    """Sets the default markup of external or self-hosted models, in percent. Models with a markup of their own keep
+    it."""
+    updated = config.bulk_update(caller, update.edit(if_match))
+    return BulkUpdateAnswer(success=True, models_updated=updated)
 
 
 @app.put(
@@ -100,12 +76,10 @@ def bulk_update(caller: AsAdmin, body: BulkUpdate, if_match: IfMatch = None) -> 
     responses=errors(409),
 )
 def put_override(
-    caller: AsAdmin, model_id: ModelId, body: OverrideUpdate, if_match: IfMatch = None
+    caller: AsAdmin, model_id: ModelId, update: OverrideUpdate, if_match: IfMatch = None
 ) -> Response[OverrideAnswer]:
-    """Replaces the model's override from `effectiveFrom` on; what was set before holds until then."""
-    edit = _edit(model_id, body.given(), if_match)
-    saved = overrides.put_override(caller.database, caller.tenant_id, caller.actor, edit, caller.now)
-    return _set(saved)
+    """Replaces the model's override from `effectiveFrom` on. The override that was set before holds until then."""
+    return _override(overrides.put_override(caller, update.edit(model_id, if_match)))
 
 
 @app.delete(
@@ -115,91 +89,55 @@ def put_override(
     responses=errors(409),
 )
 def delete_override(caller: AsAdmin, model_id: ModelId, if_match: IfMatch = None) -> Response[OverrideAnswer]:
-    """The model goes back to base price and default markup: at once where that is cheaper, else after the grace."""
-    expected = expected_version(if_match)
-    saved = overrides.delete_override(caller.database, caller.tenant_id, caller.actor, model_id, expected, caller.now)
-    return _set(saved)
+    """Puts the model back on base price and default markup: at once where that is cheaper, else after the grace."""
+    removal = OverrideRemoval(model_id, expected_version(if_match))
+    return _override(overrides.delete_override(caller, removal))
 
 
-@app.post("/api/admin/pricing/preview", summary="What a change would do", tags=TAGS, responses=errors(404, 409))
-def post_preview(caller: AsAdmin, body: PricePreview, if_match: IfMatch = None) -> PricePreviewAnswer:
-    """Any one of the changes, dry: each model's rows before and after. Refused as the change itself would be."""
-    change = _previewed(caller, body, if_match)
-    return PricePreviewAnswer.model_validate(preview(caller.database, caller.tenant_id, change))
+@app.post("/api/admin/pricing/preview", summary="Preview a change of prices", tags=TAGS, responses=errors(404, 409))
+def post_preview(caller: AsAdmin, change: PricePreview, if_match: IfMatch = None) -> PricePreviewAnswer:
+    """Makes any one of the changes dry: each model's rows before and after. Refused as the change itself would be."""
+    return PricePreviewAnswer.of(preview(caller, change.edit(if_match)))
 
 
-@app.get("/api/admin/pricing/history", summary="How prices changed", tags=TAGS)
+@app.get("/api/admin/pricing/history", summary="Changes of prices", tags=TAGS)
 def get_history(
-    caller: AsAdmin, limit: Limit = DEFAULT_PAGE, cursor: Cursor = None, model_id: ModelIdFilter = None
+    caller: AsAdmin, model_id: OfModel = None, limit: Limit = DEFAULT_PAGE, cursor: Cursor = None
 ) -> Response[PriceHistory]:
-    """Every change with its cause and author, the newest first. The header `X-Next-Cursor` leads to older ones."""
-    before = id_after(cursor)
-    page = views.list_history(
-        caller.database,
-        caller.tenant_id,
-        model_id=model_id,
-        before=before,
-        limit=limit,
-    )
-    following = cursor_of(page)
-    headers = {} if following is None else {"X-Next-Cursor": following}
-    return Response(200, "application/json", body=PriceHistory.model_validate(page.rows), headers=headers)
+    """Returns every change with its cause and author, the newest first. The header `X-Next-Cursor` leads to older
+    ones."""
+    page = price_list.list_history(caller, model_id=model_id, before=id_after(cursor), limit=limit)
+    older = cursor_of(page)
+    headers = {} if older is None else {"X-Next-Cursor": older}
+    return Response(200, "application/json", PriceHistory.model_validate(page.rows), headers=headers)
 
 
 @app.get("/api/admin/pricing/overrides.csv", summary="All overrides as a sheet", tags=TAGS)
 def get_overrides_sheet(caller: AsAdmin) -> Response[str]:
-    """Overrides in force and to come as CSV, a line each, ready to be edited and imported again."""
-    text = sheet.export_sheet(caller.database, caller.tenant_id, caller.now)
+    """Returns overrides in force and to come as CSV, a line each, ready to be edited and imported again."""
     headers = {"Content-Disposition": 'attachment; filename="overrides.csv"'}
-    return Response(200, "text/csv; charset=utf-8", body=text, headers=headers)
+    return Response(200, "text/csv; charset=utf-8", sheet.export_sheet(caller), headers=headers)
 
 
 @app.post("/api/admin/pricing/overrides/import", summary="Set overrides from a sheet", tags=TAGS, responses=errors(409))
-def import_overrides(caller: AsAdmin, body: SheetText) -> ImportAnswer:
-    """All lines or none; a refusal names each line and column. Models that are not in the sheet keep what they have."""
-    updated = sheet.import_sheet(caller.database, caller.tenant_id, caller.actor, body.csv, caller.now)
-    return ImportAnswer.model_validate({"success": True, "modelsUpdated": updated})
+def import_overrides(caller: AsAdmin, sent: SheetText) -> ImportAnswer:
+    """Sets all lines or none. A refusal names each line and column. Models that are not in the sheet keep what they
+    have."""
+    updated = sheet.import_sheet(caller, SheetImport(sent.csv))
+    return ImportAnswer(success=True, models_updated=updated)
 
 
-def _previewed(caller: Caller, asked: PricePreview, if_match: str | None) -> Change:
-    """The one change that the body names, to be made within the dry run's transaction."""
-    ((kind, body),) = [(name, change) for name, change in asked.given().items() if change is not None]
-    own, now = (caller.tenant_id, caller.actor), caller.now
-    if kind == "config":
-        given = _config_fields(body.given())
-        expected = given.pop("version", None)
-        return lambda connection: config.change_config(connection, *own, given, expected, now)
-    if kind == "bulk_update":
-        return lambda connection: config.change_markup(connection, *own, body.type, body.markup, body.version, now)
-    if kind == "overrides_import":
-        return lambda connection: sheet.apply_sheet(connection, *own, body.csv, now)
-    if kind == "remove_override":
-        clear = partial(overrides.clear_override, model_id=body.model_id, expected=None, now=now)
-        return lambda connection: [clear(connection, *own).change]
-    edit = _edit(body.model_id, body.given(), if_match)
-    return lambda connection: [overrides.set_override(connection, *own, edit, now).change]
+def _config(read: ReadConfig) -> Response[PricingConfig]:
+    return Response(200, "application/json", PricingConfig.of(read), headers=_tag(read.settings.version))
 
 
-def _edit(model_id: str, given: Mapping[str, Any], if_match: str | None) -> OverrideEdit:
-    override = Override(given.get("markup"), given.get("input_price"), given.get("output_price"))
-    expected = expected_version(if_match, given.get("version"))
-    return OverrideEdit(model_id, override, given.get("effective_from"), given.get("effective_to"), expected)
+def _override(saved: SavedOverride) -> Response[OverrideAnswer]:
+    answer = OverrideAnswer.model_validate({"success": True, "effective_from": saved.effective_from})
+    return Response(200, "application/json", answer, headers=_tag(saved.version))
 
 
-def _config_fields(given: dict[str, Any]) -> dict[str, Any]:
-    fields = {CONFIG_NAMES.get(name, name): value for name, value in given.items() if name != "last_auto_update"}
-    if "sync_policy" in fields:
-        fields["sync_policy"] = fields["sync_policy"].rules()
-    return fields
-
-
-def _tagged(saved: PricingConfig) -> Response[PricingConfig]:
-    return Response(200, "application/json", body=saved, headers={"ETag": f'"{saved.version}"'})
-
-
-def _set(saved: SavedOverride) -> Response[OverrideAnswer]:
-    body = OverrideAnswer.model_validate({"success": True, "effective_from": saved.effective_from})
-    return Response(200, "application/json", body=body, headers={"ETag": f'"{saved.version}"'})
+def _tag(version: int) -> dict[str, str | list[str]]:
+    return {"ETag": f'"{version}"'}
 
 
 handler = app.ready()

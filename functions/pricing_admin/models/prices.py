@@ -1,20 +1,21 @@
 """Prices as admins see them, and how they changed."""
 
-from pydantic import Field, RootModel
+from typing import Annotated
 
-from stoa.http.rates import ShownRates, absent
-from stoa.http.schemas import AnswerSchema, Id, Instant
+from pydantic import BeforeValidator, Field, RootModel
 
-from .fields import Source
+from functions.pricing_admin.models.fields import Source
+from stoa.http.rates import ShownRatesOrNull
+from stoa.http.schemas import AnswerSchema, Id, Instant, absent
 
 
 class PricingRow(AnswerSchema):
-    """What members pay from an instant on: USD per one million tokens, and the minimum charge in USD a message."""
+    """Prices that members pay from an instant on, USD per one million tokens. The minimum charge is USD a message."""
 
     effective_from: Instant
     input_price: float
     output_price: float
-    rates: ShownRates | None = Field(description="For cached input and the like; null: all as input and output.")
+    rates: ShownRatesOrNull = Field(description="For cached input and the like. Null: all as input and output.")
     minimum_charge: float
     markup: float
     source: Source
@@ -38,22 +39,22 @@ class ModelPricing(AnswerSchema):
     provider_id: str
     is_novel: bool
     category: str
-    base_input_price: float | None = Field(description="What the provider takes.")
+    base_input_price: float | None = Field(description="Price that the provider takes.")
     base_output_price: float | None
-    base_rates: ShownRates | None = Field(description="What it takes for cached input and the like; null: no rates.")
-    effective_markup: float | None
-    user_input_price: float | None = Field(description="What members pay.")
-    user_output_price: float | None
-    rates: ShownRates | None = Field(description="What members pay for cached input and the like; null: no rates.")
-    minimum_charge: float | None
-    has_override: bool = Field(description="One is in force or to come.")
-    overrides: list[PriceOverride] = Field(description="The one in force and those to come.")
-    override_version: int = Field(description="Counts the edits of the override; for `version` or `If-Match`.")
-    pending: PricingRow | None = Field(
-        None, exclude_if=absent, description="The next price. Absent where none is to come."
+    base_rates: ShownRatesOrNull = Field(
+        description="Rates that it takes for cached input and the like. Null: no rates."
     )
-    scheduled: list[PricingRow] | None = Field(
-        None, exclude_if=absent, description="All prices to come, in order. Absent where none is."
+    effective_markup: float | None
+    user_input_price: float | None = Field(description="Price that members pay.")
+    user_output_price: float | None
+    rates: ShownRatesOrNull = Field(description="Rates that members pay for cached input and the like. Null: no rates.")
+    minimum_charge: float | None
+    has_override: bool = Field(description="An override is in force or to come.")
+    overrides: list[PriceOverride] = Field(description="The override in force and those to come.")
+    override_version: int = Field(description="Counts the edits of the override. For `version` or `If-Match`.")
+    pending: PricingRow | None = absent("The next price. Absent where none is to come.")
+    scheduled: Annotated[list[PricingRow] | None, BeforeValidator(lambda rows: rows or None)] = absent(
+        "All prices to come, in order. Absent where none is."
     )
 
 
@@ -72,12 +73,12 @@ class PriceChange(AnswerSchema):
     previous_output_price: float | None
     previous_markup: float | None
     previous_minimum_charge: float | None
-    previous_rates: ShownRates | None
+    previous_rates: ShownRatesOrNull
     new_input_price: float
     new_output_price: float
     new_markup: float
     new_minimum_charge: float
-    new_rates: ShownRates | None
+    new_rates: ShownRatesOrNull
     effective_from: Instant
     changed_by_email: str | None = Field(description="Null: Stoa itself.")
 

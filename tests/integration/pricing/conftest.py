@@ -2,6 +2,7 @@ from uuid import UUID
 
 import pytest
 
+from functions.catalog import handler as catalog
 from stoa.core.ids import new_id
 from stoa.database.pool import Database
 from stoa.http import dependencies
@@ -12,7 +13,8 @@ from tests.integration.pricing.support import START, Clock, Shop
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(dependencies, "_now", clock)
+    for module in (catalog, dependencies):
+        monkeypatch.setattr(module, "_now", clock)
     return clock
 
 

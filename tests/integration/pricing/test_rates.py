@@ -1,4 +1,4 @@
-"""Cached, written and long: from what the provider asks, by price book and ledger, to what the member pays."""
+"""Rates for cached, written and long input: from the provider, by price book and ledger, to the member's charge."""
 
 from collections.abc import Generator
 from decimal import Decimal
@@ -68,12 +68,12 @@ def admin_of(shop: Shop) -> Caller:
 
 
 def rated(shop: Shop, model_id: str, **rates: Any) -> None:
-    """The provider asks other rates from now on."""
+    """Sets other rates of the provider from now on."""
     model_admin.change_model(admin_of(shop), model_id, {"base_rates": rates}, version=None)
 
 
 def paid(shop: Shop, model_id: str, finish: Finish) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """The charge of a message with these counts, its usage as the client is told, and its ledger line."""
+    """Returns the charge of a message with these counts, its usage as the client is told, and its ledger line."""
     desk: Desk = shop.desk()
     desk.providers.default = counts(finish)
     metadata = desk.send(model_id=model_id)[-2].data

@@ -22,7 +22,6 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from stoa.core.errors import MalformedRequest
 from stoa.core.pages import Page
 from stoa.core.text import iso
 from stoa.domain.pricing.markup import money_text
@@ -126,20 +125,6 @@ class Schema(BaseModel):
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
-class SheetBody(Schema):
-    """A sheet that may come as JSON, or as CSV that is the whole body."""
-
-    csv: str
-
-    @classmethod
-    def of_sheet(cls, body: bytes) -> Self:
-        """Returns the body of CSV. Raises MalformedRequest where it is not UTF-8."""
-        try:
-            return cls(csv=body.decode("utf-8"))
-        except UnicodeDecodeError as error:
-            raise MalformedRequest("The sheet is not UTF-8 text. Save it as CSV UTF-8 and send it again.") from error
-
-
 class AnswerSchema(BaseModel):
     """Base of answer models: camelCase outside. `of` reads a use case's values by their own names."""
 
@@ -151,6 +136,15 @@ class AnswerSchema(BaseModel):
         from_attributes=True,
         defer_build=True,
     )
+
+
+def absent(description: str | None = None, **described: Any) -> Any:
+    """Returns the field of an answer that is left out where its value is None."""
+    return Field(None, description=description, exclude_if=_is_none, **described)
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 DataType = TypeVar("DataType")

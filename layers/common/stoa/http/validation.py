@@ -14,8 +14,8 @@ from pydantic import BaseModel
 
 from stoa.core.errors import FieldProblem, InvalidFields, NotFound, StoaError
 from stoa.core.text import storable
-from stoa.http.bodies import body_bytes, parse_body
-from stoa.http.schemas import SheetBody, reason_of
+from stoa.http.bodies import body_bytes, read_body
+from stoa.http.schemas import reason_of
 
 # Where Powertools keeps what dependencies returned, so that each is resolved once a request.
 DEPENDENCY_CACHE = "_dependency_cache"
@@ -54,10 +54,8 @@ class RequestCheck(OpenAPIRequestValidationMiddleware):
         """
         (field,) = app.context["_route"].dependant.body_params
         model: type[BaseModel] = field.type_
-        body = body_bytes(app.current_event.raw_event)
-        if issubclass(model, SheetBody) and app.current_event.headers.get("content-type", "").startswith("text/csv"):
-            return model.of_sheet(body)
-        return parse_body(model, body)
+        content_type = app.current_event.headers.get("content-type", "")
+        return read_body(model, content_type, body_bytes(app.current_event.raw_event))
 
 
 def problems_of(errors: list[dict[str, Any]]) -> StoaError:
