@@ -1,6 +1,6 @@
 """Edits that move prices: bulk update, overrides, the sheet, and the dry run of any of them."""
 
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Self, cast
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -107,7 +107,7 @@ class SheetText(TextBody):
         The sheet's own reader then names each cell that it refuses by line and column.
         """
         try:
-            return cls.model_construct(csv=body.decode("utf-8"))
+            return cast("Self", cls.model_construct(csv=body.decode("utf-8")))
         except UnicodeDecodeError as error:
             raise MalformedRequest("The sheet is not UTF-8 text. Save it as CSV UTF-8 and send it again.") from error
 

@@ -2,7 +2,6 @@ from uuid import UUID
 
 import pytest
 
-from functions.catalog import handler as catalog
 from stoa.core.ids import new_id
 from stoa.database.pool import Database
 from stoa.http import dependencies
@@ -13,8 +12,7 @@ from tests.integration.pricing.support import START, Clock, Shop
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in (catalog, dependencies):
-        monkeypatch.setattr(module, "_now", clock)
+    monkeypatch.setattr(dependencies, "_now", clock)
     return clock
 
 
