@@ -7,8 +7,8 @@ from typing import Any
 
 from stoa.core.observe import logger, publish
 from stoa.database.pool import Row, database
-from stoa.domain.sync.provider_facts import Reading
-from stoa.workflows.sync.provider_sync import sync
+from stoa.domain.sync.facts import Reading
+from stoa.workflows.sync.run import sync
 
 
 class NotSynced(Exception):

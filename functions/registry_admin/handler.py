@@ -6,7 +6,7 @@ from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.http.api import Api, Request
 from stoa.http.cursors import paged, read_id
 from stoa.http.desks import desk_of
-from stoa.workflows.sync import registry_review
+from stoa.workflows.sync import review
 
 api = Api(__name__)
 handler = api
@@ -27,7 +27,7 @@ KINDS = ("new_model", "price", "context", "retirement")
 def get_changes(request: Request) -> dict[str, Any]:
     """New models, moves of prices, other context sizes and retirements, newest first: those that wait for a decision
     (`status=open`), those that the policy applied, and what became of the others."""
-    page = registry_review.list_changes(
+    page = review.list_changes(
         desk_of(request),
         status=_one_of(request, "status", STATUSES),
         kind=_one_of(request, "kind", KINDS),
@@ -52,7 +52,7 @@ def approve_change(request: Request) -> dict[str, Any]:
     keeps it. A new model is offered from now on: send its prices where no source knows them, and its tier. A change
     never changes while you look at it: a newer value is another change, and this one then answers 409."""
     desk, change_id = desk_of(request), request.identifier("changeId", "change")
-    return {"data": registry_review.approve_change(desk, change_id, request.body().given())}
+    return {"data": review.approve_change(desk, change_id, request.body().given())}
 
 
 @api.route(
@@ -67,7 +67,7 @@ def approve_change(request: Request) -> dict[str, Any]:
 def reject_change(request: Request) -> dict[str, Any]:
     """The same is not proposed again until the feeds say something else."""
     desk, change_id = desk_of(request), request.identifier("changeId", "change")
-    return {"data": registry_review.reject_change(desk, change_id, request.body().reason)}
+    return {"data": review.reject_change(desk, change_id, request.body().reason)}
 
 
 @api.route(
@@ -82,7 +82,7 @@ def undo_change(request: Request) -> dict[str, Any]:
     """What held before holds again, whether an admin accepted the change or the policy did; a new model is offered no
     more. A price that rises by it waits for the grace period. The same is not proposed again."""
     desk, change_id = desk_of(request), request.identifier("changeId", "change")
-    return {"data": registry_review.undo_change(desk, change_id)}
+    return {"data": review.undo_change(desk, change_id)}
 
 
 @api.route(
@@ -97,7 +97,7 @@ def get_runs(request: Request) -> dict[str, Any]:
     """For operators: each reading that changed something or met other problems than the one before, with what was wrong
     entry by entry."""
     request.operator()
-    return paged(registry_review.list_runs(request.database, before=read_id(request.cursor()), limit=request.limit()))
+    return paged(review.list_runs(request.database, before=read_id(request.cursor()), limit=request.limit()))
 
 
 def _one_of(request: Request, name: str, values: tuple[str, ...]) -> str | None:

@@ -14,9 +14,9 @@ from stoa.clients.feeds.model_prices_feed import ModelPrices
 from stoa.core.settings import settings
 from stoa.database import wire
 from stoa.database.pool import Database, Row, Scope
-from stoa.domain.sync.provider_facts import Reading
-from stoa.store.sync import registry_changes
-from stoa.workflows.sync.provider_sync import SyncReport, sync
+from stoa.domain.sync.facts import Reading
+from stoa.store.sync import changes
+from stoa.workflows.sync.run import SyncReport, sync
 from tests.integration.registry.support import Registry
 from tests.integration.registry.test_once import written
 
@@ -114,15 +114,15 @@ def test_no_query_depends_on_its_own_conditions(
     fresh = Database(registry.database._dsn, 1)  # statements prepared before would hide the change
     now, mine = datetime.now(UTC), other.tenant_id
     with fresh.transaction(Scope(tenant_id=mine)) as connection:
-        held, filed = registry_changes.held(connection, mine)
+        held, filed = changes.held(connection, mine)
         prices = {model.model_id: model.price for model in held}
         assert prices["gpt-4o-mini"] is not None
         assert str(prices["gpt-4o-mini"].input_price) == "0.150000"
         assert filed == {}
-        assert registry_changes.page(connection, mine, rows=9) == []
-        assert registry_changes.locked(connection, mine, theirs["id"]) is None
-        registry_changes.end(connection, mine, [theirs["id"]], "withdrawn", now)
-        registry_changes.decide(connection, mine, theirs["id"], "approved", actor_id=None, now=now)
+        assert changes.page(connection, mine, rows=9) == []
+        assert changes.locked(connection, mine, theirs["id"]) is None
+        changes.end(connection, mine, [theirs["id"]], "withdrawn", now)
+        changes.decide(connection, mine, theirs["id"], "approved", actor_id=None, now=now)
     fresh.close()
     assert len(changed) >= 6
     assert registry.open_change("price") == theirs

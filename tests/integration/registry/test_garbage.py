@@ -10,8 +10,8 @@ from dev.practice import PracticeProviders
 from stoa.clients.feeds.genai_prices_feed import GenaiPrices
 from stoa.clients.feeds.model_prices_feed import ModelPrices
 from stoa.database.pool import Row
-from stoa.domain.sync.provider_facts import Reading
-from stoa.workflows.sync.provider_sync import SyncReport, sync
+from stoa.domain.sync.facts import Reading
+from stoa.workflows.sync.run import SyncReport, sync
 from tests.integration.pricing.support import DAY
 from tests.integration.registry.support import Registry
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stoa.database.pool import Database, Scope, StatementFailed
-from stoa.workflows.sync.provider_sync import SyncReport, sync
+from stoa.workflows.sync.run import SyncReport, sync
 from tests.integration.pricing.support import DAY, HOUR
 from tests.integration.purchases.support import Crash, CrashingDatabase
 from tests.integration.registry.support import Registry

@@ -9,7 +9,7 @@ import pytest
 from stoa.database.pool import Scope
 from stoa.domain.sync.feed import ListedModel, Listing
 from stoa.identity.members import members
-from stoa.store.sync import registry_changes
+from stoa.store.sync import changes
 from stoa.workflows.pricing.recompute import recompute
 from tests.integration.chat.support import says
 from tests.integration.pricing.support import DAY, START
@@ -219,7 +219,7 @@ def test_a_model_that_codes_or_reasons_has_a_context_that_moves_and_succeeds_oth
     registry.sync()
     assert registry.offered("codestral-latest")["contextWindow"] == 64_000
     with registry.database.autocommit(Scope(tenant_id=registry.tenant_id)) as connection:
-        held, _ = registry_changes.held(connection, registry.tenant_id)
+        held, _ = changes.held(connection, registry.tenant_id)
     assert {model.model_id for model in held if not model.can_chat} == {"grok-embed", "gpt-4o-realtime"}
 
 

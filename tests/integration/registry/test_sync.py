@@ -7,8 +7,8 @@ import pytest
 
 from stoa.core.text import iso
 from stoa.domain.sync.feed import ListedModel, Listing
-from stoa.domain.sync.provider_facts import Reading
-from stoa.workflows.sync.provider_sync import sync
+from stoa.domain.sync.facts import Reading
+from stoa.workflows.sync.run import sync
 from tests.integration.pricing.support import DAY, HOUR
 from tests.integration.registry.support import Registry
 

@@ -12,7 +12,7 @@ from stoa.clients.feeds.provider_lists import has_list, read_list
 from stoa.clients.wires.endpoints import endpoint_for
 from stoa.clients.wires.types import Endpoint, ProviderError
 from stoa.core.settings import settings
-from stoa.domain.sync.provider_facts import Reading
+from stoa.domain.sync.facts import Reading
 
 AT_ONCE = 8  # lists; each has its time limit, so that all of them have
 WITHOUT_LIST = frozenset({"iam", "service_account"})  # ways to sign in of providers that have none

@@ -63,7 +63,7 @@ class PricingSettings:
     last_auto_update: datetime | None = None
     notify_on_price_change: bool = True
     notify_threshold_percent: Decimal = Decimal(10)
-    sync_policy: Mapping[str, Any] = field(default_factory=dict)  # what differs from domain/review_policy.py
+    sync_policy: Mapping[str, Any] = field(default_factory=dict)  # what differs from domain/sync/policy.py
     notice_emails: tuple[str, ...] = ()
     version: int = 0
 

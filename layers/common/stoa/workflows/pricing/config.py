@@ -12,7 +12,7 @@ from stoa.core.text import iso
 from stoa.database.pool import Connection, Database, Scope
 from stoa.domain.pricing.markup import check_markup, markup_from_percent
 from stoa.domain.pricing.price_book import SOURCE_BULK, SOURCE_CONFIG
-from stoa.domain.sync.review_policy import with_rules
+from stoa.domain.sync.policy import with_rules
 from stoa.identity.caller import check_version
 from stoa.store.pricing import pricing_configs
 from stoa.store.pricing.pricing_configs import PricingSettings

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from stoa.domain.sync.review_policy import DEFAULTS
+from stoa.domain.sync.policy import DEFAULTS
 
 
 def policy_view(policy: Mapping[str, str]) -> dict[str, str]:

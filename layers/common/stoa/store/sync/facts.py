@@ -8,7 +8,7 @@ from uuid import UUID
 
 from stoa.database.pool import Connection, Row, json_parameter
 from stoa.domain.pricing.rates import Rates
-from stoa.domain.sync.provider_facts import Facts, Key, Price
+from stoa.domain.sync.facts import Facts, Key, Price
 
 # One document: PostgreSQL builds it faster than the driver decodes thousands of values one by one.
 _ALL = """

@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from stoa.domain.sync.registry_diff import NEW_MODEL, PRICE, Change
-from stoa.domain.sync.review_policy import Rule, decide, is_told
+from stoa.domain.sync.diff import NEW_MODEL, PRICE, Change
+from stoa.domain.sync.policy import Rule, decide, is_told
 
 Place = tuple[str, str]  # kind and subject
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from stoa.core.text import camel_case, iso
 from stoa.database.pool import Row
-from stoa.domain.sync.price_moves import price_moves
-from stoa.domain.sync.registry_diff import PRICE, price_from
+from stoa.domain.sync.moves import price_moves
+from stoa.domain.sync.diff import PRICE, price_from
 
 _PRICES = ("inputPrice", "outputPrice")
 

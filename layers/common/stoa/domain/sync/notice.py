@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from stoa.domain.sync.price_moves import Move
-from stoa.domain.sync.registry_diff import CONTEXT, PRICE
-from stoa.domain.sync.registry_review import Entry
+from stoa.domain.sync.moves import Move
+from stoa.domain.sync.diff import CONTEXT, PRICE
+from stoa.domain.sync.review import Entry
 
 MOST_LINES = 50
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from stoa.domain.pricing.rates import TokenPrices, levels_of
-from stoa.domain.sync.provider_facts import Price
+from stoa.domain.sync.facts import Price
 
 _HUNDRED = Decimal(100)
 _PLACES = Decimal("0.0001")

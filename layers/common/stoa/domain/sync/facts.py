@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from stoa.domain.pricing.rates import NO_RATES, Rates
 from stoa.domain.sync.feed import FeedModel, FeedResult, Lifecycle, Listing
-from stoa.domain.sync.feed_agreement import Agreement, agreement
-from stoa.domain.sync.feed_matching import Names, counterparts
+from stoa.domain.sync.agreement import Agreement, agreement
+from stoa.domain.sync.matching import Names, counterparts
 
 Key = tuple[str, str]  # a provider of ours, and its own name for a model
 

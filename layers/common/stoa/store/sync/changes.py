@@ -9,9 +9,9 @@ from uuid import UUID
 from stoa.database.pool import Connection, Row, json_parameter
 from stoa.domain.pricing.rates import Rates
 from stoa.domain.selection.offers import gives_text
-from stoa.domain.sync.provider_facts import Price
-from stoa.domain.sync.registry_diff import Held
-from stoa.domain.sync.registry_review import Filed
+from stoa.domain.sync.facts import Price
+from stoa.domain.sync.diff import Held
+from stoa.domain.sync.review import Filed
 
 # A tenant's own models are left alone: their admins set them, and no feed knows them.
 _HELD = """

@@ -1,6 +1,6 @@
 """Keep every tenant's registry in step with what the providers say: read the feeds, compare, apply or propose.
 
-What the feeds say is the same for all tenants and is learnt first (feed_learning.py). Then each tenant that is due
+What the feeds say is the same for all tenants and is learnt first (learn.py). Then each tenant that is due
 gets one transaction of its own, in which everything that concerns it is written or nothing. Killed anywhere, the next
 run does what is left; run again, it finds nothing to do.
 """
@@ -17,20 +17,20 @@ from stoa.core.failures import failure
 from stoa.core.observe import emit, logger
 from stoa.database.pool import Connection, Database, Row, RuleRefused, Scope, StatementFailed
 from stoa.domain.pricing.price_book import SOURCE_SYNC
-from stoa.domain.sync.provider_facts import Reading
-from stoa.domain.sync.registry_diff import PRICE, Change, diff
-from stoa.domain.sync.registry_notice import notice
-from stoa.domain.sync.registry_review import Entry, review
-from stoa.domain.sync.sync_times import is_due
+from stoa.domain.sync.facts import Reading
+from stoa.domain.sync.diff import PRICE, Change, diff
+from stoa.domain.sync.notice import notice
+from stoa.domain.sync.review import Entry, review
+from stoa.domain.sync.times import is_due
 from stoa.store.members import users
 from stoa.store.operations import mail_outbox
 from stoa.store.pricing import pricing_configs
 from stoa.store.pricing.pricing_configs import PricingSettings
-from stoa.store.sync import registry_changes
+from stoa.store.sync import changes
 from stoa.store.tenancy import tenants
 from stoa.workflows.pricing.price_planning import replan
-from stoa.workflows.sync.feed_learning import Learnt, known, learn
-from stoa.workflows.sync.registry_accepting import Accepted, accept, change_row
+from stoa.workflows.sync.learn import Learnt, known, learn
+from stoa.workflows.sync.accept import Accepted, accept, change_row
 
 # Where a tenant named nobody to write to: so many of its admins who were here in so many days.
 ADMIN_DAYS = 90
@@ -149,7 +149,7 @@ def _sync_tenant(
         if not _wants(settings, run) or settings.sync_policy != read.sync_policy:
             return None  # in the latter case an admin has just saved; the next hour does it
         now = run.clock()
-        held, filed = registry_changes.held(connection, tenant_id)
+        held, filed = changes.held(connection, tenant_id)
         found = review(
             [*learnt.new, *diff(held, learnt.matched, now)],
             filed,
@@ -176,13 +176,13 @@ def _file(
     superseded = [entry.replaces for entry in entries if entry.replaces is not None]
     for over, status in ((superseded, "superseded"), (withdrawn, "withdrawn")):
         if over:
-            registry_changes.end(connection, tenant_id, over, status, now)
+            changes.end(connection, tenant_id, over, status, now)
     if entries:
         rows = [
             change_row(entry.change, models.get(id(entry)), "applied" if entry.applies else "open", entry.reason)
             for entry in entries
         ]
-        registry_changes.file(connection, tenant_id, rows, now)
+        changes.file(connection, tenant_id, rows, now)
     return ids
 
 

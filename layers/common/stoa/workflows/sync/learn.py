@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 from stoa.core.ids import new_id
 from stoa.database.pool import Connection, Database, Row, Scope
 from stoa.domain.sync.feed import FeedProblem, FeedResult
-from stoa.domain.sync.feed_matching import match
-from stoa.domain.sync.provider_facts import Facts, Key, Reading, merged
-from stoa.domain.sync.registry_diff import CONTEXT, PRICE, RETIREMENT, Change, new_models
-from stoa.domain.sync.registry_review import Place
+from stoa.domain.sync.matching import match
+from stoa.domain.sync.facts import Facts, Key, Reading, merged
+from stoa.domain.sync.diff import CONTEXT, PRICE, RETIREMENT, Change, new_models
+from stoa.domain.sync.review import Place
 from stoa.store.catalogue import registry_models
 from stoa.store.catalogue.registry_models import RegistryName
-from stoa.store.sync import feed_facts
+from stoa.store.sync import facts as store
 from stoa.store.tenancy import registry
 
 TOLD_BY_LISTS = (CONTEXT, RETIREMENT)
@@ -48,14 +48,14 @@ def known(database: Database) -> Known:
     """What whoever reads the sources has to know."""
     with database.autocommit(Scope(operator=True)) as connection:
         (providers,) = connection.run_all([registry.providers_statement()])
-        return Known(providers, _counts(feed_facts.last_run(connection)))
+        return Known(providers, _counts(store.last_run(connection)))
 
 
 def learn(database: Database, reading: Reading, now: datetime) -> Learnt:
     """Write what is new in the reading, in one transaction; nothing where nothing is."""
     with database.transaction(Scope(operator=True)) as connection:
-        feed_facts.lock(connection)
-        before = feed_facts.all_facts(connection)
+        store.lock(connection)
+        before = store.all_facts(connection)
         names = registry_models.names(connection)
         ours: set[Key] = {(name.provider_id, name.provider_model) for name in names}
         facts = merged(before, reading, ours)
@@ -64,7 +64,7 @@ def learn(database: Database, reading: Reading, now: datetime) -> Learnt:
         added = sum(fact.key not in before for fact in changed)
         problems = [*(problem for part in reading.parts for problem in part.problems), *matches.problems]
         if changed:
-            feed_facts.save(connection, changed, now)
+            store.save(connection, changed, now)
         _keep_run(connection, reading, problems, added, len(changed) - added, now)
     meant = {model_id: facts[model.key] for model_id, model in matches.found.items() if model.key in facts}
     matched = {name.id: _of_its_own(meant[name.id], name, facts) for name in names if name.id in meant}
@@ -107,10 +107,10 @@ def _keep_run(
     """Put the reading on file where it changed something or met other problems than the last one."""
     told = [asdict(problem) for problem in problems[:MOST_PROBLEMS]]
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-    last = feed_facts.last_run(connection)
+    last = store.last_run(connection)
     if last is not None and last["problems_digest"] == digest and not added + changed:
         return
-    feed_facts.add_run(
+    store.add_run(
         connection,
         new_id(),
         sources=list(_sources(reading, _counts(last))),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
-from stoa.domain.sync.registry_diff import CONTEXT, NEW_MODEL, PRICE, RETIREMENT, Change
+from stoa.domain.sync.diff import CONTEXT, NEW_MODEL, PRICE, RETIREMENT, Change
 
 Rule = Literal["apply", "agreed", "within_threshold", "review", "ignore"]
 

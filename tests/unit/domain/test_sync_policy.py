@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.domain.sync.provider_facts import Facts
-from stoa.domain.sync.registry_diff import Change, Held, diff, new_models
-from stoa.domain.sync.registry_ids import candidate_ids
-from stoa.domain.sync.registry_notice import MOST_LINES, notice
-from stoa.domain.sync.registry_review import OVERRULED, Entry, Filed, Review, review
-from stoa.domain.sync.review_policy import decide, is_told, matter_of, with_rules
-from stoa.domain.sync.sync_times import is_due
-from tests.unit.domain.registry_facts import fact, held, price
+from stoa.domain.sync.facts import Facts
+from stoa.domain.sync.diff import Change, Held, diff, new_models
+from stoa.domain.sync.ids import candidate_ids
+from stoa.domain.sync.notice import MOST_LINES, notice
+from stoa.domain.sync.review import OVERRULED, Entry, Filed, Review, review
+from stoa.domain.sync.policy import decide, is_told, matter_of, with_rules
+from stoa.domain.sync.times import is_due
+from tests.unit.domain.sync_facts import fact, held, price
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 TEN = Decimal(10)

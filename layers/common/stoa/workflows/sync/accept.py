@@ -12,11 +12,11 @@ from uuid import UUID
 
 from stoa.core.ids import new_id
 from stoa.database.pool import Connection
-from stoa.domain.sync.provider_facts import Facts, Price
-from stoa.domain.sync.registry_diff import COLUMNS, CONTEXT, NEW_MODEL, PRICE, Change, Held, diff, price_from
-from stoa.domain.sync.registry_ids import candidate_ids
+from stoa.domain.sync.facts import Facts, Price
+from stoa.domain.sync.diff import COLUMNS, CONTEXT, NEW_MODEL, PRICE, Change, Held, diff, price_from
+from stoa.domain.sync.ids import candidate_ids
 from stoa.store.catalogue import registry_models
-from stoa.store.sync import registry_changes
+from stoa.store.sync import changes
 
 # Where no source tells a model's sizes: too small is a refusal that we can explain, too large is one that we cannot.
 CAUTIOUS_CONTEXT = 8192
@@ -52,9 +52,9 @@ def accept(
         if columns:
             overlays.setdefault(model_id, {"model_id": model_id}).update(columns)
     if prices:
-        registry_changes.accept_prices(connection, tenant_id, prices, actor_id, now)
+        changes.accept_prices(connection, tenant_id, prices, actor_id, now)
     if overlays:
-        registry_changes.accept_facts(connection, tenant_id, list(overlays.values()))
+        changes.accept_facts(connection, tenant_id, list(overlays.values()))
     return ids
 
 
@@ -62,7 +62,7 @@ def accept_price(
     connection: Connection, tenant_id: UUID, model_id: str, price: Price, actor_id: UUID | None, now: datetime
 ) -> None:
     """One model's base price at the tenant from now on, by an admin's own word."""
-    registry_changes.accept_prices(connection, tenant_id, [_price_row(model_id, price, is_own=True)], actor_id, now)
+    changes.accept_prices(connection, tenant_id, [_price_row(model_id, price, is_own=True)], actor_id, now)
 
 
 def accepted_price(one: Accepted) -> Price | None:

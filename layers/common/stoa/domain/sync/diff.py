@@ -1,6 +1,6 @@
 """What the facts say otherwise than a tenant has it: the changes that are proposed to it or applied.
 
-A pure comparison. What becomes of a change decides domain/review_policy.py.
+A pure comparison. What becomes of a change decides domain/sync/policy.py.
 """
 
 import hashlib
@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import Any, Literal
 
 from stoa.domain.pricing.rates import Rates
-from stoa.domain.sync.price_moves import Move, greatest, price_moves
-from stoa.domain.sync.provider_facts import Facts, Key, Price
+from stoa.domain.sync.moves import Move, greatest, price_moves
+from stoa.domain.sync.facts import Facts, Key, Price
 
 Kind = Literal["new_model", "price", "context", "retirement"]
 

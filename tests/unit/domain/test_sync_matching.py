@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from stoa.domain.sync.feed_matching import counterparts, match
+from stoa.domain.sync.matching import counterparts, match
 from tests.unit.domain.feed_models import feed_model
 
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stoa.domain.pricing.rates import Rates
-from stoa.domain.sync.price_moves import greatest, price_moves
-from stoa.domain.sync.provider_facts import Facts, Price
-from stoa.domain.sync.registry_diff import Change, Held, diff, new_models, price_from, price_json, suggested_successor
-from tests.unit.domain.registry_facts import fact, held, price
+from stoa.domain.sync.moves import greatest, price_moves
+from stoa.domain.sync.facts import Facts, Price
+from stoa.domain.sync.diff import Change, Held, diff, new_models, price_from, price_json, suggested_successor
+from tests.unit.domain.sync_facts import fact, held, price
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 LONG = {"tiers": [{"above_input_tokens": 200_000, "input": "2", "output": "3"}]}

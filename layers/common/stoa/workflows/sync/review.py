@@ -11,17 +11,17 @@ from stoa.core.pages import Page, place_after
 from stoa.core.text import camel_case, iso, snake_case
 from stoa.database.pool import Connection, Database, Row, Scope
 from stoa.domain.pricing.price_book import SOURCE_SYNC
-from stoa.domain.sync.provider_facts import Price
-from stoa.domain.sync.registry_diff import COLUMNS, NEW_MODEL, PRICE, RETIREMENT, price_from
+from stoa.domain.sync.facts import Price
+from stoa.domain.sync.diff import COLUMNS, NEW_MODEL, PRICE, RETIREMENT, price_from
 from stoa.identity.caller import Desk
 from stoa.store.catalogue import tenant_models
 from stoa.store.pricing import prices, pricing_configs
-from stoa.store.sync import feed_facts
-from stoa.store.sync import registry_changes as store
+from stoa.store.sync import facts
+from stoa.store.sync import changes as store
 from stoa.store.tenancy import audit
 from stoa.workflows.pricing.price_planning import replan
-from stoa.workflows.sync.registry_accepting import Accepted, accept, accept_price, change_row, decided_otherwise
-from stoa.workflows.sync.registry_view import change_view
+from stoa.workflows.sync.accept import Accepted, accept, accept_price, change_row, decided_otherwise
+from stoa.workflows.sync.views import change_view
 
 # What an admin may decide beside a change of each kind, by column.
 OWN_WORDS: Mapping[str, frozenset[str]] = {
@@ -119,7 +119,7 @@ def undo_change(desk: Desk, change_id: UUID) -> dict[str, Any]:
 def list_runs(database: Database, *, before: UUID | None, limit: int) -> Page[dict[str, Any]]:
     """The readings of the feeds that changed something or met new problems, newest first. For operators."""
     with database.autocommit(Scope(operator=True)) as connection:
-        rows = feed_facts.runs(connection, before=before, rows=limit + 1)
+        rows = facts.runs(connection, before=before, rows=limit + 1)
     return Page([_run_view(row) for row in rows[:limit]], place_after(rows, limit, "id"))
 
 
