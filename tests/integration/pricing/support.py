@@ -1,7 +1,6 @@
 """A tenant's price list under a clock of its own: an admin's client, and members who see prices and pay them."""
 
 import json
-import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,8 +11,11 @@ from functions.catalog import handler as catalog
 from functions.pricing_admin import handler as pricing_admin
 from functions.registry_admin import handler as registry_admin
 from stoa.database.pool import Database, Scope
+from tests.door import route_of
 from tests.integration.chat.support import Desk, ScriptedProviders, make_member
 from tests.integration.member.support import Reply, api_event, check_shape
+
+HANDLERS = (pricing_admin, registry_admin, catalog)
 
 START = datetime(2027, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -62,16 +64,13 @@ class Shop:
         event = api_event(method, path, text, query, self._claims())
         event["headers"].update(headers or {})
         event["isBase64Encoded"] = is_base64
-        for module in (pricing_admin, registry_admin, catalog):
-            for route in module.api.routes:
-                if route.method == method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route.path), path):
-                    answered = module.api(event, None)
-                    if answered["headers"]["Content-Type"].startswith("text/csv"):
-                        return Reply(answered["statusCode"], answered["headers"], answered["body"])
-                    reply = Reply(answered["statusCode"], answered["headers"], json.loads(answered["body"]))
-                    check_shape(reply, route, answered["body"])
-                    return reply
-        raise LookupError(f"no function answers {method} {path}")
+        route, door = route_of(HANDLERS, method, path)
+        answered = door(event, None)
+        if answered["headers"]["Content-Type"].startswith("text/csv"):
+            return Reply(answered["statusCode"], answered["headers"], answered["body"])
+        reply = Reply(answered["statusCode"], answered["headers"], json.loads(answered["body"]))
+        check_shape(reply, route, answered["body"])
+        return reply
 
     def done(self, method: str, path: str, body: Any = None, **further: Any) -> Any:
         """The answer of a request that must succeed."""

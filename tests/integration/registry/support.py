@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from stoa.domain.pricing.rates import NO_RATES, Rates
-from stoa.domain.sync.feed import FeedModel, FeedProblem, FeedResult, ListedModel, Listing
 from stoa.domain.sync.facts import Reading
+from stoa.domain.sync.feed import FeedModel, FeedProblem, FeedResult, ListedModel, Listing
 from stoa.workflows.sync.run import SyncReport, sync
 from tests.integration.member.support import Reply
 from tests.integration.pricing.support import Shop

@@ -15,7 +15,8 @@ from stoa.core.settings import settings
 from stoa.database import wire
 from stoa.database.pool import Database, Row, Scope
 from stoa.domain.sync.facts import Reading
-from stoa.store.sync import changes
+from stoa.store.sync import changes, held
+from stoa.store.sync.changes import ChangeFilter, Verdict
 from stoa.workflows.sync.run import SyncReport, sync
 from tests.integration.registry.support import Registry
 from tests.integration.registry.test_once import written
@@ -114,15 +115,15 @@ def test_no_query_depends_on_its_own_conditions(
     fresh = Database(registry.database._dsn, 1)  # statements prepared before would hide the change
     now, mine = datetime.now(UTC), other.tenant_id
     with fresh.transaction(Scope(tenant_id=mine)) as connection:
-        held, filed = changes.held(connection, mine)
-        prices = {model.model_id: model.price for model in held}
+        models, filed = held.held(connection, mine)
+        prices = {model.model_id: model.price for model in models}
         assert prices["gpt-4o-mini"] is not None
         assert str(prices["gpt-4o-mini"].input_price) == "0.150000"
         assert filed == {}
-        assert changes.page(connection, mine, rows=9) == []
+        assert changes.page(connection, mine, ChangeFilter(), before=None, rows=9) == []
         assert changes.locked(connection, mine, theirs["id"]) is None
         changes.end(connection, mine, [theirs["id"]], "withdrawn", now)
-        changes.decide(connection, mine, theirs["id"], "approved", actor_id=None, now=now)
+        changes.decide(connection, mine, theirs["id"], Verdict("approved", None), now)
     fresh.close()
     assert len(changed) >= 6
     assert registry.open_change("price") == theirs

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from stoa.core.text import iso
-from stoa.domain.sync.feed import ListedModel, Listing
 from stoa.domain.sync.facts import Reading
+from stoa.domain.sync.feed import ListedModel, Listing
 from stoa.workflows.sync.run import sync
 from tests.integration.pricing.support import DAY, HOUR
 from tests.integration.registry.support import Registry

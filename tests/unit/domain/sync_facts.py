@@ -4,8 +4,8 @@ from decimal import Decimal
 from typing import Any
 
 from stoa.domain.pricing.rates import Rates
-from stoa.domain.sync.facts import Facts, Price
 from stoa.domain.sync.diff import Held
+from stoa.domain.sync.facts import Facts, Price
 
 
 def price(input_price: str, output_price: str, **rates: Any) -> Price:

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stoa.domain.pricing.rates import Rates
-from stoa.domain.sync.moves import greatest, price_moves
+from stoa.domain.sync.change import Change, Ending, NewModel, from_stored, price_of, to_stored
+from stoa.domain.sync.diff import Held, diff, new_models, suggested_successor
 from stoa.domain.sync.facts import Facts, Price
-from stoa.domain.sync.diff import Change, Held, diff, new_models, price_from, price_json, suggested_successor
+from stoa.domain.sync.moves import greatest, price_moves
 from tests.unit.domain.sync_facts import fact, held, price
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
@@ -61,8 +62,9 @@ def test_a_tier_is_compared_at_its_threshold() -> None:
 def test_a_price_that_moved() -> None:
     (change,) = changes(held(), fact(price=price("1.3", "2")))
     assert (change.kind, change.subject, change.percent, change.agreement) == ("price", "m-1", 30, "agreed")
-    assert change.before == {"inputPrice": "1", "outputPrice": "2", "rates": {}}
-    assert change.after == {"inputPrice": "1.3", "outputPrice": "2", "rates": {}}
+    assert change.before is not None
+    assert to_stored(change.before) == {"inputPrice": "1", "outputPrice": "2", "rates": {}}
+    assert to_stored(change.after) == {"inputPrice": "1.3", "outputPrice": "2", "rates": {}}
 
 
 def test_a_price_that_was_not_known() -> None:
@@ -84,7 +86,7 @@ def test_the_same_price_written_in_another_way_is_no_change() -> None:
 )
 def test_sizes(told: dict[str, int], after: dict[str, int] | None) -> None:
     found = changes(held(), fact(**told))
-    assert [change.after for change in found] == ([] if after is None else [after])
+    assert [to_stored(change.after) for change in found] == ([] if after is None else [after])
 
 
 def test_sizes_of_what_does_not_answer_in_text_are_left_alone() -> None:
@@ -102,8 +104,9 @@ def test_sizes_of_what_does_not_answer_in_text_are_left_alone() -> None:
 )
 def test_a_retirement(told: dict[str, Any], why: str, ends: str | None) -> None:
     (change,) = changes(held(), fact(**told), held("m-2"))
-    assert change.after == {"why": why, "deprecatedAt": ends, "successorId": "m-2"}
-    assert change.before == {"deprecatedAt": None, "successorId": None}
+    assert to_stored(change.after) == {"why": why, "deprecatedAt": ends, "successorId": "m-2"}
+    assert change.before is not None
+    assert to_stored(change.before) == {"deprecatedAt": None, "successorId": None}
 
 
 @pytest.mark.parametrize(
@@ -119,7 +122,7 @@ def test_a_retirement_that_is_known(has: datetime, told: dict[str, Any], count: 
     model = held(deprecated_at=has, successor_id="m-9")
     found = changes(model, fact(**told))
     assert len(found) == count
-    assert all(change.after["successorId"] == "m-9" for change in found)
+    assert all(isinstance(change.after, Ending) and change.after.successor_id == "m-9" for change in found)
 
 
 def test_another_suggestion_is_not_another_change() -> None:
@@ -162,7 +165,7 @@ def test_what_can_be_offered(told: dict[str, Any], offered: bool) -> None:
 def test_a_new_model_holds_what_is_known_of_it() -> None:
     (change,) = new_models([fact(), fact("m-2")], {("acme", "m-2")})
     assert (change.subject, change.model_id, change.before) == ("acme/m-1", None, None)
-    assert change.after == {
+    assert to_stored(change.after) == {
         "displayName": "m-1",
         "contextWindow": 1000,
         "maxOutputTokens": None,
@@ -172,7 +175,7 @@ def test_a_new_model_holds_what_is_known_of_it() -> None:
     }
     assert new_models([fact(deprecated_on=date(2030, 1, 1))], set()) == [], "nobody begins with what ends"
     (unpriced,) = new_models([fact(price=None, is_listed=True)], set())
-    assert (unpriced.after["inputPrice"], price_from(unpriced.after)) == (None, None)
+    assert (to_stored(unpriced.after)["inputPrice"], price_of(unpriced.after)) == (None, None)
     (taken_elsewhere,) = changes(held(is_taken=False), fact())
     assert (taken_elsewhere.subject, taken_elsewhere.model_id) == ("acme/m-1", "m-1")
     assert taken_elsewhere.digest == change.digest
@@ -184,8 +187,10 @@ amounts = st.decimals(Decimal("0.000001"), Decimal(9999), places=6)
 @given(amounts, amounts, st.dictionaries(st.sampled_from(["cached_input", "cache_write", "input_audio"]), amounts))
 def test_a_price_survives_being_stored(input_price: Decimal, output_price: Decimal, rates: dict[str, Decimal]) -> None:
     told = Price(input_price, output_price, Rates(**rates))  # type: ignore[arg-type]
-    assert price_from(price_json(told)) == told
-    assert price_from(None) is None
+    assert from_stored("price", to_stored(told)) == told
+    new = NewModel("M", None, 100, told)
+    assert from_stored("new_model", to_stored(new)) == new
+    assert (price_of(new), price_of(None)) == (told, None)
 
 
 @given(amounts, amounts, amounts, amounts)

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from stoa.domain.sync.feed import FeedModel, FeedResult, ListedModel, Listing
 from stoa.domain.sync.facts import Facts, Key, Reading, merged
+from stoa.domain.sync.feed import FeedModel, FeedResult, ListedModel, Listing
 from tests.unit.domain.feed_models import feed_model
 from tests.unit.domain.sync_facts import fact, price
 

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stoa.domain.sync.change import Change
+from stoa.domain.sync.diff import Held, diff, new_models
 from stoa.domain.sync.facts import Facts
-from stoa.domain.sync.diff import Change, Held, diff, new_models
 from stoa.domain.sync.ids import candidate_ids
 from stoa.domain.sync.notice import MOST_LINES, notice
-from stoa.domain.sync.review import OVERRULED, Entry, Filed, Review, review
 from stoa.domain.sync.policy import decide, is_told, matter_of, with_rules
+from stoa.domain.sync.review import OVERRULED, Entry, Filed, Review, review
 from stoa.domain.sync.times import is_due
 from tests.unit.domain.sync_facts import fact, held, price
 

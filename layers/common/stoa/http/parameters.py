@@ -1,6 +1,6 @@
 """Parameters that many routes share: page size, cursor, versions, texts to look for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -40,6 +40,17 @@ def short_text(most: int) -> Callable[[Any], str | None]:
             return storable(text)
         except ValueError as error:
             raise ValueError("it holds characters that nothing here can have") from error
+
+    return read
+
+
+def one_of(words: Sequence[str]) -> Callable[[Any], str | None]:
+    """Returns a reader of one of these words, or of none."""
+
+    def read(value: Any) -> str | None:
+        if value is not None and value not in words:
+            raise ValueError(f"one of {', '.join(words)}")
+        return value
 
     return read
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from stoa.clients.feeds.fetch import FeedUnreadable, parse_json
 from stoa.clients.feeds.genai_prices_feed import GenaiPrices
 from stoa.clients.feeds.model_prices_feed import ModelPrices
-from stoa.domain.sync.feed import PRICE_LIMIT, FeedResult
 from stoa.domain.sync.agreement import agreement
+from stoa.domain.sync.feed import PRICE_LIMIT, FeedResult
 from stoa.domain.sync.matching import counterparts
 from tests.unit.clients.feeds.samples import entry, genai, interval, snapshot
 

@@ -13,8 +13,8 @@ from stoa.clients.feeds.genai_prices_feed import GenaiPrices, bundled
 from stoa.clients.feeds.model_prices_feed import ModelPrices
 from stoa.clients.wires.endpoints import model_names, provider_rows
 from stoa.domain.pricing.rates import Tier
-from stoa.domain.sync.feed import FeedResult
 from stoa.domain.sync.agreement import agreement
+from stoa.domain.sync.feed import FeedResult
 from stoa.domain.sync.matching import Matches, counterparts, match
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -1,51 +1,18 @@
-"""What the feeds say otherwise than a tenant has it: proposals, what became of them, and what was accepted."""
+"""The changes on file at a tenant: proposals, and what became of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from stoa.core.ids import new_id
 from stoa.database.pool import Connection, Row, json_parameter
-from stoa.domain.pricing.rates import Rates
-from stoa.domain.selection.offers import gives_text
+from stoa.domain.sync.agreement import Agreement
+from stoa.domain.sync.change import Change, Kind, Side, Status, from_stored, to_stored
 from stoa.domain.sync.facts import Price
-from stoa.domain.sync.diff import Held
-from stoa.domain.sync.review import Filed
-
-# A tenant's own models are left alone: their admins set them, and no feed knows them.
-_HELD = """
-SELECT json_agg(json_build_array(
-    m.id, m.provider_id, m.provider_model,
-    coalesce(a.input_price, m.base_input_price)::text, coalesce(a.output_price, m.base_output_price)::text,
-    coalesce(a.rates, m.base_rates),
-    coalesce(o.context_window, m.context_window), coalesce(o.max_output_tokens, m.max_output_tokens),
-    coalesce(o.deprecated_at, m.deprecated_at), coalesce(o.successor_id, m.successor_id),
-    coalesce(o.enabled, m.enabled),
-    m.capabilities,
-    NOT m.added_by_sync OR o.model_id IS NOT NULL,
-    coalesce(o.own_facts, '{}') || CASE WHEN a.is_own THEN '{price}'::text[] ELSE '{}' END
-) ORDER BY m.id) AS models
-FROM models m
-LEFT JOIN tenant_models o ON o.tenant_id = :tenant_id ::uuid AND o.model_id = m.id
-LEFT JOIN LATERAL (
-    SELECT t.input_price, t.output_price, t.rates, t.is_own FROM tenant_base_prices t
-    WHERE t.tenant_id = :tenant_id AND t.model_id = m.id AND t.base_version = m.base_version
-    ORDER BY t.id DESC
-    LIMIT 1
-) AS a ON true
-WHERE m.tenant_id IS NULL
-"""
-
-_FILED = """
-SELECT json_agg(json_build_array(f.id, f.kind, f.subject, f.digest, f.status)) AS filed
-FROM (
-    SELECT DISTINCT ON (c.kind, c.subject) c.id, c.kind, c.subject, c.digest, c.status
-    FROM registry_changes c
-    WHERE c.tenant_id = :tenant_id ::uuid AND c.status NOT IN ('superseded', 'withdrawn')
-    ORDER BY c.kind, c.subject, c.id DESC
-) AS f
-"""
+from stoa.domain.sync.moves import Move, price_moves
 
 _END = """
 UPDATE registry_changes c SET status = :status, decided_at = :now ::timestamptz
@@ -67,29 +34,28 @@ FROM jsonb_to_recordset(:rows ::jsonb) AS r (
 )
 """
 
-_COLUMNS = """
+_SELECT = """
+SELECT
     c.id, c.kind, c.subject, c.provider_id, c.provider_model, c.model_id, c.before, c.after, c.percent, c.agreement,
-    c.status, c.reason, c.created_at, c.decided_at, c.decided_by
-"""
-
-_PAGE = f"""
-SELECT {_COLUMNS}, m.display_name AS model_name, u.email AS decided_by_email
+    c.status, c.reason, c.created_at, c.decided_at, m.display_name AS model_name, u.email AS decided_by_email
 FROM registry_changes c
 LEFT JOIN models m ON m.id = c.model_id
 LEFT JOIN users u ON u.tenant_id = :tenant_id ::uuid AND u.id = c.decided_by
+"""
+
+_PAGE = f"""{_SELECT}
 WHERE c.tenant_id = :tenant_id
     AND (:status ::text IS NULL OR c.status = :status)
     AND (:kind ::text IS NULL OR c.kind = :kind)
     AND (:provider_id ::text IS NULL OR c.provider_id = :provider_id)
-    AND (:change_id ::uuid IS NULL OR c.id = :change_id)
     AND (:before ::uuid IS NULL OR c.id < :before)
 ORDER BY c.id DESC
 LIMIT :rows
-"""  # noqa: S608 - our own text
+"""
 
-_LOCK = f"""
-SELECT {_COLUMNS} FROM registry_changes c WHERE c.tenant_id = :tenant_id ::uuid AND c.id = :id ::uuid FOR UPDATE
-"""  # noqa: S608 - our own text
+_GET = f"{_SELECT} WHERE c.tenant_id = :tenant_id AND c.id = :id ::uuid"
+
+_LOCK = f"{_GET} FOR UPDATE OF c"
 
 _DECIDE = """
 UPDATE registry_changes c SET
@@ -106,169 +72,145 @@ SELECT EXISTS (
 ) AS newer
 """
 
-_ACCEPT_PRICES = """
-INSERT INTO tenant_base_prices (
-    id, tenant_id, model_id, base_version, input_price, output_price, rates, is_own, actor_id, created_at
-)
-SELECT
-    r.id, :tenant_id ::uuid, m.id, m.base_version, r.input_price, r.output_price, r.rates, r.is_own, :actor_id ::uuid,
-    :now ::timestamptz
-FROM jsonb_to_recordset(:rows ::jsonb)
-    AS r (id uuid, model_id text, input_price numeric, output_price numeric, rates jsonb, is_own boolean)
-JOIN models m ON m.id = r.model_id
-"""
 
-# What a row does not name stays as the tenant had it; what it names is the admin's own only if it says so.
-_ACCEPT_FACTS = """
-INSERT INTO tenant_models AS o (
-    tenant_id, model_id, context_window, max_output_tokens, deprecated_at, successor_id, enabled, display_name,
-    access_tier, unlock_price_cents, own_facts
-)
-SELECT
-    :tenant_id ::uuid, r.model_id, r.context_window, r.max_output_tokens, r.deprecated_at, r.successor_id, r.enabled,
-    r.display_name, r.access_tier, r.unlock_price_cents, r.own_facts
-FROM jsonb_to_recordset(:rows ::jsonb) AS r (
-    model_id text, context_window int, max_output_tokens int, deprecated_at timestamptz, successor_id text,
-    enabled boolean, display_name text, access_tier text, unlock_price_cents int, own_facts text[]
-)
-ORDER BY r.model_id
-ON CONFLICT (tenant_id, model_id) DO UPDATE SET
-    context_window = coalesce(excluded.context_window, o.context_window),
-    max_output_tokens = coalesce(excluded.max_output_tokens, o.max_output_tokens),
-    deprecated_at = coalesce(excluded.deprecated_at, o.deprecated_at),
-    successor_id = coalesce(excluded.successor_id, o.successor_id),
-    enabled = coalesce(excluded.enabled, o.enabled),
-    display_name = coalesce(excluded.display_name, o.display_name),
-    access_tier = coalesce(excluded.access_tier, o.access_tier),
-    unlock_price_cents = coalesce(excluded.unlock_price_cents, o.unlock_price_cents),
-    own_facts = excluded.own_facts || ARRAY(
-        SELECT kept.name FROM unnest(o.own_facts) AS kept (name) WHERE to_jsonb(excluded) ->> kept.name IS NULL
-    ),
-    version = o.version + 1,
-    updated_at = now()
-"""
+@dataclass(frozen=True, slots=True)
+class FoundChange:
+    """A change to put on file. `model_id` is the model's where the change itself does not know it yet."""
+
+    change: Change
+    model_id: str | None
+    status: Status
+    reason: str
+    id: UUID = field(default_factory=new_id)
 
 
-def held(connection: Connection, tenant_id: UUID) -> tuple[list[Held], dict[tuple[str, str], Filed]]:
-    """The registry as this tenant has it, and the newest change of each kind on file about each subject."""
-    own = {"tenant_id": tenant_id}
-    ((models,), (filed,)) = connection.run_all([(_HELD, own), (_FILED, own)])
-    known = [Filed(UUID(row[0]), *row[1:]) for row in filed["filed"] or ()]
-    return [_held(*row) for row in models["models"] or ()], {(row.kind, row.subject): row for row in known}
+@dataclass(frozen=True, slots=True)
+class FiledChange:
+    """A change on file. `model_id` is None for a model that is not offered yet."""
+
+    id: UUID
+    kind: Kind
+    subject: str
+    provider_id: str
+    provider_model: str
+    model_id: str | None
+    before: Side | None
+    after: Side
+    percent: Decimal | None
+    agreement: Agreement | None
+    status: Status
+    reason: str
+    created_at: datetime
+    decided_at: datetime | None
+    model_name: str | None
+    decided_by_email: str | None
+
+    @property
+    def moves(self) -> tuple[Move, ...]:
+        """The moves of each price. Empty for other changes, and where no price was known before."""
+        if isinstance(self.before, Price) and isinstance(self.after, Price):
+            return price_moves(self.before, self.after)
+        return ()
 
 
-def end(connection: Connection, tenant_id: UUID, ids: Iterable[UUID], status: str, now: datetime) -> None:
-    """Open changes are `superseded` by newer values, or `withdrawn` because nothing asks for them any more."""
+@dataclass(frozen=True, slots=True)
+class ChangeFilter:
+    """The changes that a list shows. None: any."""
+
+    status: Status | None = None
+    kind: Kind | None = None
+    provider_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An admin's decision. `reason` and `model_id` stay as they are on file where they are None."""
+
+    status: Status
+    actor_id: UUID | None
+    reason: str | None = None
+    model_id: str | None = None
+
+
+def end(connection: Connection, tenant_id: UUID, ids: Iterable[UUID], status: Status, now: datetime) -> None:
+    """Ends open changes: newer values `superseded` them, or nothing asks for them any more (`withdrawn`)."""
     connection.run(_END, tenant_id=tenant_id, ids=[str(one) for one in ids], status=status, now=now)
 
 
-def file(connection: Connection, tenant_id: UUID, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
-    """Put changes on file, open or applied."""
-    connection.run(_FILE, tenant_id=tenant_id, rows=json_parameter(list(rows)), now=now)
+def file(connection: Connection, tenant_id: UUID, found: Sequence[FoundChange], now: datetime) -> None:
+    """Puts changes on file, open or applied."""
+    connection.run(_FILE, tenant_id=tenant_id, rows=json_parameter([_row(one) for one in found]), now=now)
 
 
 def page(
-    connection: Connection,
-    tenant_id: UUID,
-    *,
-    status: str | None = None,
-    kind: str | None = None,
-    provider_id: str | None = None,
-    change_id: UUID | None = None,
-    before: UUID | None = None,
-    rows: int = 1,
-) -> list[Row]:
-    """The newest changes that match; `before` is the last one of the previous page."""
-    return connection.run(
+    connection: Connection, tenant_id: UUID, wanted: ChangeFilter, *, before: UUID | None, rows: int
+) -> list[FiledChange]:
+    """Returns the newest changes that match. `before` is the last one of the previous page."""
+    found = connection.run(
         _PAGE,
         tenant_id=tenant_id,
-        status=status,
-        kind=kind,
-        provider_id=provider_id,
-        change_id=change_id,
+        status=wanted.status,
+        kind=wanted.kind,
+        provider_id=wanted.provider_id,
         before=before,
         rows=rows,
     )
+    return [_filed(row) for row in found]
 
 
-def locked(connection: Connection, tenant_id: UUID, change_id: UUID) -> Row | None:
-    """One change, for a decision by nobody else until the transaction ends; None: no such change."""
-    rows = connection.run(_LOCK, tenant_id=tenant_id, id=change_id)
-    return rows[0] if rows else None
+def get(connection: Connection, tenant_id: UUID, change_id: UUID) -> FiledChange | None:
+    """Returns a change. None: the tenant has no such change."""
+    return _first(connection.run(_GET, tenant_id=tenant_id, id=change_id))
 
 
-def was_followed(connection: Connection, tenant_id: UUID, change: Row) -> bool:
-    """Whether a newer change of the kind about the same was accepted since."""
-    asked = {name: change[name] for name in ("kind", "subject", "id")}
+def locked(connection: Connection, tenant_id: UUID, change_id: UUID) -> FiledChange | None:
+    """Returns a change as `get` does, and lets nobody else decide on it until the transaction ends."""
+    return _first(connection.run(_LOCK, tenant_id=tenant_id, id=change_id))
+
+
+def was_followed(connection: Connection, tenant_id: UUID, change: FiledChange) -> bool:
+    """Returns whether a newer change of the kind about the same subject was accepted since."""
+    asked = {"kind": change.kind, "subject": change.subject, "id": change.id}
     return bool(connection.run(_NEWER, tenant_id=tenant_id, **asked)[0]["newer"])
 
 
-def decide(
-    connection: Connection,
-    tenant_id: UUID,
-    change_id: UUID,
-    status: str,
-    *,
-    actor_id: UUID | None,
-    now: datetime,
-    reason: str | None = None,
-    model_id: str | None = None,
-) -> None:
-    """Write an admin's decision."""
+def decide(connection: Connection, tenant_id: UUID, change_id: UUID, verdict: Verdict, now: datetime) -> None:
+    """Writes an admin's decision."""
     connection.run(
         _DECIDE,
         tenant_id=tenant_id,
         id=change_id,
-        status=status,
-        reason=reason,
-        model_id=model_id,
-        actor_id=actor_id,
+        status=verdict.status,
+        reason=verdict.reason,
+        model_id=verdict.model_id,
+        actor_id=verdict.actor_id,
         now=now,
     )
 
 
-def accept_prices(
-    connection: Connection, tenant_id: UUID, rows: Sequence[Mapping[str, Any]], actor_id: UUID | None, now: datetime
-) -> None:
-    """The tenant's base prices from now on, until an operator sets others; prices have to be planned anew then."""
-    connection.run(_ACCEPT_PRICES, tenant_id=tenant_id, rows=json_parameter(list(rows)), actor_id=actor_id, now=now)
+def _first(rows: list[Row]) -> FiledChange | None:
+    return _filed(rows[0]) if rows else None
 
 
-def accept_facts(connection: Connection, tenant_id: UUID, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write what the rows name into the tenant's overlay."""
-    connection.run(_ACCEPT_FACTS, tenant_id=tenant_id, rows=json_parameter(list(rows)))
+def _filed(row: Row) -> FiledChange:
+    before = None if row["before"] is None else from_stored(row["kind"], row["before"])
+    return FiledChange(**{**row, "before": before, "after": from_stored(row["kind"], row["after"])})
 
 
-def _held(
-    model_id: str,
-    provider_id: str,
-    provider_model: str,
-    input_price: str | None,
-    output_price: str | None,
-    rates: Mapping[str, Any],
-    context_window: int,
-    max_output_tokens: int,
-    deprecated_at: str | None,
-    successor_id: str | None,
-    is_offered: bool,
-    capabilities: list[str],
-    is_taken: bool,
-    own: list[str],
-) -> Held:
-    price = None
-    if input_price is not None and output_price is not None:
-        price = Price(Decimal(input_price), Decimal(output_price), Rates.from_json(rates))
-    return Held(
-        model_id,
-        provider_id,
-        provider_model,
-        price,
-        context_window,
-        max_output_tokens,
-        None if deprecated_at is None else datetime.fromisoformat(deprecated_at),
-        successor_id,
-        is_offered,
-        gives_text(max_output_tokens, capabilities),
-        is_taken,
-        frozenset(own),
-    )
+def _row(found: FoundChange) -> dict[str, Any]:
+    change = found.change
+    return {
+        "id": found.id,
+        "kind": change.kind,
+        "subject": change.subject,
+        "provider_id": change.provider_id,
+        "provider_model": change.provider_model,
+        "model_id": found.model_id or change.model_id,
+        "before": None if change.before is None else to_stored(change.before),
+        "after": to_stored(change.after),
+        "digest": change.digest,
+        "percent": change.percent,
+        "agreement": change.agreement,
+        "status": found.status,
+        "reason": found.reason,
+    }

@@ -1,16 +1,17 @@
-"""What the feeds say of models, as last told, and the readings that changed it. Written in the operator's scope."""
+"""The facts that the feeds last gave of models. Written in the operator's scope."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
-from uuid import UUID
+from typing import Any, NamedTuple
 
-from stoa.database.pool import Connection, Row, json_parameter
+from stoa.database.pool import Connection, json_parameter
 from stoa.domain.pricing.rates import Rates
+from stoa.domain.sync.agreement import Agreement
 from stoa.domain.sync.facts import Facts, Key, Price
+from stoa.domain.sync.feed import Lifecycle
 
-# One document: PostgreSQL builds it faster than the driver decodes thousands of values one by one.
+# All rows come as one document, because PostgreSQL builds it faster than the driver decodes thousands of values.
 _ALL = """
 SELECT json_agg(json_build_array(
     f.provider_id, f.provider_model, f.display_name, f.context_window, f.max_output_tokens, f.agreement, f.lifecycle,
@@ -45,104 +46,55 @@ ON CONFLICT (provider_id, provider_model) DO UPDATE SET
 _LOCK = "SELECT pg_advisory_xact_lock(:number)"
 _LOCK_NUMBER = 7_862_034
 
-_LAST_RUN = "SELECT r.sources, r.problems_digest FROM feed_runs r ORDER BY r.id DESC LIMIT 1"
 
-_ADD_RUN = """
-INSERT INTO feed_runs (id, sources, problems, problems_digest, models_added, models_changed, created_at)
-VALUES (
-    :id, :sources ::jsonb, :problems ::jsonb, :problems_digest, :models_added, :models_changed, :now ::timestamptz
-)
-"""
+class _Columns(NamedTuple):
+    """The columns of `_ALL` in their order."""
 
-_RUNS = """
-SELECT r.id, r.created_at, r.sources, r.problems, r.models_added, r.models_changed
-FROM feed_runs r
-WHERE :before ::uuid IS NULL OR r.id < :before
-ORDER BY r.id DESC
-LIMIT :rows
-"""
+    provider_id: str
+    provider_model: str
+    display_name: str
+    context_window: int | None
+    max_output_tokens: int | None
+    agreement: Agreement
+    lifecycle: Lifecycle
+    deprecated_on: str | None
+    is_listed: bool | None
+    input_price: str | None
+    output_price: str | None
+    rates: Mapping[str, Any]
 
 
 def lock(connection: Connection) -> None:
-    """Make other readings of the feeds wait until the transaction ends."""
+    """Makes other readings of the feeds wait until the transaction ends."""
     connection.run(_LOCK, number=_LOCK_NUMBER)
 
 
 def all_facts(connection: Connection) -> dict[Key, Facts]:
-    """Everything that is known, by provider and its name for the model."""
-    rows = connection.run(_ALL)[0]["facts"] or ()
-    return {(row[0], row[1]): _facts(*row) for row in rows}
+    """Returns all facts, by provider and its name for the model."""
+    found = [_facts(_Columns._make(row)) for row in connection.run(_ALL)[0]["facts"] or ()]
+    return {fact.key: fact for fact in found}
 
 
 def save(connection: Connection, facts: Iterable[Facts], now: datetime) -> None:
-    """Write the facts given, in the place of what was known of these models."""
+    """Writes the facts in the place of what was known of these models."""
     connection.run(_SAVE, rows=json_parameter([_row(fact) for fact in facts]), now=now)
 
 
-def last_run(connection: Connection) -> Row | None:
-    """`sources` and `problems_digest` of the newest reading on file."""
-    rows = connection.run(_LAST_RUN)
-    return rows[0] if rows else None
-
-
-def add_run(
-    connection: Connection,
-    run_id: UUID,
-    *,
-    sources: Iterable[Mapping[str, Any]],
-    problems: Iterable[Mapping[str, Any]],
-    problems_digest: str,
-    models_added: int,
-    models_changed: int,
-    now: datetime,
-) -> None:
-    """Put a reading on file."""
-    connection.run(
-        _ADD_RUN,
-        id=run_id,
-        sources=json_parameter(list(sources)),
-        problems=json_parameter(list(problems)),
-        problems_digest=problems_digest,
-        models_added=models_added,
-        models_changed=models_changed,
-        now=now,
-    )
-
-
-def runs(connection: Connection, *, before: UUID | None, rows: int) -> list[Row]:
-    """The newest readings on file; `before` is the last one of the previous page."""
-    return connection.run(_RUNS, before=before, rows=rows)
-
-
-def _facts(
-    provider_id: str,
-    provider_model: str,
-    display_name: str,
-    context_window: int | None,
-    max_output_tokens: int | None,
-    agreement: Any,
-    lifecycle: Any,
-    deprecated_on: str | None,
-    is_listed: bool | None,
-    input_price: str | None,
-    output_price: str | None,
-    rates: Mapping[str, Any],
-) -> Facts:
+def _facts(row: _Columns) -> Facts:
     price = None
-    if input_price is not None and output_price is not None:
-        price = Price(Decimal(input_price), Decimal(output_price), Rates.from_json(rates))
-    ends = None if deprecated_on is None else date.fromisoformat(deprecated_on)
+    if row.input_price is not None and row.output_price is not None:
+        price = Price(Decimal(row.input_price), Decimal(row.output_price), Rates.from_json(row.rates))
     return Facts(
-        provider_id,
-        provider_model,
-        display_name,
-        context_window,
-        max_output_tokens,
+        row.provider_id,
+        row.provider_model,
+        row.display_name,
+        row.context_window,
+        row.max_output_tokens,
         price,
-        agreement,
-        lifecycle,
-        ends,
-        is_listed,
+        row.agreement,
+        row.lifecycle,
+        None if row.deprecated_on is None else date.fromisoformat(row.deprecated_on),
+        row.is_listed,
     )
 
 

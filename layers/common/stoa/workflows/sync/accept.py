@@ -1,155 +1,167 @@
-"""Make what the feeds say a tenant's own: for the sync, where the policy lets a change apply, and for admins.
+"""Makes what the feeds say a tenant's own: for the sync, where the policy lets a change apply, and for admins.
 
-Within the caller's transaction. Prices have to be planned anew afterwards (stoa/workflows/pricing/price_planning.py).
+Runs within the caller's transaction. Prices must be planned anew afterwards (stoa/workflows/pricing/price_planning.py).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
-from stoa.core.ids import new_id
 from stoa.database.pool import Connection
+from stoa.domain.sync.change import OWN_FACTS, Change, Ending, NewModel, Side, Sizes, price_of
+from stoa.domain.sync.diff import Held, diff
 from stoa.domain.sync.facts import Facts, Price
-from stoa.domain.sync.diff import COLUMNS, CONTEXT, NEW_MODEL, PRICE, Change, Held, diff, price_from
 from stoa.domain.sync.ids import candidate_ids
 from stoa.store.catalogue import registry_models
-from stoa.store.sync import changes
+from stoa.store.sync import accepted as store
+from stoa.store.sync.accepted import AcceptedFacts, AcceptedPrice
 
-# Where no source tells a model's sizes: too small is a refusal that we can explain, too large is one that we cannot.
+# Used where no source tells a model's sizes. We can explain the refusal of a message to a size that is too small, and
+# cannot explain what happens with one that is too large.
 CAUTIOUS_CONTEXT = 8192
 CAUTIOUS_OUTPUT = 4096
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """An admin's own decisions beside a change. None: as the change says. Prices come both or not at all."""
+
+    input_price: Decimal | None = None
+    output_price: Decimal | None = None
+    context_window: int | None = None
+    max_output_tokens: int | None = None
+    display_name: str | None = None
+    access_tier: str | None = None
+    unlock_price_cents: int | None = None
+    deprecated_at: datetime | None = None
+    successor_id: str | None = None
+
+    @property
+    def price(self) -> Price | None:
+        """The base price that the admin set."""
+        if self.input_price is None or self.output_price is None:
+            return None
+        return Price(self.input_price, self.output_price)
+
+    @property
+    def own_facts(self) -> tuple[str, ...]:
+        """The columns of the overlay that the admin decided otherwise than the feeds."""
+        return tuple(name for name in OWN_FACTS if getattr(self, name) is not None)
+
+
+NO_CHOICES = Choices()
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A change that is accepted. `after` is the change's own; `given` what an admin decided beside it, by column."""
+    """A change that is accepted. `model_id` is None for a model that is in no registry yet."""
 
-    kind: str
     provider_id: str
     provider_model: str
     model_id: str | None
-    after: Mapping[str, Any]
-    given: Mapping[str, Any]
+    after: Side
+    choices: Choices = NO_CHOICES
+
+    @property
+    def price(self) -> Price | None:
+        """The base price that comes with the change: the admin's, else the feed's. None: it brings none."""
+        return self.choices.price or price_of(self.after)
 
 
 def accept(
     connection: Connection, tenant_id: UUID, accepted: Sequence[Accepted], actor_id: UUID | None, now: datetime
 ) -> list[str]:
-    """Write all of them; the models' ids in the same order. New models need the operator's scope, too."""
+    """Writes all of them and returns the models' ids in the same order. New models need the operator's scope, too."""
     ids: list[str] = []
-    prices: list[dict[str, Any]] = []
-    overlays: dict[str, dict[str, Any]] = {}
+    prices: list[AcceptedPrice] = []
+    overlays: dict[str, AcceptedFacts] = {}
     for one in accepted:
-        model_id = _add(connection, one) if one.kind == NEW_MODEL else str(one.model_id)
+        model_id = _add(connection, one, one.after) if isinstance(one.after, NewModel) else str(one.model_id)
         ids.append(model_id)
-        price = accepted_price(one)
-        if price is not None:
-            prices.append(_price_row(model_id, price, is_own=price != price_from(one.after)))
-        columns = _overlay(one)
-        if columns:
-            overlays.setdefault(model_id, {"model_id": model_id}).update(columns)
+        if one.price is not None:
+            prices.append(AcceptedPrice(model_id, one.price, is_own=one.price != price_of(one.after)))
+        facts = _facts(one, model_id)
+        if facts is not None:
+            known = overlays.get(model_id)
+            overlays[model_id] = _merged(known, facts) if known else facts
     if prices:
-        changes.accept_prices(connection, tenant_id, prices, actor_id, now)
+        store.accept_prices(connection, tenant_id, prices, actor_id, now)
     if overlays:
-        changes.accept_facts(connection, tenant_id, list(overlays.values()))
+        store.accept_facts(connection, tenant_id, list(overlays.values()))
     return ids
 
 
-def accept_price(
-    connection: Connection, tenant_id: UUID, model_id: str, price: Price, actor_id: UUID | None, now: datetime
-) -> None:
-    """One model's base price at the tenant from now on, by an admin's own word."""
-    changes.accept_prices(connection, tenant_id, [_price_row(model_id, price, is_own=True)], actor_id, now)
+def decided_otherwise(one: Accepted, new: NewModel, model_id: str, now: datetime) -> list[Change]:
+    """Returns what the feeds say of a new model and the admin did not follow.
 
-
-def accepted_price(one: Accepted) -> Price | None:
-    """The base price that comes with a change: the admin's, else the feed's. None: it brings none."""
-    if one.kind not in (PRICE, NEW_MODEL):
-        return None
-    given: tuple[Decimal | None, Decimal | None] = (one.given.get("input_price"), one.given.get("output_price"))
-    if given[0] is not None and given[1] is not None:
-        return Price(given[0], given[1])
-    return price_from(one.after)
-
-
-def decided_otherwise(one: Accepted, model_id: str, now: datetime) -> list[Change]:
-    """What the feeds say of a new model and the admin did not follow: changes that the sync would find next time."""
+    The sync would find these changes the next time.
+    """
     fact = Facts(
-        one.provider_id,
-        one.provider_model,
-        one.after["displayName"],
-        one.after["contextWindow"],
-        one.after["maxOutputTokens"],
-        price_from(one.after),
+        one.provider_id, one.provider_model, new.display_name, new.context_window, new.max_output_tokens, new.price
     )
     held = Held(
         model_id,
         *fact.key,
-        accepted_price(one),
-        one.given.get("context_window") or fact.context_window or 0,
-        one.given.get("max_output_tokens") or fact.max_output_tokens or 0,
+        one.price,
+        one.choices.context_window or fact.context_window or 0,
+        one.choices.max_output_tokens or fact.max_output_tokens or 0,
     )
     return diff([held], {model_id: fact}, now)
 
 
-def change_row(change: Change, model_id: str | None, status: str, reason: str) -> dict[str, Any]:
-    """A change as it is put on file."""
-    return {
-        "id": new_id(),
-        "kind": change.kind,
-        "subject": change.subject,
-        "provider_id": change.provider_id,
-        "provider_model": change.provider_model,
-        "model_id": model_id or change.model_id,
-        "before": change.before,
-        "after": change.after,
-        "digest": change.digest,
-        "percent": change.percent,
-        "agreement": change.agreement,
-        "status": status,
-        "reason": reason,
-    }
+def _add(connection: Connection, one: Accepted, new: NewModel) -> str:
+    """Adds the model to the registry and returns its id.
 
-
-def _add(connection: Connection, one: Accepted) -> str:
-    """The model in the registry. All tenants see this row: it holds what the feed says and nothing of the tenant's."""
-    price = price_from(one.after)
-    context = one.after["contextWindow"] or CAUTIOUS_CONTEXT
+    All tenants see this row, so it holds what the feed says and nothing that the tenant decided.
+    """
+    context = new.context_window or CAUTIOUS_CONTEXT
     model = {
         "provider_id": one.provider_id,
         "provider_model": one.provider_model,
-        "display_name": one.after["displayName"],
+        "display_name": new.display_name,
         "context_window": context,
-        "max_output_tokens": one.after["maxOutputTokens"] or min(context, CAUTIOUS_OUTPUT),
-        "base_input_price": price and price.input_price,
-        "base_output_price": price and price.output_price,
-        "base_rates": price.rates.to_json() if price else {},
+        "max_output_tokens": new.max_output_tokens or min(context, CAUTIOUS_OUTPUT),
+        "base_input_price": new.price and new.price.input_price,
+        "base_output_price": new.price and new.price.output_price,
+        "base_rates": new.price.rates.to_json() if new.price else {},
     }
     return registry_models.add_from_feed(connection, candidate_ids(one.provider_id, one.provider_model), model)
 
 
-def _overlay(one: Accepted) -> dict[str, Any]:
-    """The columns of the tenant's overlay that a change writes."""
-    if one.kind == PRICE:
-        return {}
-    if one.kind == CONTEXT:
-        return {COLUMNS[name]: tokens for name, tokens in one.after.items()} | {"own_facts": []}
-    own = {name: value for name, value in one.given.items() if name not in ("input_price", "output_price")}
-    columns = {**own, "own_facts": [name for name in COLUMNS.values() if name in own]}
-    if one.kind == NEW_MODEL:
-        return {"enabled": True, **columns}
-    return {"deprecated_at": one.after["deprecatedAt"], "successor_id": one.after["successorId"], **columns}
+def _facts(one: Accepted, model_id: str) -> AcceptedFacts | None:
+    """Returns the columns of the tenant's overlay that a change writes. None: it writes none."""
+    choices = one.choices
+    match one.after:
+        case Price():
+            return None
+        case Sizes():
+            return AcceptedFacts(
+                model_id=model_id,
+                context_window=one.after.context_window,
+                max_output_tokens=one.after.max_output_tokens,
+            )
+        case NewModel():
+            return AcceptedFacts(
+                model_id=model_id,
+                enabled=True,
+                context_window=choices.context_window,
+                max_output_tokens=choices.max_output_tokens,
+                display_name=choices.display_name,
+                access_tier=choices.access_tier,
+                unlock_price_cents=choices.unlock_price_cents,
+                own_facts=choices.own_facts,
+            )
+        case Ending():
+            return AcceptedFacts(
+                model_id=model_id,
+                deprecated_at=choices.deprecated_at or one.after.deprecated_at,
+                successor_id=choices.successor_id or one.after.successor_id,
+                own_facts=choices.own_facts,
+            )
 
 
-def _price_row(model_id: str, price: Price, *, is_own: bool) -> dict[str, Any]:
-    return {
-        "id": new_id(),
-        "model_id": model_id,
-        "input_price": price.input_price,
-        "output_price": price.output_price,
-        "rates": price.rates.to_json(),
-        "is_own": is_own,
-    }
+def _merged(first: AcceptedFacts, second: AcceptedFacts) -> AcceptedFacts:
+    told = {name: value for name, value in asdict(second).items() if value is not None}
+    return replace(first, **told)

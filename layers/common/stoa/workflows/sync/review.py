@@ -1,30 +1,43 @@
-"""The sync's proposals in the hands of a tenant's admins: read, approved, rejected. And its readings, for operators."""
+"""Decisions of a tenant's admins on proposed changes: read, approve, reject, undo. Operators read the runs."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from stoa.core.errors import Conflict, FieldProblem, InvalidFields, NotFound
 from stoa.core.observe import emit
-from stoa.core.pages import Page, place_after
-from stoa.core.text import camel_case, iso, snake_case
-from stoa.database.pool import Connection, Database, Row, Scope
+from stoa.core.pages import Page, page_of
+from stoa.core.text import camel_case
+from stoa.database.pool import Connection, Scope
 from stoa.domain.pricing.price_book import SOURCE_SYNC
-from stoa.domain.sync.facts import Price
-from stoa.domain.sync.diff import COLUMNS, NEW_MODEL, PRICE, RETIREMENT, price_from
-from stoa.identity.caller import Desk
+from stoa.domain.sync.change import (
+    NEW_MODEL,
+    OWN_FACTS,
+    PRICE,
+    RETIREMENT,
+    Ending,
+    Kind,
+    NewModel,
+    Sizes,
+    Status,
+    price_of,
+    to_stored,
+)
+from stoa.identity.caller import Caller
 from stoa.store.catalogue import tenant_models
 from stoa.store.pricing import prices, pricing_configs
-from stoa.store.sync import facts
+from stoa.store.sync import accepted as accepted_store
 from stoa.store.sync import changes as store
+from stoa.store.sync import runs
+from stoa.store.sync.accepted import AcceptedPrice
+from stoa.store.sync.changes import ChangeFilter, FiledChange, FoundChange, Verdict
+from stoa.store.sync.runs import FeedRun
 from stoa.store.tenancy import audit
 from stoa.workflows.pricing.price_planning import replan
-from stoa.workflows.sync.accept import Accepted, accept, accept_price, change_row, decided_otherwise
-from stoa.workflows.sync.views import change_view
+from stoa.workflows.sync.accept import Accepted, Choices, accept, decided_otherwise
 
-# What an admin may decide beside a change of each kind, by column.
-OWN_WORDS: Mapping[str, frozenset[str]] = {
+# The fields that an admin may send beside a change of each kind.
+CHOICES: Mapping[Kind, frozenset[str]] = {
     NEW_MODEL: frozenset(
         {
             "input_price",
@@ -40,151 +53,128 @@ OWN_WORDS: Mapping[str, frozenset[str]] = {
 }
 
 
-def list_changes(
-    desk: Desk, *, status: str | None, kind: str | None, provider_id: str | None, before: UUID | None, limit: int
-) -> Page[dict[str, Any]]:
-    """A page of the tenant's changes that match, newest first; its cursor is the last one's id."""
-    with desk.database.autocommit(desk.scope) as connection:
-        rows = store.page(
-            connection,
-            desk.tenant_id,
-            status=status,
-            kind=kind,
-            provider_id=provider_id,
-            before=before,
-            rows=limit + 1,
-        )
-    return Page([change_view(row) for row in rows[:limit]], place_after(rows, limit, "id"))
+def list_changes(caller: Caller, wanted: ChangeFilter, *, before: UUID | None, limit: int) -> Page[FiledChange]:
+    """Returns a page of the tenant's changes that match, newest first. The cursor is the last one's id."""
+    with caller.database.autocommit(caller.tenant_scope) as connection:
+        found = store.page(connection, caller.tenant_id, wanted, before=before, rows=limit + 1)
+    return page_of(found, limit, lambda change: (change.id,))
 
 
-def approve_change(desk: Desk, change_id: UUID, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Make a change the tenant's own; what gets dearer by it waits for the grace period.
+def approve_change(caller: Caller, change_id: UUID, given: Mapping[str, Any]) -> FiledChange:
+    """Makes a change the tenant's own. A price that rises by it waits for the grace period.
 
-    Raises NotFound, Conflict when it was decided before, InvalidFields where the change alone does not say enough.
+    `given` holds the fields that the admin sent, null included. Raises NotFound, Conflict when the change was decided
+    before, InvalidFields where the change alone does not say enough.
     """
-    kind = _kind(desk, change_id)
+    kind = _read(caller, change_id).kind
     # Only a new model has to be written into the registry that all tenants share.
-    with desk.database.transaction(Scope(tenant_id=desk.tenant_id, operator=kind == NEW_MODEL)) as connection:
-        row = _locked(connection, desk, change_id)
-        _check(connection, desk, row, given)
-        accepted = _accepted(row, given, desk.now)
-        (model_id,) = accept(connection, desk.tenant_id, [accepted], desk.actor.user_id, desk.now)
+    with caller.database.transaction(Scope(tenant_id=caller.tenant_id, operator=kind == NEW_MODEL)) as connection:
+        change = _locked(connection, caller, change_id, ("open",))
+        _check(connection, caller, change, given)
+        accepted = _accepted(caller, change, given)
+        (model_id,) = accept(connection, caller.tenant_id, [accepted], caller.actor.user_id, caller.now)
         if kind in (NEW_MODEL, PRICE):
-            actor_id = desk.actor.user_id
-            replan(connection, desk.tenant_id, [model_id], source=SOURCE_SYNC, actor_id=actor_id, now=desk.now)
-        _decide(connection, desk, row, "approved", action="approve", model_id=model_id, given=given)
-        if kind == NEW_MODEL:
-            _settle_what_was_decided_otherwise(connection, desk, accepted, model_id)
-        decided = _view(connection, desk, change_id)
+            _replan(connection, caller, model_id)
+        verdict = Verdict("approved", caller.actor.user_id, model_id=model_id)
+        _decide(connection, caller, change, verdict, action="approve", given=given)
+        if isinstance(change.after, NewModel):
+            _settle_what_was_decided_otherwise(connection, caller, accepted, change.after, model_id)
+        decided = _found(store.get(connection, caller.tenant_id, change_id))
     emit("registry_change_approved", kind=kind, modelId=model_id)
     return decided
 
 
-def reject_change(desk: Desk, change_id: UUID, reason: str | None) -> dict[str, Any]:
-    """Leave things as they are. The same is not proposed again until its value changes. Raises NotFound or Conflict."""
-    with desk.database.transaction(desk.scope) as connection:
-        row = _locked(connection, desk, change_id)
-        given = {"reason": reason} if reason else {}
-        _decide(connection, desk, row, "rejected", action="reject", reason=reason, given=given)
-        decided = _view(connection, desk, change_id)
-    emit("registry_change_rejected", kind=row["kind"], modelId=row["model_id"])
-    return decided
+def reject_change(caller: Caller, change_id: UUID, reason: str | None) -> FiledChange:
+    """Leaves things as they are. The same is not proposed again until its value changes.
 
-
-def undo_change(desk: Desk, change_id: UUID) -> dict[str, Any]:
-    """Take back what was accepted, by an admin or by the policy: what held before holds again.
-
-    A price that rises by it waits for the grace like any other. Raises NotFound, or Conflict where there is nothing to
-    take back.
+    Raises NotFound or Conflict.
     """
-    with desk.database.transaction(desk.scope) as connection:
-        row = _locked(connection, desk, change_id, ("approved", "applied"))
-        if store.was_followed(connection, desk.tenant_id, row):
-            raise _followed("A newer change of this kind was accepted since. Take that one back first.")
-        model_id, before = str(row["model_id"]), row["before"]
-        if row["kind"] == PRICE:
-            _take_back_price(connection, desk, model_id, price_from(row["after"]), price_from(before))
-        else:
-            columns = (
-                {"enabled": False} if row["kind"] == NEW_MODEL else {snake_case(name): before[name] for name in before}
-            )
-            own = [name for name in COLUMNS.values() if name in columns]
-            tenant_models.save_overlay(connection, desk.tenant_id, model_id, {**columns, "own_facts": own})
-        _decide(connection, desk, row, "rejected", reason="Taken back.", action="undo")
-        decided = _view(connection, desk, change_id)
-    emit("registry_change_undone", kind=row["kind"], modelId=model_id)
+    with caller.database.transaction(caller.tenant_scope) as connection:
+        change = _locked(connection, caller, change_id, ("open",))
+        verdict = Verdict("rejected", caller.actor.user_id, reason)
+        _decide(connection, caller, change, verdict, action="reject", given={"reason": reason} if reason else {})
+        decided = _found(store.get(connection, caller.tenant_id, change_id))
+    emit("registry_change_rejected", kind=change.kind, modelId=change.model_id)
     return decided
 
 
-def list_runs(database: Database, *, before: UUID | None, limit: int) -> Page[dict[str, Any]]:
-    """The readings of the feeds that changed something or met new problems, newest first. For operators."""
-    with database.autocommit(Scope(operator=True)) as connection:
-        rows = facts.runs(connection, before=before, rows=limit + 1)
-    return Page([_run_view(row) for row in rows[:limit]], place_after(rows, limit, "id"))
+def undo_change(caller: Caller, change_id: UUID) -> FiledChange:
+    """Takes back what was accepted, by an admin or by the policy. What held before holds again.
+
+    A price that rises by it waits for the grace period. Raises NotFound, or Conflict where there is nothing to take
+    back.
+    """
+    with caller.database.transaction(caller.tenant_scope) as connection:
+        change = _locked(connection, caller, change_id, ("approved", "applied"))
+        if store.was_followed(connection, caller.tenant_id, change):
+            raise _followed("A newer change of this kind was accepted since. Take that one back first.")
+        if change.kind == PRICE:
+            _take_back_price(connection, caller, change)
+        else:
+            columns = _columns_before(change)
+            own = [name for name in OWN_FACTS if name in columns]
+            overlay = {**columns, "own_facts": own}
+            tenant_models.save_overlay(connection, caller.tenant_id, str(change.model_id), overlay)
+        verdict = Verdict("rejected", caller.actor.user_id, "Taken back.")
+        _decide(connection, caller, change, verdict, action="undo", given={})
+        decided = _found(store.get(connection, caller.tenant_id, change_id))
+    emit("registry_change_undone", kind=change.kind, modelId=change.model_id)
+    return decided
 
 
-def _kind(desk: Desk, change_id: UUID) -> str:
-    with desk.database.autocommit(desk.scope) as connection:
-        rows = store.page(connection, desk.tenant_id, change_id=change_id)
-    if not rows:
+def list_runs(caller: Caller, *, before: UUID | None, limit: int) -> Page[FeedRun]:
+    """Returns a page of the readings that changed something or met new problems, newest first. For operators."""
+    with caller.database.autocommit(Scope(operator=True)) as connection:
+        found = runs.newest(connection, before=before, rows=limit + 1)
+    return page_of(found, limit, lambda run: (run.id,))
+
+
+def _read(caller: Caller, change_id: UUID) -> FiledChange:
+    with caller.database.autocommit(caller.tenant_scope) as connection:
+        return _found(store.get(connection, caller.tenant_id, change_id))
+
+
+def _found(change: FiledChange | None) -> FiledChange:
+    if change is None:
         raise NotFound("change")
-    return str(rows[0]["kind"])
+    return change
 
 
-def _followed(how: str) -> Conflict:
-    return Conflict("CHANGE_FOLLOWED", how)
-
-
-def _take_back_price(
-    connection: Connection, desk: Desk, model_id: str, accepted: Price | None, before: Price | None
-) -> None:
-    (model,) = prices.models(connection, desk.tenant_id, [model_id], desk.now)
-    if (model.base.input_price, model.base.output_price, model.base.rates) != accepted:
-        raise _followed("An operator has set another price since; there is nothing to take back.")
-    if before is None:
-        raise Conflict("PRICE_UNKNOWN", "No price was known before this one. Switch the model off instead.")
-    actor_id = desk.actor.user_id
-    accept_price(connection, desk.tenant_id, model_id, before, actor_id, desk.now)
-    replan(connection, desk.tenant_id, [model_id], source=SOURCE_SYNC, actor_id=actor_id, now=desk.now)
-
-
-def _locked(connection: Connection, desk: Desk, change_id: UUID, statuses: tuple[str, ...] = ("open",)) -> Row:
-    """The change in one of these states, for a decision by nobody else: neither another admin nor the sync."""
-    pricing_configs.lock(connection, desk.tenant_id)
-    row = store.locked(connection, desk.tenant_id, change_id)
-    if row is None:
-        raise NotFound("change")
-    if row["status"] not in statuses:
+def _locked(connection: Connection, caller: Caller, change_id: UUID, statuses: tuple[Status, ...]) -> FiledChange:
+    """Returns the change in one of these states, locked against decisions of other admins and of the sync."""
+    pricing_configs.lock(connection, caller.tenant_id)
+    change = _found(store.locked(connection, caller.tenant_id, change_id))
+    if change.status not in statuses:
         raise Conflict(
             "CHANGE_DECIDED",
-            f"This change is {row['status']} by now. Read the list again.",
-            details={"status": row["status"]},
+            f"This change is {change.status} by now. Read the list again.",
+            details={"status": change.status},
         )
-    return row
+    return change
 
 
-def _check(connection: Connection, desk: Desk, row: Row, given: Mapping[str, Any]) -> None:
-    foreign = given.keys() - OWN_WORDS.get(row["kind"], frozenset())
+def _check(connection: Connection, caller: Caller, change: FiledChange, given: Mapping[str, Any]) -> None:
+    foreign = given.keys() - CHOICES.get(change.kind, frozenset())
     problems = [
-        FieldProblem(camel_case(name), f"a change of kind {row['kind']} takes no such field") for name in foreign
+        FieldProblem(camel_case(name), f"a change of kind {change.kind} takes no such field") for name in foreign
     ]
-    if row["kind"] == NEW_MODEL:
-        problems += _new_model_problems(row, given)
+    if isinstance(change.after, NewModel):
+        problems += _new_model_problems(change.after, given)
     successor = given.get("successor_id")
-    if successor is not None and successor == row["model_id"]:
+    if successor is not None and successor == change.model_id:
         problems.append(FieldProblem("successorId", "a model cannot succeed itself"))
-    elif successor is not None and not tenant_models.has_model(connection, desk.tenant_id, successor):
+    elif successor is not None and not tenant_models.has_model(connection, caller.tenant_id, successor):
         problems.append(FieldProblem("successorId", f"there is no model {successor!r}"))
     if problems:
         raise InvalidFields(sorted(problems, key=lambda problem: problem.path))
 
 
-def _new_model_problems(row: Row, given: Mapping[str, Any]) -> list[FieldProblem]:
+def _new_model_problems(model: NewModel, given: Mapping[str, Any]) -> list[FieldProblem]:
     problems = []
-    prices = [given.get(name) for name in ("input_price", "output_price")]
-    if (prices[0] is None) != (prices[1] is None):
+    sent = [given.get(name) is not None for name in ("input_price", "output_price")]
+    if any(sent) and not all(sent):
         problems.append(FieldProblem("outputPrice", "send both prices; one alone prices nothing"))
-    elif prices[0] is None and row["after"]["inputPrice"] is None:
+    elif not any(sent) and model.price is None:
         reason = "no source knows this model's prices: send inputPrice and outputPrice, USD per 1,000,000 tokens"
         problems.append(FieldProblem("inputPrice", reason))
     if given.get("access_tier") == "premium" and given.get("unlock_price_cents") is None:
@@ -192,70 +182,73 @@ def _new_model_problems(row: Row, given: Mapping[str, Any]) -> list[FieldProblem
     return problems
 
 
-def _accepted(row: Row, given: Mapping[str, Any], now: datetime) -> Accepted:
+def _accepted(caller: Caller, change: FiledChange, given: Mapping[str, Any]) -> Accepted:
     own = {name: value for name, value in given.items() if value is not None}
-    if row["kind"] == RETIREMENT and row["after"]["deprecatedAt"] is None:
-        own.setdefault("deprecated_at", now)  # its provider names no date: it may end at any moment
-    return Accepted(row["kind"], row["provider_id"], row["provider_model"], row["model_id"], row["after"], own)
+    if isinstance(change.after, Ending) and change.after.deprecated_at is None:
+        own.setdefault("deprecated_at", caller.now)  # its provider names no date: it may end at any moment
+    return Accepted(change.provider_id, change.provider_model, change.model_id, change.after, Choices(**own))
 
 
-def _settle_what_was_decided_otherwise(connection: Connection, desk: Desk, accepted: Accepted, model_id: str) -> None:
-    """Put on file that the admin knew what the feeds say and did not follow, so that the sync does not ask at once."""
+def _settle_what_was_decided_otherwise(
+    connection: Connection, caller: Caller, accepted: Accepted, new: NewModel, model_id: str
+) -> None:
+    """Files what the admin knew and did not follow as rejected, so that the sync does not propose it at once."""
     reason = "Decided otherwise when the model was approved."
-    for change in decided_otherwise(accepted, model_id, desk.now):
-        row = change_row(change, model_id, "open", reason)
-        store.file(connection, desk.tenant_id, [row], desk.now)
-        store.decide(
-            connection, desk.tenant_id, row["id"], "rejected", actor_id=desk.actor.user_id, now=desk.now, reason=reason
-        )
+    verdict = Verdict("rejected", caller.actor.user_id, reason)
+    for change in decided_otherwise(accepted, new, model_id, caller.now):
+        found = FoundChange(change, model_id, "open", reason)
+        store.file(connection, caller.tenant_id, [found], caller.now)
+        store.decide(connection, caller.tenant_id, found.id, verdict, caller.now)
+
+
+def _take_back_price(connection: Connection, caller: Caller, change: FiledChange) -> None:
+    model_id, before = str(change.model_id), price_of(change.before)
+    (model,) = prices.models(connection, caller.tenant_id, [model_id], caller.now)
+    if (model.base.input_price, model.base.output_price, model.base.rates) != price_of(change.after):
+        raise _followed("An operator has set another price since; there is nothing to take back.")
+    if before is None:
+        raise Conflict("PRICE_UNKNOWN", "No price was known before this one. Switch the model off instead.")
+    own = [AcceptedPrice(model_id, before, is_own=True)]
+    accepted_store.accept_prices(connection, caller.tenant_id, own, caller.actor.user_id, caller.now)
+    _replan(connection, caller, model_id)
+
+
+def _columns_before(change: FiledChange) -> dict[str, Any]:
+    """Returns the columns of the overlay as they were before the change, null included."""
+    match change.before:
+        case Sizes():
+            return dict(change.before.given())
+        case Ending():
+            return {"deprecated_at": change.before.deprecated_at, "successor_id": change.before.successor_id}
+    return {"enabled": False}  # a new model was not offered
+
+
+def _replan(connection: Connection, caller: Caller, model_id: str) -> None:
+    actor_id = caller.actor.user_id
+    replan(connection, caller.tenant_id, [model_id], source=SOURCE_SYNC, actor_id=actor_id, now=caller.now)
+
+
+def _followed(reason: str) -> Conflict:
+    return Conflict("CHANGE_FOLLOWED", reason)
 
 
 def _decide(
     connection: Connection,
-    desk: Desk,
-    row: Row,
-    status: str,
+    caller: Caller,
+    change: FiledChange,
+    verdict: Verdict,
     *,
     action: str,
-    given: Mapping[str, Any] | None = None,
-    reason: str | None = None,
-    model_id: str | None = None,
+    given: Mapping[str, Any],
 ) -> None:
-    store.decide(
-        connection,
-        desk.tenant_id,
-        row["id"],
-        status,
-        actor_id=desk.actor.user_id,
-        now=desk.now,
-        reason=reason,
-        model_id=model_id,
-    )
+    store.decide(connection, caller.tenant_id, change.id, verdict, caller.now)
+    sent = {camel_case(name): value for name, value in given.items()}
     audit.record(
         connection,
-        desk.tenant_id,
-        desk.actor,
+        caller.tenant_id,
+        caller.actor,
         f"registry_change.{action}",
-        model_id or row["subject"],
-        before=row["before"],
-        after={
-            "kind": row["kind"],
-            **row["after"],
-            **{camel_case(name): value for name, value in (given or {}).items()},
-        },
+        verdict.model_id or change.subject,
+        before=None if change.before is None else to_stored(change.before),
+        after={"kind": change.kind, **to_stored(change.after), **sent},
     )
-
-
-def _view(connection: Connection, desk: Desk, change_id: UUID) -> dict[str, Any]:
-    return change_view(store.page(connection, desk.tenant_id, change_id=change_id)[0])
-
-
-def _run_view(row: Row) -> dict[str, Any]:
-    return {
-        "id": str(row["id"]),
-        "createdAt": iso(row["created_at"]),
-        "sources": row["sources"],
-        "modelsAdded": row["models_added"],
-        "modelsChanged": row["models_changed"],
-        "problems": row["problems"],
-    }
