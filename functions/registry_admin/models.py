@@ -69,7 +69,7 @@ def shown(side: object) -> object:
     return side
 
 
-# What differs on one side of a change. Its fields depend on the change's kind.
+# The values on one side of a change. Its fields depend on the change's kind.
 Shown = Annotated[dict[str, Any], BeforeValidator(shown)]
 
 

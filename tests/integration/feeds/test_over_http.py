@@ -1,4 +1,4 @@
-"""Feeds and lists over real sockets, and what is wrong with them at times."""
+"""Feeds and lists over real sockets, and their faults."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The function itself, with the feeds as they are packaged and as it finds them at an address."""
+"""The function itself, with packaged feeds and with feeds at an address."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -96,7 +96,7 @@ def test_a_feed_that_cannot_be_read_raises_the_alarm_and_tries_again(
 def test_no_query_depends_on_its_own_conditions(
     registry: Registry, other: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two tenants with the tenant taken out of every condition: the database keeps them apart."""
+    """The database keeps two tenants apart when the tenant is taken out of every condition."""
     registry.feeds.price("gpt-4o", "5", "10")
     registry.feeds.price("gpt-4o-mini", "0.14", "0.55")
     other.config(autoUpdateFromProviders=False)

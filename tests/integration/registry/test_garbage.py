@@ -1,4 +1,4 @@
-"""Feeds that say what cannot be, read over real sockets: reported by entry, nothing lost, nothing charged at 0."""
+"""Feeds with impossible values, read over real sockets: reported by entry, nothing lost, nothing charged at 0."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -36,7 +36,7 @@ class Wire:
         return sync(self.registry.database, self._read, self.registry.clock)
 
     def problems(self) -> list[dict[str, Any]]:
-        """What the newest reading on file met, as operators see it."""
+        """Returns the problems of the newest reading on file, as operators see them."""
         self.registry.groups = "[operator]"
         reply = self.registry.send("GET", "/api/operator/sync/runs", limit="1")
         self.registry.groups = "[admin]"

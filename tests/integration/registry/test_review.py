@@ -1,4 +1,4 @@
-"""An admin approves or rejects what the feeds say; everything follows by the planner, and once."""
+"""An admin approves or rejects changes. Prices follow by the planner, and once."""
 
 from datetime import date
 from decimal import Decimal

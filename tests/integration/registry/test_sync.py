@@ -1,4 +1,4 @@
-"""Synced with the feeds: what applies by itself, what waits, and what is left alone."""
+"""A sync with the feeds: changes that apply by themselves, that wait, and models that are left alone."""
 
 from datetime import date, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""A chosen model ends: its members are told, and moved on the date; the answers before say so, too."""
+"""Members who chose a model that ends are told, and moved on the date. Answers before the date say so, too."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -23,12 +23,12 @@ OLD, NEW = "phi-4", "codestral-latest"  # both free; neither ends in the registr
 
 @pytest.fixture(autouse=True)
 def no_other_tenants(monkeypatch: pytest.MonkeyPatch, tenant: UUID) -> None:
-    """Tenants of other tests have members, too."""
+    """Hides tenants of other tests, which have members, too."""
     monkeypatch.setattr("stoa.store.tenancy.tenants.ids", lambda _: [{"id": tenant, "slug": "test"}])
 
 
 def ends(desk: Desk, at: datetime, successor_id: str | None = NEW) -> None:
-    """What the tenant has accepted of the provider's announcement."""
+    """Accepts the provider's announcement for the tenant."""
     desk.change(
         """
         INSERT INTO tenant_models (tenant_id, model_id, deprecated_at, successor_id)
@@ -94,7 +94,7 @@ def test_every_kind_of_choice_is_found_by_itself(desk: Desk, clock: Clock, choic
 def test_who_was_told_is_not_looked_at_again_each_hour(
     desk: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch, days: int
 ) -> None:
-    """They may be millions: a run that began with them again each time would never come to the others."""
+    """They may be millions. A run that began with them again each time would never reach the others."""
     looked_at: list[UUID] = []
     load = retire_module.load_view_of
 

@@ -1,4 +1,4 @@
-"""When two sources agree on a price."""
+"""The agreement of two sources on a price."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a tenant has otherwise than the facts."""
+"""Differences between a tenant's registry and the facts."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -123,6 +123,37 @@ def test_a_retirement_that_is_known(has: datetime, told: dict[str, Any], count: 
     found = changes(model, fact(**told))
     assert len(found) == count
     assert all(isinstance(change.after, Ending) and change.after.successor_id == "m-9" for change in found)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        fact(price=price("1.3", "2", **LONG)),
+        fact(context_window=500, max_output_tokens=50),
+        fact(max_output_tokens=50),
+        fact(deprecated_on=date(2027, 6, 1)),
+        fact(lifecycle="removed"),
+    ],
+)
+def test_both_sides_of_a_change_survive_being_stored(told: Facts) -> None:
+    (change,) = changes(held(), told, held("m-2"))
+    for side in (change.before, change.after):
+        assert side is not None
+        assert from_stored(change.kind, to_stored(side)) == side
+
+
+def test_a_digest_stays_the_same_for_what_is_on_file() -> None:
+    """A rejected change would otherwise be proposed again after a release."""
+    digests = [
+        changes(held(), told)[0].digest
+        for told in (fact(price=price("1.3", "2")), fact(context_window=500), fact(deprecated_on=date(2027, 6, 1)))
+    ]
+    assert digests == [
+        "e4ee8970607f5b4c5d7dfa169bf27352",
+        "4d8d2e547951707411cff9e59e6e9fb3",
+        "eae60e531adf53b5996398c3d2b70c92",
+    ]
+    assert new_models([fact("m-2")], set())[0].digest == "a07134999f34419f8a938abb0d3519c0"
 
 
 def test_another_suggestion_is_not_another_change() -> None:

@@ -1,4 +1,4 @@
-"""What all sources together say, reading by reading."""
+"""The facts of all sources together, reading by reading."""
 
 from dataclasses import replace
 from datetime import date
@@ -24,7 +24,7 @@ NOTHING = feed(complete=False)
 
 
 def one(*readings: Reading) -> Facts:
-    """The only model's facts after these readings."""
+    """Returns the only model's facts after these readings."""
     facts: dict[tuple[str, str], Facts] = {}
     for reading in readings:
         facts = merged(facts, reading)

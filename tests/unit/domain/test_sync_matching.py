@@ -1,4 +1,4 @@
-"""Which model of a feed is which of ours."""
+"""Matching of a feed's models with ours."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What applies by itself, what waits, what is told, and what a run writes of it."""
+"""Changes that apply by themselves, that wait, that are told, and that a run writes."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

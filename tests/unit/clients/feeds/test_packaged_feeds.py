@@ -1,4 +1,4 @@
-"""The feeds as the locked packages bring them: that our reading fits them, and them our registry."""
+"""The feeds of the locked packages fit our reading, and our registry fits them."""
 
 import csv
 from collections import Counter

@@ -59,7 +59,7 @@ class Ending:
     why: Reason | None = None
 
 
-# Each side of a change. Only a price and sizes have the same form before and after in every case.
+# A side of a change, before or after. Its type follows from the change's kind.
 Side = Price | NewModel | Sizes | Ending
 
 

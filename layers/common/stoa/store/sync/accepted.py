@@ -1,4 +1,4 @@
-"""What a tenant accepted of the feeds: base prices of its own, and facts in its overlay."""
+"""Changes that a tenant accepted: base prices of its own, and facts in its overlay."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
