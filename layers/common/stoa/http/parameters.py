@@ -44,10 +44,10 @@ def short_text(most: int) -> Callable[[Any], str | None]:
     return read
 
 
-def one_of(words: Sequence[str]) -> Callable[[Any], str | None]:
-    """Returns a reader of one of these words, or of none."""
+def one_of(words: Sequence[str]) -> Callable[[Any], Any]:
+    """Returns a reader of one of these words. None is kept."""
 
-    def read(value: Any) -> str | None:
+    def read(value: Any) -> Any:
         if value is not None and value not in words:
             raise ValueError(f"one of {', '.join(words)}")
         return value

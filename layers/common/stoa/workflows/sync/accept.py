@@ -15,6 +15,7 @@ from stoa.domain.sync.diff import Held, diff
 from stoa.domain.sync.facts import Facts, Price
 from stoa.domain.sync.ids import candidate_ids
 from stoa.store.catalogue import registry_models
+from stoa.store.catalogue.registry_models import NewRegistryModel
 from stoa.store.sync import accepted as store
 from stoa.store.sync.accepted import AcceptedFacts, AcceptedPrice
 
@@ -117,16 +118,16 @@ def _add(connection: Connection, one: Accepted, new: NewModel) -> str:
     All tenants see this row, so it holds what the feed says and nothing that the tenant decided.
     """
     context = new.context_window or CAUTIOUS_CONTEXT
-    model = {
-        "provider_id": one.provider_id,
-        "provider_model": one.provider_model,
-        "display_name": new.display_name,
-        "context_window": context,
-        "max_output_tokens": new.max_output_tokens or min(context, CAUTIOUS_OUTPUT),
-        "base_input_price": new.price and new.price.input_price,
-        "base_output_price": new.price and new.price.output_price,
-        "base_rates": new.price.rates.to_json() if new.price else {},
-    }
+    model = NewRegistryModel(
+        provider_id=one.provider_id,
+        provider_model=one.provider_model,
+        display_name=new.display_name,
+        context_window=context,
+        max_output_tokens=new.max_output_tokens or min(context, CAUTIOUS_OUTPUT),
+        base_input_price=new.price.input_price if new.price else None,
+        base_output_price=new.price.output_price if new.price else None,
+        base_rates=new.price.rates.to_json() if new.price else {},
+    )
     return registry_models.add_from_feed(connection, candidate_ids(one.provider_id, one.provider_model), model)
 
 
