@@ -17,7 +17,7 @@ CREATE TABLE pricing_configs (
     notify_on_price_change boolean NOT NULL DEFAULT true,
     notify_threshold_percent numeric(8, 4) NOT NULL DEFAULT 10,
     -- Says for each kind of change in the feeds whether it applies by itself; {}: the defaults of
-    -- stoa/domain/sync/review_policy.py.
+    -- stoa.domain.sync.policy.py.
     sync_policy jsonb NOT NULL DEFAULT '{}',
     notice_emails text[] NOT NULL DEFAULT '{}' -- addresses that are told of price changes
 );

@@ -17,7 +17,8 @@ STATUSES = ("incomplete", "active", "past_due", "suspended", "canceled", "closed
 
 StatusFilter = Annotated[
     str | None,
-    BeforeValidator(one_of(STATUSES, f"one of {', '.join(STATUSES)}")),
+    BeforeValidator(one_of(STATUSES)),
+    BeforeValidator(lambda status: status or None),
     WithJsonSchema({"type": "string", "enum": list(STATUSES)}),
     Query(alias="status", description="Only those that stand so."),
 ]

@@ -12,7 +12,7 @@ from functions.preferences.models import MOST_FAVORITES, DomainModeId, SelectReq
 from functions.pricing_admin.models.config import SyncPolicy, SyncPolicyUpdate
 from functions.schedules.models import NewSchedule
 from functions.teams.models import Invite
-from stoa.domain.sync.review_policy import DEFAULTS
+from stoa.domain.sync.policy import DEFAULTS
 from stoa.http.schemas import EmailAddress
 from stoa.workflows.members.preferences import MAX_FAVORITES
 from stoa.workflows.pricing import sync_policy

@@ -1,6 +1,6 @@
 """Parameters that many routes share: page size, cursor, versions, texts to look for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
@@ -48,15 +48,14 @@ def short_text(most: int) -> Callable[[Any], str | None]:
     return read
 
 
-def one_of(values: tuple[str, ...], said: str) -> Callable[[Any], str | None]:
-    """Returns a reader of one of some words. An empty text is none of them, and no filter. `said` names them."""
+def one_of(words: Sequence[str], said: str | None = None) -> Callable[[Any], Any]:
+    """Returns a reader of one of these words. `said` names them in a refusal. None is kept."""
+    reason = said or f"one of {', '.join(words)}"
 
-    def read(value: Any) -> str | None:
-        if value in (None, ""):
-            return None
-        if value not in values:
-            raise ValueError(said)
-        return str(value)
+    def read(value: Any) -> Any:
+        if value is not None and value not in words:
+            raise ValueError(reason)
+        return value
 
     return read
 

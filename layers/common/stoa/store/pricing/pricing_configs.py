@@ -52,7 +52,7 @@ class PricingSettings:
     """A tenant's pricing configuration. Markups are fractions, the charge USD, the threshold percent.
 
     Version 0 means that nothing was ever saved and these defaults hold. `sync_policy` holds the rules that differ from
-    `domain/sync/review_policy.py`, by its names.
+    `domain/sync/sync/policy.py`, by its names.
     """
 
     external_default_markup: Decimal = Decimal("0.4")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stoa.core.text import camel_case, snake_case
-from stoa.domain.sync.review_policy import DEFAULTS, Rule, with_rules
+from stoa.domain.sync.policy import DEFAULTS, Rule, with_rules
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
-"""Which model of a feed is which of ours."""
+"""Matching of a feed's models with ours."""
 
 from dataclasses import dataclass
 
 import pytest
 
-from stoa.domain.sync.feed_matching import counterparts, match
+from stoa.domain.sync.matching import counterparts, match
 from tests.unit.domain.feed_models import feed_model
 
 

@@ -1,10 +1,10 @@
-"""How far a provider's price has moved, in each kind of token and at each size of message."""
+"""The moves of a provider's price, in each kind of token and at each size of message."""
 
 from decimal import Decimal
 from typing import NamedTuple
 
 from stoa.domain.pricing.rates import TokenPrices, levels_of
-from stoa.domain.sync.provider_facts import Price
+from stoa.domain.sync.facts import Price
 
 _HUNDRED = Decimal(100)
 _PLACES = Decimal("0.0001")
@@ -12,7 +12,7 @@ _PLAIN = ("input", "output")
 
 
 class Move(NamedTuple):
-    """One price before and after, for messages of more than `above_input_tokens`. Percent is None from a price of 0."""
+    """A price before and after, for messages of more than `above_input_tokens`."""
 
     above_input_tokens: int
     kind: str
@@ -21,19 +21,19 @@ class Move(NamedTuple):
 
     @property
     def percent(self) -> Decimal | None:
-        """How much it rises (falls, below 0) in percent of what it was."""
+        """The rise (a fall is below 0) in percent of the price before. None: that price was 0."""
         if self.before == 0:
             return None
         return ((self.after - self.before) / self.before * _HUNDRED).quantize(_PLACES)
 
     @property
     def rises(self) -> bool:
-        """True when it becomes dearer."""
+        """True when the price becomes dearer."""
         return self.after > self.before
 
 
 def price_moves(before: Price, after: Price) -> tuple[Move, ...]:
-    """Every price that differs. A rate that neither side gives moves with input or output and is not told apart."""
+    """Returns every price that differs. A rate that neither side gives follows input or output and is left out."""
     levels = [levels_of(*price) for price in (before, after)]
     given = {kind for price in (before, after) for part in (price.rates, *price.rates.tiers) for kind in part.given()}
     moves = []
@@ -48,5 +48,5 @@ def price_moves(before: Price, after: Price) -> tuple[Move, ...]:
 
 
 def greatest(moves: tuple[Move, ...]) -> Move | None:
-    """The move that matters most: the steepest rise, else the deepest fall. From 0 is steeper than anything."""
+    """Returns the move that matters most: the steepest rise, else the deepest fall. A rise from 0 is the steepest."""
     return max(moves, key=lambda move: (move.rises, move.percent is None, abs(move.percent or 0)), default=None)

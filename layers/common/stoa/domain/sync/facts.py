@@ -1,7 +1,7 @@
-"""What all sources together say of each provider's models, and how a new reading of them changes it.
+"""The facts that all sources together give of each provider's models, and the change that a new reading makes.
 
-Facts are kept: a source that could not be read in full, or that leaves a model out, takes nothing back. The first
-source prices, the second one confirms, and a provider's own list tells what is there.
+Facts are kept. A source that could not be read in full, or that leaves a model out, takes nothing back. The first
+source prices, the second one confirms, and a provider's own list tells which models exist.
 """
 
 from collections.abc import Collection, Mapping
@@ -11,15 +11,15 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from stoa.domain.pricing.rates import NO_RATES, Rates
+from stoa.domain.sync.agreement import Agreement, agreement
 from stoa.domain.sync.feed import FeedModel, FeedResult, Lifecycle, Listing
-from stoa.domain.sync.feed_agreement import Agreement, agreement
-from stoa.domain.sync.feed_matching import Names, counterparts
+from stoa.domain.sync.matching import Names, counterparts
 
 Key = tuple[str, str]  # a provider of ours, and its own name for a model
 
 
 class Price(NamedTuple):
-    """USD per 1,000,000 tokens, and the rates that differ from these two prices."""
+    """A price in USD per 1,000,000 tokens, and the rates that differ from these two prices."""
 
     input_price: Decimal
     output_price: Decimal
@@ -28,7 +28,10 @@ class Price(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """One model of one provider. None: no source tells."""
+    """A model of a provider. None: no source tells.
+
+    `is_listed` follows the provider's own list. It is False only where the model was listed once.
+    """
 
     provider_id: str
     provider_model: str
@@ -39,16 +42,16 @@ class Facts:
     agreement: Agreement = "only_one"
     lifecycle: Lifecycle = "active"
     deprecated_on: date | None = None
-    is_listed: bool | None = None  # by the provider's own list; False only where it was listed once
+    is_listed: bool | None = None
 
     @property
     def key(self) -> Key:
-        """What tells it from every other model."""
+        """The pair that no other model has."""
         return self.provider_id, self.provider_model
 
 
 class Reading(NamedTuple):
-    """One reading of all sources: the first, the second, and the providers' lists."""
+    """A reading of all sources: the first, the second, and the providers' lists."""
 
     first: FeedResult
     second: FeedResult
@@ -56,11 +59,11 @@ class Reading(NamedTuple):
 
     @property
     def parts(self) -> "tuple[FeedResult | Listing, ...]":
-        """All that was read."""
+        """All sources that were read."""
         return (self.first, self.second, *self.listings)
 
     def models(self) -> list[FeedModel]:
-        """Every model that a source in full names; where both do, as the first has it."""
+        """Returns every model of the sources read in full. Where both name a model, the first one's is returned."""
         second = self.second.models if self.second.complete else ()
         if not self.first.complete:
             return list(second)
@@ -70,13 +73,13 @@ class Reading(NamedTuple):
 
 
 def merged(before: Mapping[Key, Facts], reading: Reading, ours: Collection[Key] = ()) -> dict[Key, Facts]:
-    """The facts after a reading: all that were known before, and what it says of them and of new ones.
+    """Returns the facts after a reading: all that were known before, changed and extended by what it says.
 
     A name of `ours` in a provider's list is a fact of its own, also where the feed has it as a name of another model:
     `gpt-4o-2024-05-13` may end, and `gpt-4o` go on.
     """
     facts = dict(before)
-    if reading.first.complete:  # without it nobody could say whether a price of the second's is the only one
+    if reading.first.complete:  # otherwise nobody knows whether the second's price is the only one
         second = reading.second.models if reading.second.complete else ()
         confirming = counterparts(reading.first.models, second)
         for model in reading.models():
@@ -111,7 +114,7 @@ def _with_feed(before: Facts | None, model: FeedModel, second: FeedModel | None,
 def _with_listing(
     facts: Mapping[Key, Facts], listing: Listing, names: Names, sized: Collection[Key], ours: Collection[Key]
 ) -> dict[Key, Facts]:
-    """What a provider's list changes in the facts of its models. Of those `sized` a feed tells the context."""
+    """Returns the facts that a provider's list changes. A feed tells the context of the models in `sized`."""
     changed: dict[Key, Facts] = {}
     for listed in listing.models:
         own = (listed.provider_id, listed.provider_model)

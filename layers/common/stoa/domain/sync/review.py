@@ -1,4 +1,4 @@
-"""What a run of the sync writes of the changes it found, given what is on file already."""
+"""The verdict of a sync run on the changes it found, given what is on file already."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from stoa.domain.sync.registry_diff import NEW_MODEL, PRICE, Change
-from stoa.domain.sync.review_policy import Rule, decide, is_told
+from stoa.domain.sync.change import NEW_MODEL, PRICE, Change, Status
+from stoa.domain.sync.policy import Rule, decide, is_told
 
 Place = tuple[str, str]  # kind and subject
 
@@ -16,23 +16,23 @@ OVERRULED = "You had this price already; an operator has set another one since."
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """The newest proposal of a kind about a subject that was not superseded or withdrawn."""
+    """The newest change of a kind about a subject that was not superseded or withdrawn."""
 
     change_id: UUID
     kind: str
     subject: str
     digest: str
-    status: str
+    status: Status
 
     @property
     def is_open(self) -> bool:
-        """It waits for an admin."""
+        """True when it waits for an admin."""
         return self.status == "open"
 
     def settles(self, change: Change) -> bool:
-        """Whether the change was decided once: rejected, or accepted and still so.
+        """Returns whether the change was decided once: rejected, or accepted and still so.
 
-        A price that was accepted and is another all the same was set by an operator since, who may not know.
+        A price that was accepted and differs all the same was set by an operator since, who may not know.
         """
         overruled = change.kind == PRICE and self.status in ("approved", "applied")
         return self.digest == change.digest and not self.is_open and not overruled
@@ -49,7 +49,7 @@ class Entry(NamedTuple):
 
 
 class Review(NamedTuple):
-    """What is to be written: new entries, and open ones that nothing asks for any more."""
+    """New entries to write, and open changes that nothing asks for any more."""
 
     entries: list[Entry]
     withdrawn: list[UUID]
@@ -62,9 +62,9 @@ def review(
     threshold: Decimal,
     looked_at: Collection[Place],
 ) -> Review:
-    """Sort out what is new. What was decided once is not asked again until its value is another.
+    """Returns what is new. A change that was decided once is not asked again until its value is another.
 
-    `looked_at` is what this reading told of, kind by kind: only there an open change can be over.
+    `looked_at` names what this reading told of, kind by kind. Only there an open change can be over.
     """
     entries: list[Entry] = []
     wanted: set[Place] = set()

@@ -1,22 +1,25 @@
-"""Learn from one reading of the feeds: keep what is new in it, the same for all tenants."""
+"""Learns from a reading of the feeds: keeps the facts that are new in it. Facts are the same for all tenants."""
 
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from stoa.core.ids import new_id
 from stoa.database.pool import Connection, Database, Row, Scope
+from stoa.domain.sync.change import CONTEXT, PRICE, RETIREMENT, Change
+from stoa.domain.sync.diff import new_models
+from stoa.domain.sync.facts import Facts, Key, Reading, merged
 from stoa.domain.sync.feed import FeedProblem, FeedResult
-from stoa.domain.sync.feed_matching import match
-from stoa.domain.sync.provider_facts import Facts, Key, Reading, merged
-from stoa.domain.sync.registry_diff import CONTEXT, PRICE, RETIREMENT, Change, new_models
-from stoa.domain.sync.registry_review import Place
+from stoa.domain.sync.matching import match
+from stoa.domain.sync.review import Place
 from stoa.store.catalogue import registry_models
 from stoa.store.catalogue.registry_models import RegistryName
-from stoa.store.sync import feed_facts
+from stoa.store.sync import facts as store
+from stoa.store.sync import runs
+from stoa.store.sync.runs import FeedRun, LastRun, SourceRead
 from stoa.store.tenancy import registry
 
 TOLD_BY_LISTS = (CONTEXT, RETIREMENT)
@@ -24,9 +27,9 @@ MOST_PROBLEMS = 2000  # kept of one reading; a feed that is worse than this is o
 
 
 class Learnt(NamedTuple):
-    """What is known after a reading: the facts of our models by our id, and the new models that any tenant may want.
+    """The knowledge after a reading: the facts of our models by our id, and new models that any tenant may want.
 
-    `looked_at`: of which of our models it told what.
+    `looked_at` names which of our models the reading told of, kind by kind.
     """
 
     matched: Mapping[str, Facts]
@@ -38,24 +41,24 @@ class Learnt(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What there is before a reading: the providers whose models are wanted, and how many models each source had."""
+    """The knowledge before a reading: the providers whose models are wanted, and each source's number of models."""
 
     providers: Sequence[Row]
     counts: Mapping[str, int]
 
 
 def known(database: Database) -> Known:
-    """What whoever reads the sources has to know."""
+    """Returns what the reading of the sources needs."""
     with database.autocommit(Scope(operator=True)) as connection:
         (providers,) = connection.run_all([registry.providers_statement()])
-        return Known(providers, _counts(feed_facts.last_run(connection)))
+        return Known(providers, _counts(runs.last(connection)))
 
 
 def learn(database: Database, reading: Reading, now: datetime) -> Learnt:
-    """Write what is new in the reading, in one transaction; nothing where nothing is."""
+    """Writes what is new in the reading, in one transaction. Writes nothing where nothing is new."""
     with database.transaction(Scope(operator=True)) as connection:
-        feed_facts.lock(connection)
-        before = feed_facts.all_facts(connection)
+        store.lock(connection)
+        before = store.all_facts(connection)
         names = registry_models.names(connection)
         ours: set[Key] = {(name.provider_id, name.provider_model) for name in names}
         facts = merged(before, reading, ours)
@@ -64,7 +67,7 @@ def learn(database: Database, reading: Reading, now: datetime) -> Learnt:
         added = sum(fact.key not in before for fact in changed)
         problems = [*(problem for part in reading.parts for problem in part.problems), *matches.problems]
         if changed:
-            feed_facts.save(connection, changed, now)
+            store.save(connection, changed, now)
         _keep_run(connection, reading, problems, added, len(changed) - added, now)
     meant = {model_id: facts[model.key] for model_id, model in matches.found.items() if model.key in facts}
     matched = {name.id: _of_its_own(meant[name.id], name, facts) for name in names if name.id in meant}
@@ -76,7 +79,10 @@ def learn(database: Database, reading: Reading, now: datetime) -> Learnt:
 
 
 def _of_its_own(fact: Facts, name: RegistryName, facts: Mapping[Key, Facts]) -> Facts:
-    """The facts of a model of ours that the feed has under another name: whether it is there tells its own."""
+    """Returns the facts of a model of ours that the feed has under another name.
+
+    Whether the provider lists it, and until when, is told by the facts of its own name.
+    """
     own = facts.get((name.provider_id, name.provider_model))
     if own is None or own.is_listed is None:
         return fact
@@ -86,7 +92,7 @@ def _of_its_own(fact: Facts, name: RegistryName, facts: Mapping[Key, Facts]) -> 
 def _only_listed(
     names: Iterable[RegistryName], matched: Collection[str], facts: Mapping[Key, Facts]
 ) -> dict[str, Facts]:
-    """The facts of our models that no feed tells of now, and their provider's list does. A price of theirs is old."""
+    """Returns the facts of our models that only their provider's list tells of. Their price is old and left out."""
     return {
         name.id: replace(fact, price=None)
         for name in names
@@ -104,37 +110,25 @@ def _keep_run(
     changed: int,
     now: datetime,
 ) -> None:
-    """Put the reading on file where it changed something or met other problems than the last one."""
-    told = [asdict(problem) for problem in problems[:MOST_PROBLEMS]]
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-    last = feed_facts.last_run(connection)
-    if last is not None and last["problems_digest"] == digest and not added + changed:
+    """Puts the reading on file where it changed something or met other problems than the last one."""
+    kept = list(problems[:MOST_PROBLEMS])
+    told = json.dumps([asdict(problem) for problem in kept], sort_keys=True)
+    digest = hashlib.sha256(told.encode()).hexdigest()
+    last = runs.last(connection)
+    if last is not None and last.problems_digest == digest and not added + changed:
         return
-    feed_facts.add_run(
-        connection,
-        new_id(),
-        sources=list(_sources(reading, _counts(last))),
-        problems=told,
-        problems_digest=digest,
-        models_added=added,
-        models_changed=changed,
-        now=now,
-    )
+    runs.add(connection, FeedRun(new_id(), now, _sources(reading, _counts(last)), kept, added, changed), digest)
 
 
-def _counts(run: Mapping[str, Any] | None) -> dict[str, int]:
-    sources = run["sources"] if run else ()
-    return {source["source"]: source["models"] for source in sources if source["models"] is not None}
+def _counts(run: LastRun | None) -> dict[str, int]:
+    sources = run.sources if run else ()
+    return {source.source: source.models for source in sources if source.models is not None}
 
 
-def _sources(reading: Reading, counted: Mapping[str, int]) -> Iterable[dict[str, Any]]:
-    """Each source as it is put on file. One that was not read in full keeps its last count, to be compared with."""
-    for part in reading.parts:
-        name = part.source if isinstance(part, FeedResult) else f"list:{part.provider_id}"
-        count = len(part.models) if part.complete else counted.get(name)
-        yield {
-            "source": name,
-            "complete": part.complete,
-            "models": count,
-            "problems": len(part.problems),
-        }
+def _sources(reading: Reading, counted: Mapping[str, int]) -> list[SourceRead]:
+    """Returns each source as it is put on file. One that was not read in full keeps its last count for comparison."""
+    names = [part.source if isinstance(part, FeedResult) else f"list:{part.provider_id}" for part in reading.parts]
+    return [
+        SourceRead(name, part.complete, len(part.models) if part.complete else counted.get(name), len(part.problems))
+        for name, part in zip(names, reading.parts, strict=True)
+    ]

@@ -1,11 +1,11 @@
-"""When two sources agree on a price."""
+"""The agreement of two sources on a price."""
 
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from stoa.domain.sync.feed_agreement import agreement
+from stoa.domain.sync.agreement import agreement
 from tests.unit.domain.feed_models import feed_model
 
 TIER = {"above_input_tokens": 200_000, "input": "2", "output": "4"}

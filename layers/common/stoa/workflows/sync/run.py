@@ -1,8 +1,8 @@
-"""Keep every tenant's registry in step with what the providers say: read the feeds, compare, apply or propose.
+"""Keeps every tenant's registry in step with what the providers say: read the feeds, compare, apply or propose.
 
-What the feeds say is the same for all tenants and is learnt first (feed_learning.py). Then each tenant that is due
-gets one transaction of its own, in which everything that concerns it is written or nothing. Killed anywhere, the next
-run does what is left; run again, it finds nothing to do.
+The facts of the feeds are the same for all tenants and are learnt first (learn.py). Then each tenant that is due gets
+one transaction of its own, in which everything that concerns it is written or nothing. If a run is killed anywhere, the
+next one does what is left. A second run finds nothing to do.
 """
 
 import hashlib
@@ -17,39 +17,42 @@ from stoa.core.failures import failure
 from stoa.core.observe import emit, logger
 from stoa.database.pool import Connection, Database, Row, RuleRefused, Scope, StatementFailed
 from stoa.domain.pricing.price_book import SOURCE_SYNC
-from stoa.domain.sync.provider_facts import Reading
-from stoa.domain.sync.registry_diff import PRICE, Change, diff
-from stoa.domain.sync.registry_notice import notice
-from stoa.domain.sync.registry_review import Entry, review
-from stoa.domain.sync.sync_times import is_due
+from stoa.domain.sync.change import PRICE
+from stoa.domain.sync.diff import diff
+from stoa.domain.sync.facts import Reading
+from stoa.domain.sync.notice import notice
+from stoa.domain.sync.review import Entry, review
+from stoa.domain.sync.times import is_due
 from stoa.store.members import users
 from stoa.store.operations import mail_outbox
 from stoa.store.pricing import pricing_configs
 from stoa.store.pricing.pricing_configs import PricingSettings
-from stoa.store.sync import registry_changes
+from stoa.store.sync import changes
+from stoa.store.sync import held as store
+from stoa.store.sync.changes import FoundChange
 from stoa.store.tenancy import tenants
 from stoa.workflows.pricing.price_planning import replan
-from stoa.workflows.sync.feed_learning import Learnt, known, learn
-from stoa.workflows.sync.registry_accepting import Accepted, accept, change_row
+from stoa.workflows.sync.accept import Accepted, accept
+from stoa.workflows.sync.learn import Learnt, known, learn
 
-# Where a tenant named nobody to write to: so many of its admins who were here in so many days.
+# Where a tenant named no addresses, this many of its admins who were active in these days are written to.
 ADMIN_DAYS = 90
 MOST_ADMINS = 20
 
-# Reads all sources, for the providers of these rows; it is given how many models each source had the last time.
+# Reads all sources for these providers. The second argument holds how many models each source had the last time.
 Read = Callable[[Sequence[Row], Mapping[str, int]], Reading]
 Clock = Callable[[], datetime]  # aware, UTC
 
 
 @dataclass(slots=True)
 class SyncReport:
-    """What one run did, for its log line and its metrics."""
+    """The counts of a run, for its log line and its metrics."""
 
     tenants: int = 0
     tenants_synced: int = 0
     tenants_failed: int = 0
     feeds_incomplete: int = 0
-    feed_unreadable: int = 0  # 1: the source of prices, so that no tenant was looked at
+    feed_unreadable: int = 0  # 1: the source of prices could not be read, so no tenant was looked at
     problems: int = 0
     models_added: int = 0
     models_changed: int = 0
@@ -60,9 +63,10 @@ class SyncReport:
 
 
 class _Run(NamedTuple):
-    """When a run began, by which tenants are due, and the clock by which it changes their prices.
+    """The beginning of a run, by which tenants are due, and the clock by which it changes their prices.
 
-    Reading the sources takes minutes at worst. A price that an admin announced meanwhile would come too soon by them.
+    The two differ because reading the sources takes minutes at worst. A price that an admin announces meanwhile would
+    otherwise come too soon.
     """
 
     began: datetime
@@ -79,8 +83,10 @@ class _Outcome(NamedTuple):
 def sync(
     database: Database, read: Read, clock: Clock, *, at_once: bool = False, believe_fewer: bool = False
 ) -> SyncReport:
-    """Bring the tenants up to date that want it now, or `at_once` all that want it at all. One that fails is counted
-    and holds up no other. `believe_fewer`: a source that lost most of its models is not taken for a broken one.
+    """Brings the tenants that are due up to date, or with `at_once` all that want updates at all.
+
+    A tenant that fails is counted and holds up no other. With `believe_fewer` a source that lost most of its models is
+    not taken for a broken one.
 
     Raises Unavailable when the list of tenants cannot be read.
     """
@@ -141,15 +147,15 @@ def _sync_safely(
 def _sync_tenant(
     database: Database, tenant_id: UUID, read: PricingSettings, learnt: Learnt, run: _Run
 ) -> _Outcome | None:
-    """All that one tenant is due, in one transaction; None where another run has just done it."""
-    # The operator's scope only where a new model may come into the registry by itself.
+    """Does all that one tenant is due in one transaction. Returns None where another run has just done it."""
+    # The operator's scope is needed only where a new model may come into the registry by itself.
     adds_models = read.sync_policy.get("newModel") == "agreed"
     with database.transaction(Scope(tenant_id=tenant_id, operator=adds_models)) as connection:
         settings = pricing_configs.lock(connection, tenant_id)
         if not _wants(settings, run) or settings.sync_policy != read.sync_policy:
-            return None  # in the latter case an admin has just saved; the next hour does it
+            return None  # where the policy differs, an admin has just saved it, and the next hour uses it
         now = run.clock()
-        held, filed = registry_changes.held(connection, tenant_id)
+        held, filed = store.held(connection, tenant_id)
         found = review(
             [*learnt.new, *diff(held, learnt.matched, now)],
             filed,
@@ -169,31 +175,34 @@ def _sync_tenant(
 def _file(
     connection: Connection, tenant_id: UUID, entries: Sequence[Entry], withdrawn: Sequence[UUID], now: datetime
 ) -> list[str]:
-    """Write what became of each change; the models of which one was accepted."""
+    """Writes what became of each change. Returns the models of which a change was accepted."""
     applied = [entry for entry in entries if entry.applies]
-    ids = accept(connection, tenant_id, [_accepted(entry.change) for entry in applied], None, now) if applied else []
+    accepted = [_accepted(entry) for entry in applied]
+    ids = accept(connection, tenant_id, accepted, None, now) if accepted else []
     models = {id(entry): model_id for entry, model_id in zip(applied, ids, strict=True)}
     superseded = [entry.replaces for entry in entries if entry.replaces is not None]
-    for over, status in ((superseded, "superseded"), (withdrawn, "withdrawn")):
-        if over:
-            registry_changes.end(connection, tenant_id, over, status, now)
+    if superseded:
+        changes.end(connection, tenant_id, superseded, "superseded", now)
+    if withdrawn:
+        changes.end(connection, tenant_id, withdrawn, "withdrawn", now)
     if entries:
-        rows = [
-            change_row(entry.change, models.get(id(entry)), "applied" if entry.applies else "open", entry.reason)
+        found = [
+            FoundChange(entry.change, models.get(id(entry)), "applied" if entry.applies else "open", entry.reason)
             for entry in entries
         ]
-        registry_changes.file(connection, tenant_id, rows, now)
+        changes.file(connection, tenant_id, found, now)
     return ids
 
 
-def _accepted(change: Change) -> Accepted:
-    return Accepted(change.kind, change.provider_id, change.provider_model, change.model_id, change.after, {})
+def _accepted(entry: Entry) -> Accepted:
+    change = entry.change
+    return Accepted(change.provider_id, change.provider_model, change.model_id, change.after)
 
 
 def _write_to_admins(
     connection: Connection, tenant_id: UUID, settings: PricingSettings, entries: Sequence[Entry], now: datetime
 ) -> None:
-    """One mail to each address for all that this run found. The changes' digests keep it from being sent twice."""
+    """Puts a mail to each address in the outbox. The changes' digests keep it from being sent twice."""
     told = [entry for entry in entries if entry.told]
     if not told:
         return

@@ -1,4 +1,4 @@
-"""What applies by itself, what waits, what is told, and what a run writes of it."""
+"""Changes that apply by themselves, that wait, that are told, and that a run writes."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.domain.sync.provider_facts import Facts
-from stoa.domain.sync.registry_diff import Change, Held, diff, new_models
-from stoa.domain.sync.registry_ids import candidate_ids
-from stoa.domain.sync.registry_notice import MOST_LINES, notice
-from stoa.domain.sync.registry_review import OVERRULED, Entry, Filed, Review, review
-from stoa.domain.sync.review_policy import decide, is_told, matter_of, with_rules
-from stoa.domain.sync.sync_times import is_due
-from tests.unit.domain.registry_facts import fact, held, price
+from stoa.domain.sync.change import Change, Status
+from stoa.domain.sync.diff import Held, diff, new_models
+from stoa.domain.sync.facts import Facts
+from stoa.domain.sync.ids import candidate_ids
+from stoa.domain.sync.notice import MOST_LINES, notice
+from stoa.domain.sync.policy import decide, is_told, matter_of, with_rules
+from stoa.domain.sync.review import OVERRULED, Entry, Filed, Review, review
+from stoa.domain.sync.times import is_due
+from tests.unit.domain.sync_facts import fact, held, price
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 TEN = Decimal(10)
@@ -157,7 +158,7 @@ def test_by_default_no_price_rises_unseen(
             assert output_price <= 2 + 2 * most / 100
 
 
-def filed(found: Change, *, status: str = "open", digest: str | None = None) -> dict[tuple[str, str], Filed]:
+def filed(found: Change, *, status: Status = "open", digest: str | None = None) -> dict[tuple[str, str], Filed]:
     known = Filed(ID, found.kind, found.subject, digest or found.digest, status)
     return {(found.kind, found.subject): known}
 
@@ -180,7 +181,7 @@ def test_what_is_on_file_is_not_filed_again() -> None:
 
 
 @pytest.mark.parametrize("status", ["approved", "applied"])
-def test_a_price_that_an_operator_overruled_is_proposed_and_never_applied_by_itself(status: str) -> None:
+def test_a_price_that_an_operator_overruled_is_proposed_and_never_applied_by_itself(status: Status) -> None:
     (entry,) = run(RISE, on_file=filed(RISE, status=status), policy={"priceRise": "apply"}).entries
     assert (entry.applies, entry.reason, entry.told, entry.replaces) == (False, OVERRULED, False, None)
     assert run(RETIRED, on_file=filed(RETIRED, status=status)).entries == [], "an admin chose another date"

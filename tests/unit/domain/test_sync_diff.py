@@ -1,4 +1,4 @@
-"""What a tenant has otherwise than the facts."""
+"""Differences between a tenant's registry and the facts."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stoa.domain.pricing.rates import Rates
-from stoa.domain.sync.price_moves import greatest, price_moves
-from stoa.domain.sync.provider_facts import Facts, Price
-from stoa.domain.sync.registry_diff import Change, Held, diff, new_models, price_from, price_json, suggested_successor
-from tests.unit.domain.registry_facts import fact, held, price
+from stoa.domain.sync.change import Change, Ending, NewModel, from_stored, price_of, to_stored
+from stoa.domain.sync.diff import Held, diff, new_models, suggested_successor
+from stoa.domain.sync.facts import Facts, Price
+from stoa.domain.sync.moves import greatest, price_moves
+from tests.unit.domain.sync_facts import fact, held, price
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 LONG = {"tiers": [{"above_input_tokens": 200_000, "input": "2", "output": "3"}]}
@@ -61,8 +62,9 @@ def test_a_tier_is_compared_at_its_threshold() -> None:
 def test_a_price_that_moved() -> None:
     (change,) = changes(held(), fact(price=price("1.3", "2")))
     assert (change.kind, change.subject, change.percent, change.agreement) == ("price", "m-1", 30, "agreed")
-    assert change.before == {"inputPrice": "1", "outputPrice": "2", "rates": {}}
-    assert change.after == {"inputPrice": "1.3", "outputPrice": "2", "rates": {}}
+    assert change.before is not None
+    assert to_stored(change.before) == {"inputPrice": "1", "outputPrice": "2", "rates": {}}
+    assert to_stored(change.after) == {"inputPrice": "1.3", "outputPrice": "2", "rates": {}}
 
 
 def test_a_price_that_was_not_known() -> None:
@@ -84,7 +86,7 @@ def test_the_same_price_written_in_another_way_is_no_change() -> None:
 )
 def test_sizes(told: dict[str, int], after: dict[str, int] | None) -> None:
     found = changes(held(), fact(**told))
-    assert [change.after for change in found] == ([] if after is None else [after])
+    assert [to_stored(change.after) for change in found] == ([] if after is None else [after])
 
 
 def test_sizes_of_what_does_not_answer_in_text_are_left_alone() -> None:
@@ -102,8 +104,9 @@ def test_sizes_of_what_does_not_answer_in_text_are_left_alone() -> None:
 )
 def test_a_retirement(told: dict[str, Any], why: str, ends: str | None) -> None:
     (change,) = changes(held(), fact(**told), held("m-2"))
-    assert change.after == {"why": why, "deprecatedAt": ends, "successorId": "m-2"}
-    assert change.before == {"deprecatedAt": None, "successorId": None}
+    assert to_stored(change.after) == {"why": why, "deprecatedAt": ends, "successorId": "m-2"}
+    assert change.before is not None
+    assert to_stored(change.before) == {"deprecatedAt": None, "successorId": None}
 
 
 @pytest.mark.parametrize(
@@ -119,7 +122,38 @@ def test_a_retirement_that_is_known(has: datetime, told: dict[str, Any], count: 
     model = held(deprecated_at=has, successor_id="m-9")
     found = changes(model, fact(**told))
     assert len(found) == count
-    assert all(change.after["successorId"] == "m-9" for change in found)
+    assert all(isinstance(change.after, Ending) and change.after.successor_id == "m-9" for change in found)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        fact(price=price("1.3", "2", **LONG)),
+        fact(context_window=500, max_output_tokens=50),
+        fact(max_output_tokens=50),
+        fact(deprecated_on=date(2027, 6, 1)),
+        fact(lifecycle="removed"),
+    ],
+)
+def test_both_sides_of_a_change_survive_being_stored(told: Facts) -> None:
+    (change,) = changes(held(), told, held("m-2"))
+    for side in (change.before, change.after):
+        assert side is not None
+        assert from_stored(change.kind, to_stored(side)) == side
+
+
+def test_a_digest_stays_the_same_for_what_is_on_file() -> None:
+    """A rejected change would otherwise be proposed again after a release."""
+    digests = [
+        changes(held(), told)[0].digest
+        for told in (fact(price=price("1.3", "2")), fact(context_window=500), fact(deprecated_on=date(2027, 6, 1)))
+    ]
+    assert digests == [
+        "e4ee8970607f5b4c5d7dfa169bf27352",
+        "4d8d2e547951707411cff9e59e6e9fb3",
+        "eae60e531adf53b5996398c3d2b70c92",
+    ]
+    assert new_models([fact("m-2")], set())[0].digest == "a07134999f34419f8a938abb0d3519c0"
 
 
 def test_another_suggestion_is_not_another_change() -> None:
@@ -162,7 +196,7 @@ def test_what_can_be_offered(told: dict[str, Any], offered: bool) -> None:
 def test_a_new_model_holds_what_is_known_of_it() -> None:
     (change,) = new_models([fact(), fact("m-2")], {("acme", "m-2")})
     assert (change.subject, change.model_id, change.before) == ("acme/m-1", None, None)
-    assert change.after == {
+    assert to_stored(change.after) == {
         "displayName": "m-1",
         "contextWindow": 1000,
         "maxOutputTokens": None,
@@ -172,7 +206,7 @@ def test_a_new_model_holds_what_is_known_of_it() -> None:
     }
     assert new_models([fact(deprecated_on=date(2030, 1, 1))], set()) == [], "nobody begins with what ends"
     (unpriced,) = new_models([fact(price=None, is_listed=True)], set())
-    assert (unpriced.after["inputPrice"], price_from(unpriced.after)) == (None, None)
+    assert (to_stored(unpriced.after)["inputPrice"], price_of(unpriced.after)) == (None, None)
     (taken_elsewhere,) = changes(held(is_taken=False), fact())
     assert (taken_elsewhere.subject, taken_elsewhere.model_id) == ("acme/m-1", "m-1")
     assert taken_elsewhere.digest == change.digest
@@ -184,8 +218,10 @@ amounts = st.decimals(Decimal("0.000001"), Decimal(9999), places=6)
 @given(amounts, amounts, st.dictionaries(st.sampled_from(["cached_input", "cache_write", "input_audio"]), amounts))
 def test_a_price_survives_being_stored(input_price: Decimal, output_price: Decimal, rates: dict[str, Decimal]) -> None:
     told = Price(input_price, output_price, Rates(**rates))  # type: ignore[arg-type]
-    assert price_from(price_json(told)) == told
-    assert price_from(None) is None
+    assert from_stored("price", to_stored(told)) == told
+    new = NewModel("M", None, 100, told)
+    assert from_stored("new_model", to_stored(new)) == new
+    assert (price_of(new), price_of(None)) == (told, None)
 
 
 @given(amounts, amounts, amounts, amounts)

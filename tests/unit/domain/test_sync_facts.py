@@ -1,4 +1,4 @@
-"""What all sources together say, reading by reading."""
+"""The facts of all sources together, reading by reading."""
 
 from dataclasses import replace
 from datetime import date
@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import pytest
 
+from stoa.domain.sync.facts import Facts, Key, Reading, merged
 from stoa.domain.sync.feed import FeedModel, FeedResult, ListedModel, Listing
-from stoa.domain.sync.provider_facts import Facts, Key, Reading, merged
 from tests.unit.domain.feed_models import feed_model
-from tests.unit.domain.registry_facts import fact, price
+from tests.unit.domain.sync_facts import fact, price
 
 
 def feed(*models: FeedModel, complete: bool = True) -> FeedResult:
@@ -24,7 +24,7 @@ NOTHING = feed(complete=False)
 
 
 def one(*readings: Reading) -> Facts:
-    """The only model's facts after these readings."""
+    """Returns the only model's facts after these readings."""
     facts: dict[tuple[str, str], Facts] = {}
     for reading in readings:
         facts = merged(facts, reading)

@@ -1,17 +1,18 @@
-"""Which changes apply by themselves, which wait for an admin, and which are told.
+"""A tenant's rules for changes: which apply by themselves, which wait for an admin, and which are told.
 
-A tenant sets a rule for each kind. Whatever it says, a price that looks like a slip of the pen waits.
+A tenant sets a rule for each kind of change. A price that looks like a slip of the pen waits under every rule.
 """
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from stoa.domain.sync.registry_diff import CONTEXT, NEW_MODEL, PRICE, RETIREMENT, Change
+from stoa.domain.sync.change import NEW_MODEL, PRICE, RETIREMENT, Change, Ending, Sizes, price_of
 
 Rule = Literal["apply", "agreed", "within_threshold", "review", "ignore"]
 
-# By the name of the API: what holds where a tenant decided nothing. A fall needs no threshold: members pay less.
+# The rules of a tenant that decided nothing, by the names under which rules are stored. A fall needs no threshold:
+# members pay less.
 DEFAULTS: Mapping[str, Rule] = {
     "newModel": "review",
     "priceRise": "within_threshold",
@@ -27,20 +28,20 @@ STEEPEST_RISE = Decimal(900)
 
 
 def with_rules(policy: Mapping[str, Rule], given: Mapping[str, Rule | None]) -> dict[str, Rule]:
-    """The policy with the rules given; None goes back to the default, and what is not named stays."""
+    """Returns the policy with the rules given. None goes back to the default. A rule that is not given stays."""
     merged = {**policy, **given}
     return {matter: rule for matter, rule in merged.items() if rule is not None}
 
 
 class Decision(NamedTuple):
-    """What becomes of a change, and why in words."""
+    """The outcome for a change, and the reason in words."""
 
     outcome: Literal["apply", "propose", "ignore"]
     reason: str
 
 
 def decide(change: Change, policy: Mapping[str, Rule], threshold: Decimal) -> Decision:
-    """What becomes of a change by the tenant's policy; `threshold` in percent."""
+    """Returns what becomes of a change by the tenant's policy. `threshold` is in percent."""
     matter = matter_of(change)
     rule = policy.get(matter, DEFAULTS[matter])
     if rule == "ignore":
@@ -62,7 +63,7 @@ def decide(change: Change, policy: Mapping[str, Rule], threshold: Decimal) -> De
 
 
 def is_told(change: Change, threshold: Decimal) -> bool:
-    """Whether admins are written to: a price that moves by more than the threshold, a retirement, less context."""
+    """Returns whether admins are written to: a price that moves by more than the threshold, an end, less context."""
     matter = matter_of(change)
     if change.kind == PRICE:
         return _is_beyond(change, threshold)
@@ -70,23 +71,22 @@ def is_told(change: Change, threshold: Decimal) -> bool:
 
 
 def matter_of(change: Change) -> str:
-    """The part of the policy that speaks of a change."""
+    """Returns the name of the rule for a change."""
     if change.kind == NEW_MODEL:
         return "newModel"
     if change.kind == RETIREMENT:
         return "retirement"
-    if change.kind == CONTEXT:
-        assert change.before is not None
+    if isinstance(change.after, Sizes) and isinstance(change.before, Sizes):
         return "contextLarger" if _grows(change.before, change.after) else "contextSmaller"
     rises = not change.moves or any(move.rises for move in change.moves)
     return "priceRise" if rises else "priceFall"
 
 
 def _doubt(change: Change) -> str | None:
-    """Why a price waits whatever the policy says: nothing may come to be charged at 0, or at a slip of the pen."""
-    if change.kind == NEW_MODEL and change.after["inputPrice"] is None:
+    """Returns why a change waits under every rule, so that nothing is charged at 0, or at a slip of the pen."""
+    if change.kind == NEW_MODEL and price_of(change.after) is None:
         return "No price is known."
-    if change.kind == RETIREMENT and change.after["deprecatedAt"] is None:
+    if isinstance(change.after, Ending) and change.after.deprecated_at is None:
         return "No date is known."
     if change.kind == PRICE:
         if change.before is None:
@@ -107,5 +107,6 @@ def _is_beyond(change: Change, threshold: Decimal) -> bool:
     return any(move.percent is None or abs(move.percent) > threshold for move in change.moves)
 
 
-def _grows(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    return all(after[name] > before[name] for name in after)
+def _grows(before: Sizes, after: Sizes) -> bool:
+    was = before.given()
+    return all(tokens > was[name] for name, tokens in after.given().items())

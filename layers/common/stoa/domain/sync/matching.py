@@ -1,4 +1,4 @@
-"""Which model of a feed is which of ours. By names only, and never by a guess: what two could be is a problem."""
+"""Matches the models of a feed with ours, by names only. A name that could mean two models is reported, not guessed."""
 
 import re
 from collections import defaultdict
@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 from stoa.domain.sync.feed import FeedModel, FeedProblem
 
-# What may follow a stem: a date, a version, `latest`. Anything else, as in `grok-3-fast` after `grok-3`, is another
+# A date, a version or `latest` may follow a stem. Anything else, as in `grok-3-fast` after `grok-3`, is another
 # model. -2025-08-07 (OpenAI), -20250514 (Anthropic), @20250514 (Vertex AI), -2411 (Mistral), -v1:0 (Bedrock).
 _SUFFIX = re.compile(r"([-@](\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|latest|\d{3}))?(-v\d+(:\d+)?)?")
 # A stem may end within a date already: `sonnet-4-2025`, `sonnet-4@`.
@@ -15,7 +15,7 @@ _BEGUN_SUFFIX = re.compile(r"[-@](20\d\d-?)?$")
 
 
 class RegistryModel(Protocol):
-    """What matching reads of a model of ours."""
+    """The part of a model of ours that matching reads."""
 
     @property
     def id(self) -> str: ...
@@ -26,7 +26,7 @@ class RegistryModel(Protocol):
 
 
 class Matches(NamedTuple):
-    """The feed's model for each of ours that has one, by our id, and what could not be decided."""
+    """The feed's model for each of ours that has one, by our id, and the names that could mean several models."""
 
     found: Mapping[str, FeedModel]
     problems: tuple[FeedProblem, ...]
@@ -45,7 +45,7 @@ class Names:
                 self._stems[model.provider_id, stem].append(model)
 
     def candidates(self, provider_id: str, name: str) -> list[FeedModel]:
-        """All models that the name could mean, the surest kind only: the model's own name, an alias, a dated stem."""
+        """Returns the models that the name could mean, by the surest kind of name: own name, alias, dated stem."""
         name = name.lower()
         named = self._exact.get((provider_id, name), [])
         if named:
@@ -58,7 +58,7 @@ class Names:
 
 
 def match(ours: Iterable[RegistryModel], feed: Iterable[FeedModel]) -> Matches:
-    """The feed's model for each of ours."""
+    """Returns the feed's model for each of ours."""
     names = Names(feed)
     found: dict[str, FeedModel] = {}
     problems: list[FeedProblem] = []
@@ -74,9 +74,9 @@ def match(ours: Iterable[RegistryModel], feed: Iterable[FeedModel]) -> Matches:
 
 
 def counterparts(first: Iterable[FeedModel], second: Iterable[FeedModel]) -> dict[tuple[str, str], FeedModel]:
-    """The second source's model for each of the first's that it has, by the first's key.
+    """Returns the second source's model for each of the first's that it has, by the first's key.
 
-    Its own name decides, then its aliases, where they lead to one model.
+    The model's own name decides, then its aliases, where they lead to one model.
     """
     names = Names(second)
     found = {}

@@ -1,4 +1,4 @@
-"""Whether two independent sources say the same of a model's prices."""
+"""The agreement of two independent sources on a model's prices."""
 
 from decimal import Decimal
 from typing import Literal
@@ -14,12 +14,12 @@ _ALWAYS = frozenset({"input", "output"})
 
 
 def agreement(first: FeedModel | None, second: FeedModel | None, tolerance: Decimal = TOLERANCE) -> Agreement:
-    """Whether both say the same prices, within a part of the larger of the two.
+    """Returns whether both sources give the same prices, within `tolerance` as a part of the larger price.
 
-    Input and output must be the same above the thresholds of either source, which may be a little apart as well: one
-    says "from 200,000 tokens", the other "above". A tier that only one of them knows of is confirmed by nobody.
-    Other rates are compared where both give one, since no source records all of them.
-    `only_one`: one of the two has no prices.
+    Input and output must be the same above the thresholds of either source. Thresholds may be a little apart, too: a
+    source says "from 200,000 tokens", the other "above". A tier that only one source knows is not confirmed.
+    Other rates are compared where both sources give them, since no source records all of them.
+    `only_one` means that one of the two has no prices.
     """
     if first is None or second is None:
         return "only_one"
