@@ -47,7 +47,7 @@ deploy: build ## Deploy to AWS; asks for what it needs to know
 openapi: ready-run ## Write docs/openapi.json from the functions' own models
 	@$(BIN)/python -m dev.openapi
 
-lock: ready-test ## Pin the requirements again (to newer versions: make lock UPGRADE=1)
+lock: ready-test ## Pin the libraries in uv.lock again (to newer versions: make lock UPGRADE=1)
 	@sh dev/lock.sh $(BIN)/uv $(if $(UPGRADE),--upgrade)
 
 reset: ## Forget all local data (.stoa/)
@@ -57,13 +57,13 @@ clean: reset ## Forget also what was installed and built
 	@rm -rf $(VENV) $(BUILD_VENV) $(BENCH_VENV) .aws-sam
 
 ready-run:
-	@sh dev/venv.sh $(VENV) requirements/run.txt
+	@sh dev/venv.sh $(VENV) run
 
 ready-test:
-	@sh dev/venv.sh $(VENV) requirements/test.txt
+	@sh dev/venv.sh $(VENV) test
 
 ready-bench:
-	@sh dev/venv.sh $(BENCH_VENV) requirements/bench.txt
+	@sh dev/venv.sh $(BENCH_VENV) bench
 
 ready-build:
-	@sh dev/venv.sh $(BUILD_VENV) requirements/build.txt
+	@sh dev/venv.sh $(BUILD_VENV) build

@@ -14,7 +14,6 @@ from dev.children import free_port
 
 INSTALL_SECONDS = 600
 LITELLM_KEY = "sk-bench"  # it does not start without one
-LITELLM_REQUIREMENTS = ROOT / "requirements" / "bench_litellm.txt"
 PORTKEY = Path(__file__).parent / "portkey"
 
 
@@ -25,7 +24,7 @@ class PeerMissing(RuntimeError):
 def install_litellm(folder: Path, python: str) -> Path:
     """The interpreter of an environment with LiteLLM, made when it is not there. Raises PeerMissing."""
     environment = folder / "litellm"
-    command = ["sh", "dev/venv.sh", str(environment), str(LITELLM_REQUIREMENTS)]
+    command = ["sh", "dev/venv.sh", str(environment), "litellm"]
     _install("LiteLLM", command, ROOT, {"PYTHON": python})
     return environment / "bin" / "python"
 

@@ -118,8 +118,16 @@ def build_local(folder: Path = LOCAL_FOLDER) -> LocalBuild:
     build_layer(build.layer, python, for_lambda=False)
     for name in function_names():
         build_function(name, build.function(name), python, for_lambda=False)
-    install(ROOT / "requirements" / "runtime.txt", build.runtime, python, for_lambda=False)
+    install(locked("runtime", python, folder), build.runtime, python, for_lambda=False)
     return build
+
+
+def locked(group: str, python: str, folder: Path) -> Path:
+    """A file in `folder` with what uv.lock pins for a group and this interpreter. Raises CalledProcessError."""
+    command = [python, str(ROOT / "dev" / "locked.py"), group]
+    requirements = folder / f"{group}.txt"
+    requirements.write_bytes(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    return requirements
 
 
 def install(requirements: Path, target: Path, python: str, *, for_lambda: bool) -> None:

@@ -1,11 +1,20 @@
 #!/bin/sh
-# Pin every requirements/*.in and the layer's, for Python 3.11 and newer on any system:  sh dev/lock.sh UV [OPTIONS]
-# What runs comes first, because the layer and the tests take the versions that run.txt has.
+# Pin what pyproject.toml names, in uv.lock and in the layer's requirements.txt:  sh dev/lock.sh UV [OPTIONS]
+# What is locked already keeps its version unless an option says otherwise (--upgrade, --upgrade-package NAME).
 set -eu
 uv=$1
 shift
-for source in requirements/run.in layers/common/requirements.in $(ls requirements/*.in | grep -v '/run.in$'); do
-    echo "Locking $source …"
-    "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-        "$@" "$source" --output-file "${source%.in}.txt"
-done
+"$uv" lock --quiet "$@"
+
+# The lock names files and their hashes, and no address: the index is whatever each machine is configured with.
+# uv reads "any-index" as a folder that it has no need to look into.
+sed -E \
+    -e 's|registry = "[^"]*"|registry = "any-index"|' \
+    -e 's|url = "[^"]*/([^"/]+)"|path = "\1"|' \
+    -e 's|, size = [0-9]+||' \
+    -e 's|, upload-time = "[^"]*"||' \
+    uv.lock >uv.lock.new
+mv uv.lock.new uv.lock
+
+"$uv" export --quiet --frozen --only-group layer --no-header --no-annotate --format requirements-txt \
+    --output-file layers/common/requirements.txt

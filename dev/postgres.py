@@ -114,7 +114,7 @@ def bundled_binaries() -> Path:
     roots = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
     found = [place.parent for root in roots for place in root.glob("pginstall*/bin/postgres")]
     if not found:
-        raise PostgresFailed("No embedded PostgreSQL here. Install requirements/run.txt, or set DATABASE_URL.")
+        raise PostgresFailed("No embedded PostgreSQL here. Run `make ready-run`, or set DATABASE_URL.")
     return max(found, key=lambda place: (len(place.parent.name), place.parent.name))
 
 

@@ -1,10 +1,12 @@
 #!/bin/sh
-# Make or renew the virtual environment:  sh dev/venv.sh FOLDER REQUIREMENTS
-# Installs only when the locked requirements differ from what was installed last. Needs Python 3.11 or newer.
+# Make or renew the virtual environment with one of pyproject.toml's groups:  sh dev/venv.sh FOLDER GROUP
+# Installs only when uv.lock pins something else for the group than was installed last. Needs Python 3.11 or newer.
 set -eu
 folder=$1
-requirements=$2
-installed="$folder/installed-$(basename "$requirements")"
+group=$2
+installed="$folder/installed-$group.txt"
+# A copy of the lock that was read for the group last spares reading it again.
+read="$folder/read-$group.lock"
 
 find_python() {
     # Each is really run: a version manager may have a name on the PATH that refuses to start.
@@ -41,13 +43,17 @@ make_folder() {
     exit 1
 }
 
-if cmp -s "$requirements" "$installed"; then
+if [ -e "$installed" ] && cmp -s uv.lock "$read"; then
     exit 0
 fi
 "$folder/bin/python" -c 'import pip' >/dev/null 2>&1 || make_folder
-echo "Installing $requirements (once; a minute at most on a usual line) …"
-# The lock is complete, so pip has nothing to resolve (--no-deps). What is never imported need not be compiled: Python
-# compiles the rest when it is first used.
-"$folder/bin/python" -m pip install -qq --disable-pip-version-check --no-input --no-compile \
-    --root-user-action ignore --require-hashes --no-deps --only-binary :all: --requirement "$requirements"
-cp "$requirements" "$installed"
+"$folder/bin/python" dev/locked.py "$group" >"$installed.new"
+if ! cmp -s "$installed.new" "$installed"; then
+    echo "Installing the group $group of uv.lock (once; a minute at most on a usual line) …"
+    # The lock is complete, so pip has nothing to resolve (--no-deps). What is never imported need not be compiled: Python
+    # compiles the rest when it is first used.
+    "$folder/bin/python" -m pip install -qq --disable-pip-version-check --no-input --no-compile --root-user-action ignore \
+        --require-hashes --no-deps --only-binary :all: --requirement "$installed.new"
+fi
+mv "$installed.new" "$installed"
+cp uv.lock "$read"
