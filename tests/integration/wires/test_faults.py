@@ -7,6 +7,7 @@ import traceback
 import pytest
 
 from stoa.clients.wires import Cancel, Endpoint, Finish, ProviderError, Text, stream
+from stoa.http.answers import error_headers
 from tests.integration.wires.conftest import KEY, MESSAGE, WIRES, call
 
 
@@ -18,7 +19,7 @@ def failed(endpoint: Endpoint, model: str, **fields) -> tuple[int, ProviderError
             assert isinstance(item, Text)
             pieces += 1
     error = failure.value
-    seen = "".join(traceback.format_exception(error)) + f"{error!r} {error.details} {error.headers}"
+    seen = "".join(traceback.format_exception(error)) + f"{error!r} {error.details} {error_headers(error)}"
     assert KEY not in seen
     assert MESSAGE not in seen
     assert error.provider_id == endpoint.provider_id

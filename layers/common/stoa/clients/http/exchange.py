@@ -7,10 +7,11 @@ beside Lambda's own runtime client, and read with `read1` it costs the least CPU
 import http.client
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from stoa.clients.http.connections import Connections, Origin
-from stoa.clients.wires.types import Call, Cancel, Cancelled, Endpoint, FailureKind, ProviderError
+from stoa.clients.wires.types import Call, Cancel, Cancelled, FailureKind, ProviderError
 
 READ_BYTES = 65536
 LARGEST_ERROR_BODY = 65536  # bytes of an error answer that are looked at
@@ -58,24 +59,28 @@ class Limits:
         return seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request. `peer` names the service that is asked: errors and the log call it so."""
+
+    peer: str
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)  # may hold a key
+    body: bytes | None = field(default=None, repr=False)
+
+
 class Exchange:
-    """One request and its answer. Use as a context manager: leaving it keeps the connection for the next call when the
-    answer was read to its end, and closes it otherwise, which tells the provider to stop.
+    """Sends a request and reads its answer.
+
+    Use as a context manager. Leaving it keeps the connection for the next request when the answer was read to its end,
+    and closes it otherwise, which tells the other side to stop.
 
     Raises ProviderError (timeout, unavailable, malformed, auth) and Cancelled, from every method that reads or writes.
     """
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        limits: Limits,
-        cancel: Cancel,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: bytes | None = None,
-    ) -> None:
-        self._provider_id = endpoint.provider_id
+    def __init__(self, request: Request, limits: Limits, cancel: Cancel) -> None:
+        self._peer = request.peer
         self._limits = limits
         self._cancel = cancel
         self._bounded_until = 0.0
@@ -84,10 +89,10 @@ class Exchange:
         self._ended = False
         sent = False
         try:
-            parts = urlsplit(url)
+            parts = urlsplit(request.url)
             self._origin: Origin = (parts.scheme, parts.hostname or "", parts.port)
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            self._response = self._send(method, target, headers, body)
+            self._response = self._send(request, target)
             sent = True
         except NETWORK_ERRORS as error:
             raise self._explained(error) from None
@@ -97,12 +102,10 @@ class Exchange:
         self.status = self._response.status
         self.headers = {name.lower(): value for name, value in self._response.headers.items()}
 
-    def _send(
-        self, method: str, target: str, headers: Mapping[str, str], body: bytes | None
-    ) -> http.client.HTTPResponse:
+    def _send(self, request: Request, target: str) -> http.client.HTTPResponse:
         connection, reused = self._connect(fresh=False)
         try:
-            return self._ask(connection, method, target, headers, body)
+            return self._ask(connection, request, target)
         except (ConnectionError, http.client.BadStatusLine):
             # The provider had closed a kept connection while we were writing. Nothing of an answer has come, so the
             # request goes out once more on a new one.
@@ -111,7 +114,7 @@ class Exchange:
             self._cancel.detach()
             connection.close()
             connection, _ = self._connect(fresh=True)
-            return self._ask(connection, method, target, headers, body)
+            return self._ask(connection, request, target)
 
     def _connect(self, *, fresh: bool) -> tuple[http.client.HTTPConnection, bool]:
         self._cancel.check()
@@ -120,19 +123,12 @@ class Exchange:
         self._connection, reused = _connections.take(self._origin, seconds, fresh=fresh)
         return self._connection, reused
 
-    def _ask(
-        self,
-        connection: http.client.HTTPConnection,
-        method: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-    ) -> http.client.HTTPResponse:
+    def _ask(self, connection: http.client.HTTPConnection, request: Request, target: str) -> http.client.HTTPResponse:
         self._stage = "answer"
         self._socket = connection.sock
         self._cancel.attach(self._socket)
         self._socket.settimeout(self._limits.remaining())
-        connection.request(method, target, body, dict(headers))
+        connection.request(request.method, target, request.body, dict(request.headers))
         self._socket.settimeout(self._limits.remaining())
         return connection.getresponse()
 
@@ -224,4 +220,4 @@ class Exchange:
             case _:
                 # http.client repeats a header value that it refuses, and that value would be the key.
                 kind, reason = "auth", "the configured address or key holds characters that HTTP cannot send"
-        return ProviderError(kind, provider_id=self._provider_id, reason=reason)
+        return ProviderError(kind, provider_id=self._peer, reason=reason)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Generator
 from typing import Any
 
-from stoa.clients.http.exchange import Exchange, Limits
+from stoa.clients.http.exchange import Exchange, Limits, Request
 from stoa.clients.http.sse import events, json_of
 from stoa.clients.wires.asking import base_headers, takes_temperature
 from stoa.clients.wires.failures import cut, malformed, refused, told
@@ -34,7 +34,8 @@ def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | F
         "Accept": "text/event-stream",
     }
     url = endpoint.base_url + endpoint.options.get("chat_path", "/v1/messages")
-    with Exchange(endpoint, Limits.of(call), cancel, "POST", url, headers, body) as exchange:
+    request = Request(endpoint.provider_id, "POST", url, headers, body)
+    with Exchange(request, Limits.of(call), cancel) as exchange:
         if exchange.status != 200:
             raise refused(endpoint, exchange)
         if "text/event-stream" not in exchange.headers.get("content-type", ""):

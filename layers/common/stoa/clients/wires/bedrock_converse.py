@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote
 
-from stoa.clients.http.exchange import Exchange, Limits
+from stoa.clients.http.exchange import Exchange, Limits, Request
 from stoa.clients.wires.asking import base_headers, takes_temperature
 from stoa.clients.wires.failures import cut, malformed, refused, told
 from stoa.clients.wires.types import Call, Cancel, Endpoint, Finish, ProviderError, Text, token_count
@@ -42,7 +42,7 @@ def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | F
     headers = base_headers(endpoint) | {"Content-Type": "application/json", "Accept": EVENT_STREAM}
     if endpoint.api_key is None:
         headers = _signed(endpoint, url, headers, body)
-    with Exchange(endpoint, limits, cancel, "POST", url, headers, body) as exchange:
+    with Exchange(Request(endpoint.provider_id, "POST", url, headers, body), limits, cancel) as exchange:
         if exchange.status != 200:
             raise refused(endpoint, exchange)
         if EVENT_STREAM not in exchange.headers.get("content-type", ""):

@@ -11,8 +11,8 @@ import time
 from typing import Any
 from urllib.parse import urlencode
 
-from stoa.clients.http.exchange import Exchange, Limits
-from stoa.clients.wires.types import Cancel, Endpoint, ProviderError
+from stoa.clients.http.exchange import Exchange, Limits, Request
+from stoa.clients.wires.types import Cancel, ProviderError
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -59,8 +59,7 @@ def _fetch(provider_id: str, account: dict[str, str]) -> tuple[str, float]:
         deadline=time.monotonic() + PATIENCE_SECONDS,
     )
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-    google = Endpoint(provider_id, "openai", address, None)
-    with Exchange(google, limits, Cancel(), "POST", address, headers, body) as exchange:
+    with Exchange(Request(provider_id, "POST", address, headers, body), limits, Cancel()) as exchange:
         if exchange.status >= 500:
             raise ProviderError("unavailable", provider_id=provider_id, reason="no access token")
         answer = exchange.whole()

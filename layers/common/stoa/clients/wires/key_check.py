@@ -2,7 +2,7 @@
 
 import time
 
-from stoa.clients.http.exchange import Exchange, Limits
+from stoa.clients.http.exchange import Exchange, Limits, Request
 from stoa.clients.wires.asking import base_headers
 from stoa.clients.wires.failures import refused
 from stoa.clients.wires.types import Cancel, Endpoint
@@ -38,6 +38,7 @@ def check_key(endpoint: Endpoint, path: str) -> None:
         first_token_timeout=PATIENCE_SECONDS,
         deadline=time.monotonic() + PATIENCE_SECONDS,
     )
-    with Exchange(endpoint, limits, Cancel(), "GET", endpoint.base_url + path, headers) as exchange:
+    request = Request(endpoint.provider_id, "GET", endpoint.base_url + path, headers)
+    with Exchange(request, limits, Cancel()) as exchange:
         if exchange.status != 200:
             raise refused(endpoint, exchange)

@@ -19,7 +19,7 @@ from collections.abc import Generator
 from typing import Any
 from urllib.parse import quote
 
-from stoa.clients.http.exchange import Exchange, Limits
+from stoa.clients.http.exchange import Exchange, Limits, Request
 from stoa.clients.http.sse import events, json_of
 from stoa.clients.wires.asking import base_headers, is_one_of, takes_temperature
 from stoa.clients.wires.failures import cut, malformed, refused, told
@@ -45,7 +45,8 @@ def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | F
     path = endpoint.options.get("chat_path", "/chat/completions").replace("{model}", quote(call.model, safe=""))
     body = json.dumps(request_body(endpoint, call)).encode()
     headers = base_headers(endpoint) | {"Content-Type": "application/json", "Accept": "text/event-stream"}
-    with Exchange(endpoint, Limits.of(call), cancel, "POST", endpoint.base_url + path, headers, body) as exchange:
+    request = Request(endpoint.provider_id, "POST", endpoint.base_url + path, headers, body)
+    with Exchange(request, Limits.of(call), cancel) as exchange:
         if exchange.status != 200:
             raise refused(endpoint, exchange)
         if "text/event-stream" not in exchange.headers.get("content-type", "text/event-stream"):

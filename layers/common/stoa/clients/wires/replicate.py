@@ -12,7 +12,7 @@ from collections.abc import Generator
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from stoa.clients.http.exchange import Exchange, Limits
+from stoa.clients.http.exchange import Exchange, Limits, Request
 from stoa.clients.http.sse import events
 from stoa.clients.wires.asking import base_headers
 from stoa.clients.wires.failures import cut, malformed, refused, told
@@ -82,7 +82,7 @@ def _predict(endpoint: Endpoint, call: Call, cancel: Cancel, limits: Limits) -> 
     path = "/predictions" if "version" in body else path.replace("{model}", quote(call.model))
     headers = base_headers(endpoint) | {"Content-Type": "application/json"}
     url, data = endpoint.base_url + path, json.dumps(body).encode()
-    with Exchange(endpoint, limits, cancel, "POST", url, headers, data) as exchange:
+    with Exchange(Request(endpoint.provider_id, "POST", url, headers, data), limits, cancel) as exchange:
         if exchange.status not in (200, 201, 202):
             raise refused(endpoint, exchange)
         try:
@@ -111,7 +111,7 @@ def _headers_for(endpoint: Endpoint, url: str) -> dict[str, str]:
 def _read(endpoint: Endpoint, cancel: Cancel, limits: Limits, prediction: _Prediction) -> Generator[Text, None, None]:
     url = prediction.stream_url
     headers = _headers_for(endpoint, url) | {"Accept": "text/event-stream", "Cache-Control": "no-store"}
-    with Exchange(endpoint, limits, cancel, "GET", url, headers) as exchange:
+    with Exchange(Request(endpoint.provider_id, "GET", url, headers), limits, cancel) as exchange:
         if exchange.status != 200:
             raise refused(endpoint, exchange)
         if "text/event-stream" not in exchange.headers.get("content-type", ""):
@@ -163,7 +163,8 @@ def _ask_quietly(endpoint: Endpoint, method: str, url: str) -> Any:
     )
     body = b"" if method == "POST" else None
     try:
-        with Exchange(endpoint, limits, Cancel(), method, url, _headers_for(endpoint, url), body) as exchange:
+        request = Request(endpoint.provider_id, method, url, _headers_for(endpoint, url), body)
+        with Exchange(request, limits, Cancel()) as exchange:
             return json.loads(exchange.whole()) if exchange.status == 200 else None
     except (ProviderError, Cancelled, ValueError):
         return None
