@@ -1,6 +1,8 @@
-"""The OpenAPI document of all functions, out of their own routes and models: `python -m dev.openapi [--check]`.
+"""The OpenAPI document of all functions, made of the types in their routes: `python -m dev.openapi [--check]`.
 
-It is committed where the catalog function finds it, so that what is served is what was reviewed.
+Powertools describes each function. This module merges the descriptions and adds what holds for all of them: the one
+error shape, the statuses that follow from what a route is, and examples. The document is committed where the catalog
+function finds it, so that what is served is what was reviewed.
 """
 
 import argparse
@@ -8,131 +10,93 @@ import importlib
 import json
 import re
 import sys
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
-from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+from aws_lambda_powertools.event_handler.api_gateway import Route
+from aws_lambda_powertools.event_handler.depends import build_dependency_tree
+from aws_lambda_powertools.event_handler.openapi.exceptions import OpenAPIMergeError
+from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
+from pydantic import BaseModel, TypeAdapter
 
+from dev import chat_route
+from dev.openapi_words import ABOUT, ERROR_SCHEMA, RETRY_AFTER, TAGS
 from stoa import __version__
-from stoa.http.api import DEFAULT_PAGE, MAX_PAGE
-from stoa.http.routes import Route
+from stoa.http.dependencies import ROLES
+from stoa.http.door import Door
+from stoa.http.errors import DESCRIPTIONS
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "layers" / "common" / "stoa" / "data" / "openapi.json"
-REFERENCE = "#/components/schemas/{model}"
+REFERENCE = "#/components/schemas/"
 
-ABOUT = """
-The back end between an AI chat product's users and the model providers.
+# What Powertools describes for every route and our door answers in the one error shape.
+REPLACED = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
 
-Every error is `{"error": {code, message, details?, requestId}}`; clients switch on `code`. Prices are USD per one
-million tokens. Amounts that must stay exact (`charge`, `estimatedCost`) are strings. Unknown fields in a request body
-are refused.
-"""
-
-TAGS = {
-    "chat": "Messages and their answers.",
-    "models": "The catalogue, trials, limits, and which model would answer.",
-    "preferences": "What a member prefers.",
-    "conversations": "What was said.",
-    "personas": "Whom to talk to.",
-    "modes": "Kinds of work and fields of knowledge.",
-    "schedules": "Prompts that run by themselves, and what came of them.",
-    "teams": "Members who share a plan: its models, its tokens, what it costs.",
-    "usage": "What a member used and was charged.",
-    "purchases": "Unlocking premium models by one payment through Stripe.",
-    "pricing": "How a tenant makes its prices: markups, overrides, prices to come, history. For its admins.",
-    "admin": "What admins of a tenant decide.",
-    "operator": "What operators of the installation decide for all tenants.",
-    "installation": "What the installation says of itself.",
-}
-
-ERRORS = {
-    400: ("Malformed", "The request cannot be read: bad JSON, or a cursor of another list."),
-    401: ("Unauthenticated", "No valid bearer token came with the request."),
-    402: (
-        "Payment",
-        "The model is locked, the team's tokens are used up, or the message is too dear; `details` says which.",
-    ),
-    403: ("Forbidden", "The identity belongs to no tenant, is blocked, or lacks the role."),
-    404: ("NotFound", "There is no such thing, or it is somebody else's."),
-    409: ("Conflict", "The request contradicts the present state."),
-    410: ("Expired", "What was offered held until a time that is over."),
-    413: ("TooLarge", "The body or the message is larger than Stoa or the model accepts."),
-    422: ("InvalidFields", "Fields are not acceptable; `details` lists path and reason of each."),
-    429: ("LimitReached", "The daily limit is reached; `Retry-After` and `details.resetAt` say until when."),
-    500: ("Failed", "Something went wrong on our side."),
-    502: ("ProviderFailed", "The provider failed and no other model could take over."),
-    503: ("Unavailable", "No model, or a part of the installation, is available at the moment."),
-}
-RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
-
-ERROR_SCHEMA = {
-    "description": "The one shape of all errors.",
-    "type": "object",
-    "required": ["error"],
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["code", "message", "requestId"],
-            "properties": {
-                "code": {"type": "string", "description": "Stable; clients switch on it.", "examples": ["NOT_FOUND"]},
-                "message": {"type": "string", "description": "What to do, for people."},
-                "details": {"description": "What a client needs to act on it."},
-                "requestId": {"type": "string"},
-            },
-        }
-    },
-}
+Described = dict[str, Any]
 
 
 class Contradiction(Exception):
-    """Routes or models of two functions contradict each other."""
-
-
-class _Schemas(GenerateJsonSchema):
-    """Schemas without a title for every field: the names say it."""
-
-    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's signature
-        return False
+    """Two functions contradict each other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A route with the models it names."""
+    """A route of a function."""
 
     function: str
     route: Route
-    body: type[BaseModel] | None
-    answer: type[BaseModel] | None
-    parameters: type[BaseModel] | None
+
+    @property
+    def path(self) -> str:
+        """The path as OpenAPI writes it."""
+        return str(self.route.openapi_path)
+
+    @property
+    def method(self) -> str:
+        """The method in upper case."""
+        return str(self.route.method)
+
+    @property
+    def is_public(self) -> bool:
+        """True where no role is asked for."""
+        asked = build_dependency_tree(self.route.func).dependencies
+        return not any(one.depends.dependency in ROLES for one in asked)
+
+    @property
+    def body(self) -> type[BaseModel] | None:
+        """The model of the request's body."""
+        fields = self.route.dependant.body_params
+        return fields[0].type_ if fields else None
 
 
-def operations(functions: Path = ROOT / "functions") -> list[Operation]:
-    """Every documented route of every function."""
-    found = []
+def doors(functions: Path = ROOT / "functions") -> Iterator[tuple[str, Door]]:
+    """Yields the name and the door of every HTTP function."""
     for path in sorted(functions.glob("*/handler.py")):
         module = importlib.import_module(f"functions.{path.parent.name}.handler")
-        routes: Iterable[Route] = module.api.routes if hasattr(module, "api") else getattr(module, "ROUTES", ())
-        found += [_operation(path.parent.name, route) for route in routes]
-    return found
+        door = getattr(module, "app", None)
+        if isinstance(door, Door):
+            yield path.parent.name, door
+    yield "chat", chat_route.app
 
 
-def build(found: list[Operation]) -> dict[str, Any]:
-    """The document. Raises Contradiction for a route registered twice, or two models of one name that differ."""
-    names, schemas = _schemas(found)
-    paths: dict[str, dict[str, Any]] = defaultdict(dict)
-    for operation in sorted(found, key=lambda one: (one.route.path, one.route.method)):
-        route = operation.route
-        if route.method.lower() in paths[route.path]:
-            raise Contradiction(f"{route.method} {route.path} belongs to two functions.")
-        paths[route.path][route.method.lower()] = _described(operation, names)
-    used = {tag for operation in found for tag in operation.route.tags}
+def operations() -> list[Operation]:
+    """Returns every route of every function."""
+    return [Operation(name, route) for name, door in doors() for route in door.routes]
+
+
+def build() -> Described:
+    """Returns the document. Raises Contradiction for a route or a model name that two functions use differently."""
+    paths_found, schemas = merged(list(doors()))
+    by_route = {(operation.path, operation.method.lower()): operation for operation in operations()}
+    paths: dict[str, Described] = {}
+    for path in sorted(paths_found):
+        for method in sorted(paths_found[path]):
+            paths.setdefault(path, {})[method] = _described(by_route[path, method], paths_found[path][method])
+    used = {tag for operation in by_route.values() for tag in operation.route.tags}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -144,157 +108,150 @@ def build(found: list[Operation]) -> dict[str, Any]:
         "servers": [{"url": "/", "description": "Where this document was fetched."}],
         "security": [{"bearer": []}],
         "tags": [{"name": name, "description": said} for name, said in TAGS.items() if name in used],
-        "paths": dict(paths),
+        "paths": paths,
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
             "schemas": dict(sorted({**schemas, "Error": ERROR_SCHEMA}.items())),
-            "responses": {name: _error_response(status) for status, (name, _) in ERRORS.items()},
+            "responses": {name: _error_response(status) for status, (name, _) in DESCRIPTIONS.items()},
         },
     }
 
 
-def text(document: dict[str, Any]) -> str:
-    """The document as it is committed."""
+def merged(found: list[tuple[str, Door]]) -> tuple[Described, Described]:
+    """Returns the paths and schemas of all doors. Raises Contradiction where two functions claim one of them."""
+    merge = OpenAPIMerge(title="Stoa", version=__version__, on_conflict="error")
+    schemas: dict[str, Described] = {}
+    for name, door in found:
+        described = json.loads(door.get_openapi_json_schema(title="Stoa", version=__version__))
+        _add_schemas(schemas, described["components"]["schemas"], name)
+        merge.add_schema({**described, "components": {}})
+    try:
+        return merge.get_openapi_schema()["paths"], schemas
+    except OpenAPIMergeError as error:
+        raise Contradiction(f"A route belongs to two functions: {error}") from error
+
+
+def text(document: Described) -> str:
+    """Returns the document as it is committed."""
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def _operation(function: str, route: Route) -> Operation:
-    def model(name: str | None) -> type[BaseModel] | None:
-        if name is None:
-            return None
-        found: object = getattr(importlib.import_module(f"functions.{function}.models"), name)
-        assert isinstance(found, type) and issubclass(found, BaseModel)
-        return found
-
-    return Operation(function, route, model(route.body), model(route.answer), model(route.parameters))
-
-
-def _schemas(found: list[Operation]) -> tuple[dict[type[BaseModel], str], dict[str, Any]]:
-    wanted = [(one.body, "validation") for one in found if one.body]
-    wanted += [(one.answer, "serialization") for one in found if one.answer]
-    references, generated = models_json_schema(
-        list(dict.fromkeys(wanted)),  # type: ignore[arg-type]
-        by_alias=True,
-        ref_template=REFERENCE,
-        schema_generator=_Schemas,
-    )
-    schemas: dict[str, Any] = generated.get("$defs", {})
-    doubled = sorted(name for name in schemas if "__" in name)
-    if doubled:
-        raise Contradiction(f"Models of one name in two functions: {', '.join(doubled)}. Rename one.")
-    for schema in schemas.values():
-        schema.pop("title", None)
-    names = {model: reference["$ref"].rpartition("/")[2] for (model, _), reference in references.items()}
-    return names, schemas  # type: ignore[return-value]
-
-
-def _described(operation: Operation, names: dict[type[BaseModel], str]) -> dict[str, Any]:
-    route = operation.route
-    described: dict[str, Any] = {
-        "operationId": operation_id(route),
-        "summary": route.summary,
-        "tags": list(route.tags),
-        "x-stoa-function": operation.function,
-    }
-    if route.description:
-        described["description"] = cleandoc(route.description)
-    if route.public:
-        described["security"] = []
-    parameters = list(_parameters(operation))
-    if parameters:
-        described["parameters"] = parameters
-    if operation.body is not None:
-        content = {
-            "schema": {"$ref": REFERENCE.format(model=names[operation.body])},
-            "example": example(operation.body),
-        }
-        described["requestBody"] = {"required": True, "content": {"application/json": content}}
-    described["responses"] = {str(route.status): _success(operation, names)} | {
-        str(status): {"$ref": f"#/components/responses/{ERRORS[status][0]}"} for status in error_statuses(route)
-    }
-    return described
-
-
-def operation_id(route: Route) -> str:
-    """A name for generated clients: `GET /api/models/{modelId}/usage` is `getModelsByModelIdUsage`."""
-    words = re.findall(r"[A-Za-z0-9]+|\{\w+\}", route.path.removeprefix("/api"))
+def operation_id(method: str, path: str) -> str:
+    """Returns a name for generated clients: `GET /api/models/{modelId}/usage` is `getModelsByModelIdUsage`."""
+    words = re.findall(r"[A-Za-z0-9]+|\{\w+\}", path.removeprefix("/api"))
     named = ("By" + word[1].upper() + word[2:-1] if word[0] == "{" else word[0].upper() + word[1:] for word in words)
-    return route.method.lower() + "".join(named)
+    return method.lower() + "".join(named)
 
 
-def error_statuses(route: Route) -> list[int]:
-    """The errors a route may answer: its own, and those that follow from what it is."""
-    statuses = {500, 503, *route.errors}
-    if not route.public:
+def error_statuses(operation: Operation) -> list[int]:
+    """Returns the errors that a route may answer with: those it names, and those that follow from what it is."""
+    dependant = operation.route.dependant
+    statuses = {405, 422, 500, 503, *(status for status in operation.route.responses or {} if status >= 400)}
+    if not operation.is_public:
         statuses |= {401, 403}
-    if route.body:
-        statuses |= {400, 413, 422}
-    if route.paged or route.parameters:
-        statuses |= {400, 422}
-    if "{" in route.path:
+    if operation.body:
+        statuses |= {400, 413}
+    if any(field.alias == "cursor" for field in dependant.query_params):
+        statuses.add(400)
+    if dependant.path_params:
         statuses.add(404)
     return sorted(statuses)
 
 
-def example(model: type[BaseModel]) -> dict[str, Any]:
-    """A request body out of the fields' own examples."""
-    return {_outer_name(name, field): field.examples[0] for name, field in model.model_fields.items() if field.examples}
+def example(model: type[BaseModel]) -> Described:
+    """Returns a request body made of the fields' own examples."""
+    fields = model.model_fields.items()
+    return {field.alias or name: field.examples[0] for name, field in fields if field.examples}
 
 
-def _outer_name(name: str, field: FieldInfo) -> str:
-    return field.alias or name
+def _add_schemas(all_schemas: dict[str, Described], found: dict[str, Described], function: str) -> None:
+    for name, schema in found.items():
+        if name in REPLACED:
+            continue
+        tidied = _tidied(schema)
+        if all_schemas.setdefault(name, tidied) != tidied:
+            raise Contradiction(f"The model {name} of {function} differs from another function's of one name.")
 
 
-def _parameters(operation: Operation) -> Iterator[dict[str, Any]]:
-    route = operation.route
-    for name in re.findall(r"\{(\w+)\}", route.path):
-        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-    if operation.parameters is not None:
-        yield from _further_parameters(operation.parameters)
-    if route.paged:
-        size = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_PAGE}
-        yield {"name": "limit", "in": "query", "description": "How many at most.", "schema": size}
-        cursor = "`meta.nextCursor` of the page before; without it the first page."
-        yield {"name": "cursor", "in": "query", "description": cursor, "schema": {"type": "string"}}
+def _tidied(schema: Any) -> Any:
+    """Returns the schema without a title for every field, which the names say, and whole numbers without a point."""
+    if isinstance(schema, dict):
+        return {key: _tidied(value) for key, value in schema.items() if not (key == "title" and isinstance(value, str))}
+    if isinstance(schema, float) and schema.is_integer():
+        return int(schema)
+    return [_tidied(item) for item in schema] if isinstance(schema, list) else schema
 
 
-def _further_parameters(model: type[BaseModel]) -> Iterator[dict[str, Any]]:
-    schema = model.model_json_schema(by_alias=True, schema_generator=_Schemas)
-    for name, described in schema["properties"].items():
-        place = described.pop("in", "query")
-        parameter = {"name": name, "in": place, "schema": described}
-        if "description" in described:
-            parameter["description"] = described.pop("description")
-        yield parameter
+def _described(operation: Operation, found: Described) -> Described:
+    described: Described = {
+        "operationId": operation_id(operation.method, operation.path),
+        "summary": found["summary"],
+        "tags": list(operation.route.tags),
+        "x-stoa-function": operation.function,
+    }
+    if operation.route.func.__doc__:
+        described["description"] = cleandoc(operation.route.func.__doc__)
+    if operation.is_public:
+        described["security"] = []
+    if "parameters" in found:
+        described["parameters"] = [_parameter(parameter) for parameter in found["parameters"]]
+    if operation.body is not None:
+        content = {**found["requestBody"]["content"]["application/json"], "example": example(operation.body)}
+        described["requestBody"] = {"required": True, "content": {"application/json": content}}
+    status = operation.route.status_code
+    described["responses"] = {str(int(status)): _success(operation)} | {
+        str(error): {"$ref": f"#/components/responses/{DESCRIPTIONS[error][0]}"} for error in error_statuses(operation)
+    }
+    return described
 
 
-def _success(operation: Operation, names: dict[type[BaseModel], str]) -> dict[str, Any]:
-    answer = operation.answer
-    schema = {"$ref": REFERENCE.format(model=names[answer])} if answer else {"type": "object"}
-    content: dict[str, Any] = {"application/json": {"schema": schema}}
-    if operation.route.streams:
+def _parameter(found: Described) -> Described:
+    schema = {key: value for key, value in _tidied(found["schema"]).items() if key != "description"}
+    name = (
+        "-".join(word.capitalize() for word in found["name"].split("-")) if found["in"] == "header" else found["name"]
+    )
+    described = {"name": name, "in": found["in"], "schema": schema}
+    if found.get("required"):
+        described["required"] = True
+    if found.get("description"):
+        described["description"] = found["description"]
+    return described
+
+
+def _success(operation: Operation) -> Described:
+    answer = operation.route.dependant.return_param.type_
+    if answer is str:
+        return {"description": operation.route.summary, "content": {"text/csv": {"schema": {"type": "string"}}}}
+    if isinstance(answer, type) and issubclass(answer, BaseModel):
+        schema = {"$ref": f"{REFERENCE}{answer.__name__}"}
+        said = cleandoc(answer.__doc__ or "").partition("\n")[0]
+    else:
+        schema = _tidied(TypeAdapter(answer).json_schema(mode="serialization", ref_template=f"{REFERENCE}{{model}}"))
+        schema.pop("$defs", None)
+        said = operation.route.summary
+    content: Described = {"application/json": {"schema": schema}}
+    if operation.function == "chat":
         events = {"type": "string", "description": "Server-sent events; the data of each is JSON."}
         content["text/event-stream"] = {"schema": events}
-    if operation.route.path.endswith(".csv"):
-        content = {"text/csv": {"schema": {"type": "string"}}}
-    said = cleandoc(answer.__doc__ or "").partition("\n")[0] if answer else operation.route.summary
     return {"description": said, "content": content}
 
 
-def _error_response(status: int) -> dict[str, Any]:
+def _error_response(status: int) -> Described:
     response = {
-        "description": ERRORS[status][1],
-        "content": {"application/json": {"schema": {"$ref": REFERENCE.format(model="Error")}}},
+        "description": DESCRIPTIONS[status][1],
+        "content": {"application/json": {"schema": {"$ref": f"{REFERENCE}Error"}}},
     }
+    if status == 405:
+        return {**response, "headers": {"Allow": {"description": "The methods.", "schema": {"type": "string"}}}}
     return {**response, "headers": RETRY_AFTER} if status in (429, 503) else response
 
 
 def main() -> int:
-    """Write the document, or with `--check` tell whether the committed one is what the handlers say."""
+    """Writes the document, or with `--check` tells whether the committed one is what the handlers say."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing; fail when the document is stale")
     checking = parser.parse_args().check
-    made = text(build(operations()))
+    made = text(build())
     if not checking:
         DOCUMENT.write_text(made, encoding="utf-8")
         print(f"Wrote {DOCUMENT.relative_to(ROOT)}.")

@@ -1,11 +1,9 @@
 """Answers of the catalogue."""
 
-from datetime import datetime
-
 from pydantic import Field, RootModel
 
-from stoa.http.rates import ShownRates
-from stoa.http.schemas import AnswerSchema
+from stoa.http.rates import OptionalRates
+from stoa.http.schemas import AnswerSchema, DataAnswer, ExactAmount, Instant
 
 
 class HealthAnswer(AnswerSchema):
@@ -29,9 +27,9 @@ class PendingPrice(AnswerSchema):
 
     input_price: float
     output_price: float
-    rates: ShownRates | None = Field(description="For cached input and the like; null: all as input and output.")
-    minimum_charge: str
-    effective_from: datetime
+    rates: OptionalRates = Field(description="For cached input and the like; null: all as input and output.")
+    minimum_charge: ExactAmount
+    effective_from: Instant
 
 
 class Model(AnswerSchema):
@@ -58,13 +56,13 @@ class Model(AnswerSchema):
     is_favorite: bool
     user_input_price: float = Field(description="What the member pays for input.", examples=[0.21])
     user_output_price: float = Field(description="What the member pays for output.", examples=[0.84])
-    rates: ShownRates | None = Field(
+    rates: OptionalRates = Field(
         description="What the member pays for cached input and the like; null: all as input and output."
     )
-    minimum_charge: str = Field(description="The least a message costs, USD, exact.", examples=["0.001000000"])
+    minimum_charge: ExactAmount = Field(description="The least a message costs, USD, exact.", examples=["0.001000000"])
     pending_price: PendingPrice | None = Field(description="The next change of the price; null: none is announced.")
     usage_today: UsageToday
-    deprecated_at: datetime | None = Field(description="From then on the successor answers.")
+    deprecated_at: Instant | None = Field(description="From then on the successor answers.")
     successor_id: str | None
 
 
@@ -94,10 +92,8 @@ class ModelLists(AnswerSchema):
     user_preferences: UserModelPreferences
 
 
-class ModelListAnswer(AnswerSchema):
+class ModelListAnswer(DataAnswer[ModelLists]):
     """The catalogue of a member."""
-
-    data: ModelLists
 
 
 class ChatModelList(RootModel[list[PremiumModel]]):
@@ -112,10 +108,8 @@ class TrialStatus(AnswerSchema):
     can_use_trial: bool = Field(description="False once the member may use the model anyway, or has none left.")
 
 
-class TrialStatusAnswer(AnswerSchema):
+class TrialStatusAnswer(DataAnswer[TrialStatus]):
     """A trial's state."""
-
-    data: TrialStatus
 
 
 class ModelUsage(AnswerSchema):
@@ -123,14 +117,12 @@ class ModelUsage(AnswerSchema):
 
     messages_used_today: int = Field(examples=[3])
     daily_limit: int | None = Field(description="null: no limit", examples=[50])
-    limit_reset_at: datetime = Field(description="The next midnight of the tenant's time zone.")
+    limit_reset_at: Instant = Field(description="The next midnight of the tenant's time zone.")
     has_unlimited_access: bool
 
 
-class ModelUsageAnswer(AnswerSchema):
+class ModelUsageAnswer(DataAnswer[ModelUsage]):
     """Usage of one model today."""
-
-    data: ModelUsage
 
 
 class FocusMode(AnswerSchema):
@@ -144,10 +136,8 @@ class FocusMode(AnswerSchema):
     is_system: bool = Field(description="False for the tenant's own.")
 
 
-class FocusModeListAnswer(AnswerSchema):
+class FocusModeListAnswer(DataAnswer[list[FocusMode]]):
     """Focus modes in order."""
-
-    data: list[FocusMode]
 
 
 class DomainMode(AnswerSchema):
@@ -160,7 +150,5 @@ class DomainMode(AnswerSchema):
     temperature: float = Field(examples=[0.2])
 
 
-class DomainModeListAnswer(AnswerSchema):
+class DomainModeListAnswer(DataAnswer[list[DomainMode]]):
     """Domain modes in order."""
-
-    data: list[DomainMode]

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import AliasChoices, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from stoa.http.cursors import cursor_of
 from stoa.http.fields import Identifier, Part
@@ -272,7 +272,7 @@ class UsageSums(AnswerSchema):
 class UsageRow(UsageSums):
     """One model on one day of the tenant's calendar."""
 
-    date: Day = Field(validation_alias="day")
+    date: Day = Field(validation_alias=AliasChoices("date", "day"))
     model_id: str
     model_name: str
 

@@ -10,9 +10,9 @@ from stoa.core.text import iso
 from stoa.database.pool import Connection
 from stoa.domain.pricing.price_book import Override
 from stoa.http.api import Api, File, Request
+from stoa.http.bodies import body_bytes
 from stoa.http.cursors import make_cursor, read_id
 from stoa.http.preconditions import expected_version, header
-from stoa.http.routes import body_bytes
 from stoa.identity.members import Member
 from stoa.workflows.pricing import config, overrides, sheet, views
 from stoa.workflows.pricing.overrides import OverrideEdit

@@ -1,6 +1,5 @@
 """Requests made up from the OpenAPI document, right and wrong ones: every answer is one that the document allows."""
 
-import importlib
 import json
 import re
 from base64 import urlsafe_b64encode
@@ -19,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from dev.openapi import Operation
 from functions.catalog import handler as catalog
 from functions.model_admin import handler as model_admin
 from functions.personas import handler as personas
@@ -27,8 +27,7 @@ from functions.pricing_admin import handler as pricing_admin
 from functions.registry_admin import handler as registry_admin
 from functions.schedules import handler as schedules
 from functions.teams import handler as teams
-from stoa.http.api import Api
-from stoa.http.routes import Route
+from stoa.http.door import Door
 from tests.integration.member.support import api_event
 
 HANDLERS = (catalog, preferences, personas, model_admin, pricing_admin, registry_admin, schedules, teams)
@@ -68,13 +67,12 @@ class Members:
         return [answered["body"].encode()]
 
 
-def function_of(method: str, path: str) -> Api:
+def function_of(method: str, path: str) -> Door:
     """The function that the gateway would call; for a path of nobody's, any."""
     for module in HANDLERS:
-        for route in module.api.routes:
-            if route.method == method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route.path), path):
-                return module.api
-    return HANDLERS[0].api
+        if any(route.rule.match(path) for route in module.app.routes):
+            return module.app
+    return HANDLERS[0].app
 
 
 members = Members()
@@ -106,13 +104,13 @@ def asked(method: str, path: str, query: dict[str, str] | None = None) -> int:
 def test_no_name_and_no_parameter_is_too_odd(served: None) -> None:
     """What no client would send and no document describes: a 4xx, or a list without it."""
     failed = []
-    for route in (route for module in HANDLERS for route in module.api.routes):
-        if "{" in route.path:
-            paths = [put_in(route.path, odd) for odd in ODD_NAMES]
-            failed += [(route.method, path[:60]) for path in paths if asked(route.method, path) >= 500]
-        if route.method == "GET":
-            path = put_in(route.path, SOME_ID)
-            pairs = [(name, odd) for name in parameters_of(route) for odd in (*ODD_TEXTS, *ODD_CURSORS)]
+    for one in (Operation(module.__name__, route) for module in HANDLERS for route in module.app.routes):
+        if "{" in one.path:
+            paths = [put_in(one.path, odd) for odd in ODD_NAMES]
+            failed += [(one.method, path[:60]) for path in paths if asked(one.method, path) >= 500]
+        if one.method == "GET":
+            path = put_in(one.path, SOME_ID)
+            pairs = [(name, odd) for name in parameters_of(one) for odd in (*ODD_TEXTS, *ODD_CURSORS)]
             failed += [(path, name, odd[:60]) for name, odd in pairs if asked("GET", path, {name: odd}) >= 500]
     assert failed == []
 
@@ -122,10 +120,6 @@ def put_in(path: str, name: str) -> str:
     return re.sub(r"\{\w+\}", lambda _: name, path)
 
 
-def parameters_of(route: Route) -> list[str]:
+def parameters_of(operation: Operation) -> list[str]:
     """The query parameters that the route knows, and one that it does not."""
-    names = ["limit", "cursor"] if route.paged else []
-    if route.parameters:
-        models = importlib.import_module(f"{route.module.rpartition('handler')[0]}models")
-        names += [field.alias for field in getattr(models, route.parameters).model_fields.values()]
-    return [*names, "unknown"]
+    return [*(field.alias for field in operation.route.dependant.query_params), "unknown"]

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from dev.openapi import Operation
 from functions.catalog import handler as catalog
 from functions.checkout import handler as checkout
 from functions.model_admin import handler as model_admin
@@ -23,12 +24,11 @@ from functions.stripe_webhook import handler as stripe_webhook
 from functions.teams import handler as teams
 from stoa.core.settings import settings
 from stoa.database.pool import database
-from stoa.http.api import Api
-from stoa.http.routes import Route
+from stoa.http.door import Door
 from tests.integration.member.support import api_event
 
-APIS: list[Api] = [
-    module.api
+DOORS: list[tuple[str, Door]] = [
+    (module.__name__, module.app)
     for module in (
         catalog,
         checkout,
@@ -60,19 +60,19 @@ def no_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def refusals(prefix: str, **claims: Any) -> Iterator[tuple[str, str, str | None]]:
     """Of each route under a path that is not public: the route, and the code it answers to each body."""
     everyone = {"sub": "ada", "custom:tenant_id": str(uuid4()), "cognito:groups": ""}
-    for api in APIS:
-        for route in api.routes:
-            if route.path.startswith(prefix) and not route.public:
-                path = re.sub(r"\{\w+\}", str(uuid4()), route.path)
+    for name, door in DOORS:
+        for operation in (Operation(name, route) for route in door.routes):
+            if operation.path.startswith(prefix) and not operation.is_public:
+                path = re.sub(r"\{\w+\}", str(uuid4()), operation.path)
                 for body in BODIES:
-                    answered = api(api_event(route.method, path, body, {}, {**everyone, **claims}), None)
-                    yield route.method, route.path, json.loads(answered["body"])["error"]["code"]
+                    answered = door(api_event(operation.method, path, body, {}, {**everyone, **claims}), None)
+                    yield operation.method, operation.path, json.loads(answered["body"])["error"]["code"]
 
 
 def test_every_function_with_routes_is_here_and_only_three_routes_are_public() -> None:
-    routes: list[Route] = [route for api in APIS for route in api.routes]
-    assert {route.path for route in routes if route.public} == PUBLIC
-    assert len(routes) > 100
+    operations = [Operation(name, route) for name, door in DOORS for route in door.routes]
+    assert {operation.path for operation in operations if operation.is_public} == PUBLIC
+    assert len(operations) > 100
 
 
 def test_nobody_is_let_in_without_an_identity() -> None:

@@ -1,19 +1,18 @@
 """The committed OpenAPI document is what the handlers say, and valid."""
 
-import dataclasses
 import json
 import re
 from typing import Any
 
 import pytest
 from openapi_spec_validator import validate
-from pydantic import BaseModel
 
 from dev.gateway.template import read_template
-from dev.openapi import DOCUMENT, ROOT, Contradiction, Operation, build, operation_id, operations, text
-from stoa.core.errors import InvalidFields
-from stoa.http.routes import Route
-from stoa.http.schemas import parse_body
+from dev.openapi import DOCUMENT, ROOT, Contradiction, build, example, merged, operation_id, operations, text
+from stoa.core.errors import FieldProblem, InvalidFields
+from stoa.http.bodies import parse_body
+from stoa.http.door import Door
+from stoa.http.schemas import AnswerSchema
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +27,7 @@ def each_operation(document: dict[str, Any]) -> list[tuple[str, str, dict[str, A
 
 def test_the_committed_document_is_not_stale() -> None:
     stale = "run `python -m dev.openapi` and commit what it wrote"
-    assert text(build(operations())) == DOCUMENT.read_text(encoding="utf-8"), stale
+    assert text(build()) == DOCUMENT.read_text(encoding="utf-8"), stale
 
 
 def test_it_is_valid_openapi(document: dict[str, Any]) -> None:
@@ -56,9 +55,8 @@ def test_only_health_the_document_itself_and_stripes_signed_events_are_public(do
 def test_every_body_has_an_example_that_its_own_model_takes() -> None:
     for operation in operations():
         if operation.body is not None:
-            example = build([operation])["paths"][operation.route.path][operation.route.method.lower()]["requestBody"]
-            sent = example["content"]["application/json"]["example"]
-            assert sent, operation.route
+            sent = example(operation.body)
+            assert sent, operation
             operation.body.model_validate_json(json.dumps(sent))
 
 
@@ -73,9 +71,9 @@ def test_no_refusal_answers_with_a_regular_expression() -> None:
             for wrong in (" \t\t ", [" \t\t "], {" \t\t ": "x"}):
                 with pytest.raises(InvalidFields) as refused:
                     parse_body(operation.body, json.dumps({name: wrong}).encode())
-                reasons = [one["reason"] for one in refused.value.details if one["path"].startswith(name)]
-                assert reasons, (operation.route, name)
-                assert "pattern" not in str(reasons), (operation.route, name)
+                reasons = [one.reason for one in refused.value.problems if one.path.startswith(name)]
+                assert reasons, (operation, name)
+                assert "pattern" not in str(reasons), (operation, name)
             checked += 1
     assert checked > 5
 
@@ -90,15 +88,15 @@ def test_a_refusal_names_fields_and_not_how_they_are_checked() -> None:
                 try:
                     parse_body(operation.body, json.dumps({name: wrong}).encode())
                 except InvalidFields as refused:
-                    paths = [one["path"] for one in refused.details]
-                    assert not re.search(r"[\w]+-[\w]|\['|\(", " ".join(paths)), (operation.route, paths)
+                    paths = [one.path for one in refused.problems]
+                    assert not re.search(r"[\w]+-[\w]|\['|\(", " ".join(paths)), (operation, paths)
 
 
 def test_a_field_that_may_not_be_null_is_named() -> None:
     bodies = {operation.body.__name__: operation.body for operation in operations() if operation.body is not None}
     with pytest.raises(InvalidFields) as refused:
         parse_body(bodies["PersonaChange"], b'{"displayName": null, "name": null}')
-    assert refused.value.details == [{"path": "name", "reason": "cannot be null; leave it out to keep it"}]
+    assert refused.value.problems == [FieldProblem("name", "cannot be null; leave it out to keep it")]
 
 
 def test_no_request_field_that_is_kept_when_absent_promises_a_default(document: dict[str, Any]) -> None:
@@ -108,35 +106,37 @@ def test_no_request_field_that_is_kept_when_absent_promises_a_default(document: 
 
 
 def test_template_and_document_agree_on_routes_functions_and_what_is_public(document: dict[str, Any]) -> None:
-    described = {
-        (method.upper(), path, one["x-stoa-function"], one.get("security") == [])
-        for path, method, one in each_operation(document)
-    }
-    declared = {
-        (route.method, route.path, route.function.name, route.public)
-        for route in read_template(ROOT / "template.yaml").routes
-    }
-    assert described == declared
+    described = {(path, one["x-stoa-function"], one.get("security") == []) for path, _, one in each_operation(document)}
+    routes = read_template(ROOT / "template.yaml").routes
+    assert described == {(route.path, route.function.name, route.public) for route in routes}
+    assert {route.method for route in routes} == {"ANY"}, "the door answers a method that a path does not take"
+    assert len(routes) == len({route.path for route in routes})
+
+
+def one_route(path: str, answer: type[AnswerSchema]) -> Door:
+    def get() -> Any:
+        return None
+
+    get.__annotations__["return"] = answer
+    door = Door()
+    door.get(path, summary="One", tags=["models"])(get)
+    return door
+
+
+def an_answer(kind: type) -> type[AnswerSchema]:
+    return type("Answer", (AnswerSchema,), {"__annotations__": {"x": kind}, "__doc__": "An answer."})
 
 
 def test_one_route_of_two_functions_is_a_contradiction() -> None:
-    first = operations()[0]
+    doors = [(name, one_route("/api/one", an_answer(int))) for name in ("one", "two")]
     with pytest.raises(Contradiction, match="two functions"):
-        build([first, dataclasses.replace(first, function="other")])
+        merged(doors)
 
 
 def test_one_name_for_two_models_is_a_contradiction() -> None:
-    def answer(kind: type) -> type[BaseModel]:
-        return type(
-            "Answer", (BaseModel,), {"__annotations__": {"x": kind}, "__module__": f"functions.{kind.__name__}"}
-        )
-
-    found = [
-        Operation("one", Route("GET", "/api/one", "One"), None, answer(int), None),
-        Operation("two", Route("GET", "/api/two", "Two"), None, answer(str), None),
-    ]
+    doors = [("one", one_route("/api/one", an_answer(int))), ("two", one_route("/api/two", an_answer(str)))]
     with pytest.raises(Contradiction, match="one name"):
-        build(found)
+        merged(doors)
 
 
 @pytest.mark.parametrize(
@@ -148,4 +148,4 @@ def test_one_name_for_two_models_is_a_contradiction() -> None:
     ],
 )
 def test_operations_are_named_after_method_and_path(method: str, path: str, expected: str) -> None:
-    assert operation_id(Route(method, path, "")) == expected
+    assert operation_id(method, path) == expected

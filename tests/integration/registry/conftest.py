@@ -10,12 +10,11 @@ import pytest
 
 from dev import postgres
 from dev.database import prepare
-from functions.catalog import handler as catalog
 from functions.pricing_admin import handler as pricing_admin
 from stoa.core.ids import new_id
 from stoa.database.dsn import parse_url
 from stoa.database.pool import Database, Scope
-from stoa.http import desks
+from stoa.http import dependencies, desks
 from stoa.workflows.tenancy.registry import create_tenant, load_registry
 from tests.conftest import FAST
 from tests.integration.pricing.support import START, Clock
@@ -65,7 +64,7 @@ def runtime_database(registry_databases: tuple[Database, Database]) -> Database:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in (catalog, pricing_admin, desks):
+    for module in (dependencies, pricing_admin, desks):
         monkeypatch.setattr(module, "_now", clock)
     return clock
 

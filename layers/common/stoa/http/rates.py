@@ -1,9 +1,17 @@
-"""Rates in requests and answers. Imports pydantic: load it lazily."""
+"""Rates in requests and answers."""
 
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    WithJsonSchema,
+    model_serializer,
+    model_validator,
+)
 
 from stoa.domain.pricing.rates import Rates
 from stoa.http.schemas import AnswerSchema, Schema, exact
@@ -70,6 +78,10 @@ class _ShownRates(AnswerSchema):
     input_image: float | None = None
     output_image: float | None = None
 
+    @model_serializer(mode="wrap")
+    def _only_what_there_is(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in write(self).items() if value is not None}
+
 
 class ShownTier(_ShownRates):
     """What changes for messages of more input tokens than this: the whole message is charged so."""
@@ -82,7 +94,13 @@ class ShownTier(_ShownRates):
 class ShownRates(_ShownRates):
     """What tokens cost that are not plain input or output, USD per one million. What is absent costs as these do."""
 
-    tiers: list[ShownTier] | None = Field(None, description="Above a tier, what it does not name stays as below it.")
+    tiers: Annotated[list[ShownTier] | None, BeforeValidator(lambda tiers: tiers or None)] = Field(
+        None, description="Above a tier, what it does not name stays as below it."
+    )
+
+
+# Null where everything costs as input and output do.
+OptionalRates = Annotated[ShownRates | None, BeforeValidator(lambda rates: rates or None)]
 
 
 def with_stored_rates(given: dict[str, Any]) -> dict[str, Any]:

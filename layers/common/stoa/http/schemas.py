@@ -71,7 +71,11 @@ Instant = Annotated[
     BeforeValidator(lambda value: iso(value) if isinstance(value, datetime) else value),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
-Day = Annotated[str, BeforeValidator(lambda value: value.isoformat() if isinstance(value, date) else value)]
+Day = Annotated[
+    str,
+    BeforeValidator(lambda value: value.isoformat() if isinstance(value, date) else value),
+    WithJsonSchema({"type": "string", "format": "date"}),
+]
 ExactAmount = Annotated[str, BeforeValidator(lambda value: money_text(value) if isinstance(value, Decimal) else value)]
 
 # As far as mail can be tried; what would end a header, or make one address into two, is no address.

@@ -1,73 +1,166 @@
 """The catalogue as a member sees it: what is on offer, under which access, at which price, with which counters."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
 
 from stoa.core.errors import NotFound
-from stoa.core.text import iso
-from stoa.database.pool import Database
-from stoa.domain.catalogue.access import TIER_FREE, is_on_offer, purchase_status, standing_access, trial_state
-from stoa.domain.pricing.markup import money_text
+from stoa.domain.catalogue.access import (
+    TIER_FREE,
+    is_on_offer,
+    purchase_status,
+    standing_access,
+    trial_state,
+)
+from stoa.domain.pricing.rates import Rates
 from stoa.domain.selection.offers import Offer, PendingPrices, Preferences
 from stoa.domain.selection.quota import next_reset
-from stoa.identity.members import Member
+from stoa.identity.caller import Caller
 from stoa.store.selection.snapshots import MemberSnapshot
-from stoa.workflows.pricing.rate_view import rates_view
 from stoa.workflows.selection.member_view import load_member_view
 
 
-def list_models(database: Database, member: Member, now: datetime) -> dict[str, Any]:
-    """Everything on offer, free and premium apart, with the choices that settings pages show beside it."""
-    view = load_member_view(database, member, now)
+@dataclass(frozen=True, slots=True)
+class UsageToday:
+    """Messages to one model on the tenant's present day. `limit` None: there is no limit."""
+
+    used: int
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PendingPrice:
+    """A price that is announced: USD per 1,000,000 tokens, and USD a message for the minimum."""
+
+    input_price: Decimal
+    output_price: Decimal
+    rates: Rates
+    minimum_charge: Decimal
+    effective_from: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ListedModel:
+    """A model as the tenant offers it to one member. Prices are USD per 1,000,000 tokens.
+
+    The last four fields read False, `free`, 0 and None for a free model.
+    """
+
+    id: str
+    display_name: str
+    provider_id: str
+    provider_name: str
+    description: str
+    category: str
+    is_novel: bool
+    is_self_hosted: bool
+    context_window: int
+    max_output_tokens: int
+    modalities: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    can_chat: bool
+    speed: str
+    quality: str
+    display_order: int
+    access_tier: str
+    is_available: bool
+    is_favorite: bool
+    user_input_price: Decimal
+    user_output_price: Decimal
+    rates: Rates
+    minimum_charge: Decimal
+    pending_price: PendingPrice | None
+    usage_today: UsageToday
+    deprecated_at: datetime | None
+    successor_id: str | None
+    purchased: bool
+    purchase_status: str
+    trial_messages_remaining: int
+    price_cents: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StandingChoices:
+    """The choices that settings pages show beside the models."""
+
+    default_model_id: str | None
+    persona_overrides: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLists:
+    """Everything on offer, free and premium apart, and the member's standing choices."""
+
+    free: list[ListedModel]
+    premium: list[ListedModel]
+    user_preferences: StandingChoices
+
+
+@dataclass(frozen=True, slots=True)
+class TrialStatus:
+    """The member's free messages on one premium model."""
+
+    trial_messages_remaining: int
+    total_trial_messages: int
+    can_use_trial: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUsage:
+    """The member's messages to one model on the tenant's present day."""
+
+    messages_used_today: int
+    daily_limit: int | None
+    limit_reset_at: datetime
+    has_unlimited_access: bool
+
+
+def list_models(caller: Caller) -> ModelLists:
+    """Returns everything on offer, and the caller's standing choices."""
+    view = load_member_view(caller.database, caller.member, caller.now)
     preferences = view.preferences
-    offers = [offer for offer in in_order(view.offers.values()) if is_on_offer(offer, now)]
-    return {
-        "free": [_model(offer, preferences) for offer in offers if offer.access_tier == TIER_FREE],
-        "premium": [
-            {**_model(offer, preferences), **_premium(offer)} for offer in offers if offer.access_tier != TIER_FREE
-        ],
-        "userPreferences": {
-            "defaultModelId": preferences.default_model_id,
-            "personaOverrides": preferences.persona_overrides,
-        },
-    }
+    listed = [
+        _listed_model(offer, preferences) for offer in in_order(view.offers.values()) if is_on_offer(offer, caller.now)
+    ]
+    return ModelLists(
+        free=[model for model in listed if model.access_tier == TIER_FREE],
+        premium=[model for model in listed if model.access_tier != TIER_FREE],
+        user_preferences=StandingChoices(preferences.default_model_id, dict(preferences.persona_overrides)),
+    )
 
 
-def list_chat_models(database: Database, member: Member, now: datetime) -> list[dict[str, Any]]:
-    """What the chat's model picker shows: models that answer in text, of the kinds the member wants to see."""
-    view = load_member_view(database, member, now)
+def list_chat_models(caller: Caller) -> list[ListedModel]:
+    """Returns what the chat's picker shows: models that answer in text, of the kinds the caller wants to see."""
+    view = load_member_view(caller.database, caller.member, caller.now)
     return [
-        {**_model(offer, view.preferences), **_premium(offer)}
+        _listed_model(offer, view.preferences)
         for offer in in_order(view.offers.values())
-        if is_on_offer(offer, now) and offer.can_chat and _is_shown(offer, view.preferences)
+        if is_on_offer(offer, caller.now) and offer.can_chat and _is_shown(offer, view.preferences)
     ]
 
 
-def read_trial_status(database: Database, member: Member, model_id: str, now: datetime) -> dict[str, Any]:
-    """The member's trial on one model. Raises NotFound for a model that is not listed."""
-    trial = trial_state(_listed(load_member_view(database, member, now), model_id, now))
-    return {
-        "trialMessagesRemaining": trial.remaining,
-        "totalTrialMessages": trial.total,
-        "canUseTrial": trial.can_use,
-    }
+def read_trial_status(caller: Caller, model_id: str) -> TrialStatus:
+    """Returns the caller's trial on one model. Raises NotFound for a model that is not listed."""
+    view = load_member_view(caller.database, caller.member, caller.now)
+    trial = trial_state(_listed(view, model_id, caller.now))
+    return TrialStatus(trial.remaining, trial.total, trial.can_use)
 
 
-def read_model_usage(database: Database, member: Member, model_id: str, now: datetime) -> dict[str, Any]:
-    """The member's messages to one model on the tenant's present day. Raises NotFound for one that is not listed."""
-    view = load_member_view(database, member, now)
-    offer = _listed(view, model_id, now)
-    return {
-        "messagesUsedToday": offer.used_today,
-        "dailyLimit": offer.daily_limit,
-        "limitResetAt": iso(next_reset(now, view.time_zone)),
-        "hasUnlimitedAccess": offer.daily_limit is None,
-    }
+def read_model_usage(caller: Caller, model_id: str) -> ModelUsage:
+    """Returns the caller's messages to one model today. Raises NotFound for a model that is not listed."""
+    view = load_member_view(caller.database, caller.member, caller.now)
+    offer = _listed(view, model_id, caller.now)
+    return ModelUsage(
+        messages_used_today=offer.used_today,
+        daily_limit=offer.daily_limit,
+        limit_reset_at=next_reset(caller.now, view.time_zone),
+        has_unlimited_access=offer.daily_limit is None,
+    )
 
 
 def in_order(offers: Iterable[Offer]) -> list[Offer]:
-    """Standard before novel, then the tenant's order, then by name."""
+    """Returns the offers standard before novel, then the tenant's order, then by name."""
     return sorted(offers, key=lambda offer: (offer.is_novel, offer.display_order, offer.display_name, offer.model_id))
 
 
@@ -84,54 +177,46 @@ def _listed(view: MemberSnapshot, model_id: str, now: datetime) -> Offer:
     return offer
 
 
-def _model(offer: Offer, preferences: Preferences) -> dict[str, Any]:
-    prices = offer.prices
+def _listed_model(offer: Offer, preferences: Preferences) -> ListedModel:
+    prices, is_premium = offer.prices, offer.access_tier != TIER_FREE
     assert prices is not None  # only models with a price are listed
-    return {
-        "id": offer.model_id,
-        "displayName": offer.display_name,
-        "providerId": offer.provider_id,
-        "providerName": offer.provider_name,
-        "description": offer.known_for,
-        "category": offer.category,
-        "isNovel": offer.is_novel,
-        "isSelfHosted": offer.is_self_hosted,
-        "contextWindow": offer.context_window,
-        "maxOutputTokens": offer.max_output_tokens,
-        "modalities": offer.modalities,
-        "capabilities": offer.capabilities,
-        "canChat": offer.can_chat,
-        "speed": offer.speed,
-        "quality": offer.quality,
-        "displayOrder": offer.display_order,
-        "accessTier": offer.access_tier,
-        "isAvailable": offer.healthy,
-        "isFavorite": offer.model_id in preferences.favorite_models,
-        "userInputPrice": prices.input_price,
-        "userOutputPrice": prices.output_price,
-        "rates": rates_view(prices.rates),
-        "minimumCharge": money_text(prices.minimum_charge),
-        "pendingPrice": offer.pending and _pending(offer.pending),
-        "usageToday": {"used": offer.used_today, "limit": offer.daily_limit},
-        "deprecatedAt": offer.deprecated_at and iso(offer.deprecated_at),
-        "successorId": offer.successor_id,
-    }
+    return ListedModel(
+        id=offer.model_id,
+        display_name=offer.display_name,
+        provider_id=offer.provider_id,
+        provider_name=offer.provider_name,
+        description=offer.known_for,
+        category=offer.category,
+        is_novel=offer.is_novel,
+        is_self_hosted=offer.is_self_hosted,
+        context_window=offer.context_window,
+        max_output_tokens=offer.max_output_tokens,
+        modalities=offer.modalities,
+        capabilities=offer.capabilities,
+        can_chat=offer.can_chat,
+        speed=offer.speed,
+        quality=offer.quality,
+        display_order=offer.display_order,
+        access_tier=offer.access_tier,
+        is_available=offer.healthy,
+        is_favorite=offer.model_id in preferences.favorite_models,
+        user_input_price=prices.input_price,
+        user_output_price=prices.output_price,
+        rates=prices.rates,
+        minimum_charge=prices.minimum_charge,
+        pending_price=offer.pending and _pending(offer.pending),
+        usage_today=UsageToday(offer.used_today, offer.daily_limit),
+        deprecated_at=offer.deprecated_at,
+        successor_id=offer.successor_id,
+        purchased=is_premium and standing_access(offer) is not None,
+        purchase_status=purchase_status(offer),
+        trial_messages_remaining=trial_state(offer).remaining,
+        price_cents=offer.unlock_price_cents if is_premium else None,
+    )
 
 
-def _pending(pending: PendingPrices) -> dict[str, Any]:
-    return {
-        "inputPrice": pending.prices.input_price,
-        "outputPrice": pending.prices.output_price,
-        "rates": rates_view(pending.prices.rates),
-        "minimumCharge": money_text(pending.prices.minimum_charge),
-        "effectiveFrom": iso(pending.effective_from),
-    }
-
-
-def _premium(offer: Offer) -> dict[str, Any]:
-    return {
-        "purchased": offer.access_tier != TIER_FREE and standing_access(offer) is not None,
-        "purchaseStatus": purchase_status(offer),
-        "trialMessagesRemaining": trial_state(offer).remaining,
-        "priceCents": None if offer.access_tier == TIER_FREE else offer.unlock_price_cents,
-    }
+def _pending(pending: PendingPrices) -> PendingPrice:
+    prices = pending.prices
+    return PendingPrice(
+        prices.input_price, prices.output_price, prices.rates, prices.minimum_charge, pending.effective_from
+    )

@@ -1,40 +1,17 @@
 """The focus and domain modes that a member may choose from. Their prompts stay on the server."""
 
-from typing import Any
-
-from stoa.database.pool import Database
-from stoa.identity.members import Member
+from stoa.identity.caller import Caller
 from stoa.store.catalogue import modes as store
+from stoa.store.catalogue.modes import DomainMode, FocusMode
 
 
-def list_focus_modes(database: Database, member: Member) -> list[dict[str, Any]]:
-    """The system's focus modes and the tenant's own, in order."""
-    with database.autocommit(member.scope) as connection:
-        rows = store.focus_modes(connection, member.tenant_id)
-    return [
-        {
-            "id": row["id"],
-            "name": row["name"],
-            "icon": row["icon"],
-            "defaultModelId": row["default_model_id"],
-            "temperature": row["temperature"],
-            "isSystem": row["is_system"],
-        }
-        for row in rows
-    ]
+def list_focus_modes(caller: Caller) -> list[FocusMode]:
+    """Returns the system's focus modes and the tenant's own, in order."""
+    with caller.database.autocommit(caller.own_scope) as connection:
+        return store.focus_modes(connection, caller.tenant_id)
 
 
-def list_domain_modes(database: Database, member: Member) -> list[dict[str, Any]]:
-    """The domain modes that the tenant has switched on, in order."""
-    with database.autocommit(member.scope) as connection:
-        rows = store.domain_modes(connection, member.tenant_id)
-    return [
-        {
-            "id": row["id"],
-            "name": row["name"],
-            "description": row["description"],
-            "defaultModelId": row["default_model"],
-            "temperature": row["temperature"],
-        }
-        for row in rows
-    ]
+def list_domain_modes(caller: Caller) -> list[DomainMode]:
+    """Returns the domain modes that the tenant has switched on, in order."""
+    with caller.database.autocommit(caller.own_scope) as connection:
+        return store.domain_modes(connection, caller.tenant_id)

@@ -1,14 +1,24 @@
-"""Whether this installation can serve: the database answers, and at which migration it stands."""
+"""The health of an installation: the database answers, and at which migration it stands."""
 
-from typing import Any
+from dataclasses import dataclass
 
 from stoa import __version__
 from stoa.database.pool import Database, Scope
 from stoa.store.operations import health
 
 
-def check_health(database: Database) -> dict[str, Any]:
-    """Version and migration level. Raises Unavailable when the database cannot be reached."""
+@dataclass(frozen=True, slots=True)
+class Health:
+    """An installation that can serve. `migration` is the number of the newest one that was applied."""
+
+    status: str
+    version: str
+    database: str
+    migration: str | None
+
+
+def check_health(database: Database) -> Health:
+    """Returns version and migration level. Raises Unavailable when the database cannot be reached."""
     with database.autocommit(Scope()) as connection:
         level = health.migration_level(connection)
-    return {"status": "ok", "version": __version__, "database": "reachable", "migration": level}
+    return Health("ok", __version__, "reachable", level)
