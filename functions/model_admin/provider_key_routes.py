@@ -1,66 +1,57 @@
-"""The tenant's own keys at providers: routes of this function, in a file of their own."""
+"""Routes of the tenant's own keys at providers."""
 
-from typing import Any
+from typing import Annotated
 
-from stoa.clients.aws.key_box import seal
+from aws_lambda_powertools.event_handler.openapi.params import Path
+
+from functions.model_admin.app import app
+from functions.model_admin.models.provider_keys import (
+    DeletedKeyAnswer,
+    ProviderKey,
+    ProviderKeyAnswer,
+    ProviderKeyListAnswer,
+)
+from stoa.clients.aws import key_box
 from stoa.core.settings import settings
-from stoa.http.api import Api, Request
-from stoa.http.desks import desk_of
-from stoa.http.preconditions import expected_version
+from stoa.http.dependencies import AsAdmin
+from stoa.http.errors import errors
+from stoa.http.parameters import IfMatch, expected_version
 from stoa.workflows.providers import provider_keys
-from stoa.workflows.providers.provider_keys import GivenKey
+
+ProviderId = Annotated[str, Path(alias="providerId")]
+
+key_box.prepare()
 
 
-def add_to(api: Api) -> None:
-    """Register the routes."""
+@app.get("/api/admin/provider-keys", summary="The tenant's own provider keys", tags=["admin"])
+def get_provider_keys(caller: AsAdmin) -> ProviderKeyListAnswer:
+    """Returns the providers that are called with a key of the tenant's own. The keys themselves are shown to nobody."""
+    return ProviderKeyListAnswer.of(provider_keys.read_keys(caller))
 
-    @api.route(
-        "GET",
-        "/api/admin/provider-keys",
-        summary="The tenant's own provider keys",
-        answer="ProviderKeyListAnswer",
-        tags=("admin",),
+
+@app.put(
+    "/api/admin/provider-keys/<providerId>",
+    summary="Bring an own key",
+    tags=["admin"],
+    responses=errors(404, 409, 502, 503),
+)
+def put_provider_key(
+    caller: AsAdmin, provider_id: ProviderId, key: ProviderKey, if_match: IfMatch = None
+) -> ProviderKeyAnswer:
+    """Within a minute, the tenant's messages to this provider go out with this key: the tenant pays the provider
+    itself, its members pay the tenant's prices as before. A key that fails is never replaced by the installation's. The
+    model's fallbacks answer instead."""
+    version = expected_version(if_match, key.version)
+    kept = provider_keys.put_key(
+        caller, provider_id, key.given_key(), kms_arn=settings().kms_arn, seal=key_box.seal, version=version
     )
-    def get_provider_keys(request: Request) -> dict[str, Any]:
-        """Which providers are called with a key of the tenant's own. The keys themselves are shown to nobody."""
-        desk = desk_of(request)
-        return {
-            "data": provider_keys.list_keys(desk),
-            "meta": {"providers": provider_keys.list_providers(desk)},
-        }
+    return ProviderKeyAnswer.of(kept)
 
-    @api.route(
-        "PUT",
-        "/api/admin/provider-keys/{providerId}",
-        summary="Bring an own key",
-        body="ProviderKey",
-        answer="ProviderKeyAnswer",
-        parameters="EditParameters",
-        errors=(404, 409, 502, 503),
-        tags=("admin",),
-    )
-    def put_provider_key(request: Request) -> dict[str, Any]:
-        """From within a minute on, the tenant's messages to this provider go out with this key: the tenant pays the
-        provider itself, its members pay the tenant's prices as before. A key that fails is never replaced by the
-        installation's; the model's fallbacks answer."""
-        desk, body = desk_of(request), request.body()
-        given = GivenKey(body.key.get_secret_value().strip(), body.settings, body.verify)
-        version = expected_version(request.event, body.version)
-        provider_id = request.path["providerId"]
-        kept = provider_keys.put_key(desk, provider_id, given, kms_arn=settings().kms_arn, seal=seal, version=version)
-        return {"data": kept}
 
-    @api.route(
-        "DELETE",
-        "/api/admin/provider-keys/{providerId}",
-        summary="Take an own key back",
-        answer="DeletedKeyAnswer",
-        parameters="EditParameters",
-        errors=(404, 409),
-        tags=("admin",),
-    )
-    def delete_provider_key(request: Request) -> dict[str, Any]:
-        """From within a minute on, the tenant's messages go out with the installation's key again."""
-        desk, version = desk_of(request), expected_version(request.event, None)
-        provider_keys.delete_key(desk, request.path["providerId"], version=version)
-        return {"data": {"deleted": True}}
+@app.delete(
+    "/api/admin/provider-keys/<providerId>", summary="Take an own key back", tags=["admin"], responses=errors(404, 409)
+)
+def delete_provider_key(caller: AsAdmin, provider_id: ProviderId, if_match: IfMatch = None) -> DeletedKeyAnswer:
+    """Within a minute, the tenant's messages go out with the installation's key again."""
+    provider_keys.delete_key(caller, provider_id, version=expected_version(if_match))
+    return DeletedKeyAnswer.of({"deleted": True})

@@ -1,40 +1,25 @@
-"""Who changed what."""
+"""Answers about the audit log."""
 
-from datetime import datetime
 from typing import Any
 
-from pydantic import (
-    Field,
-)
+from pydantic import Field
 
-from stoa.http.fields import NextPage
-from stoa.http.schemas import AnswerSchema, Schema
-
-
-class AuditParameters(Schema):
-    """Which changes."""
-
-    actor: str | None = Field(None, description="A user's id or e-mail.")
-    action: str | None = Field(None, description="What was done, such as `model.disable`.")
-    target: str | None = Field(None, description="What it was done to: a model's id, a user's id, `settings`.")
+from stoa.http.schemas import AnswerSchema, Id, Instant, PageAnswer
 
 
 class AuditedChange(AnswerSchema):
     """One change by an admin."""
 
-    id: str
-    actor_id: str | None = Field(description="Null: Stoa itself.")
+    id: Id
+    actor_id: Id | None = Field(description="Null: Stoa itself.")
     actor_email: str | None
     action: str
     target: str
     before: dict[str, Any] | None
     after: dict[str, Any] | None
     request_id: str | None
-    created_at: datetime
+    created_at: Instant
 
 
-class AuditAnswer(AnswerSchema):
+class AuditAnswer(PageAnswer[AuditedChange]):
     """Changes, newest first."""
-
-    data: list[AuditedChange]
-    meta: NextPage

@@ -1,15 +1,14 @@
-"""Circuits as operators see them."""
+"""Answers about circuits, for operators."""
 
-from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
-from stoa.http.schemas import AnswerSchema
+from stoa.http.schemas import AnswerSchema, DataAnswer, Instant
 
 
 class Circuit(AnswerSchema):
-    """What the circuit breaker of a provider or a model says."""
+    """The circuit breaker of a provider or a model."""
 
     id: str = Field(examples=["provider:openai"])
     kind: Literal["provider", "model"]
@@ -17,24 +16,20 @@ class Circuit(AnswerSchema):
     state: Literal["closed", "open", "half_open"] = Field(description="half_open: one message at a time tries it.")
     reason: str = Field(description="What opened it last.")
     opens: int = Field(description="How often it has opened in a row; the cool-down doubles with each.")
-    opened_at: datetime
-    open_until: datetime | None = Field(description="When it may be tried again; null: closed.")
-    closed_at: datetime | None
+    opened_at: Instant
+    open_until: Instant | None = Field(description="When it may be tried again; null: closed.")
+    closed_at: Instant | None
 
 
-class CircuitListAnswer(AnswerSchema):
-    """Those that opened lately, the open ones first. What is not in the list works."""
-
-    data: list[Circuit]
+class CircuitListAnswer(DataAnswer[list[Circuit]]):
+    """Circuits that opened lately, the open ones first. A provider or model that is not in the list works."""
 
 
 class Reset(AnswerSchema):
-    """What became of it."""
+    """The outcome of a reset."""
 
     reset: bool = Field(description="False: it was not open.")
 
 
-class ResetAnswer(AnswerSchema):
-    """Whether it was open."""
-
-    data: Reset
+class ResetAnswer(DataAnswer[Reset]):
+    """Tells whether the circuit was open."""

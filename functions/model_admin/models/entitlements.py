@@ -1,21 +1,15 @@
-"""Who may use which premium model, and why."""
+"""Requests and answers about access to premium models."""
 
-from datetime import datetime
+from dataclasses import asdict
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import (
-    Field,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import Field, StringConstraints, model_validator
 
-from stoa.http.fields import Identifier, NextPage
-from stoa.http.schemas import AnswerSchema, Moment, Schema
-
-from .fields import (
-    Words,
-)
+from functions.model_admin.models.fields import Words
+from stoa.http.fields import Identifier
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, Moment, PageAnswer, Schema
+from stoa.workflows.members.grants import Granted
 
 
 class GrantRequest(Schema):
@@ -43,28 +37,26 @@ class GrantRequest(Schema):
 
 
 class Entitlement(AnswerSchema):
-    """Why a member may use a model."""
+    """The reason for which a member may use a model."""
 
-    id: str
-    user_id: str
+    id: Id
+    user_id: Id
     email: str | None
     model_id: str
     model_name: str
     source: str = Field(description="purchase, admin_grant, trial, team or plan")
     notes: str | None
     extra_trial_messages: int | None = Field(description="Free messages granted; such a row gives no other access.")
-    granted_by: str | None = Field(description="The admin's user id; null where nobody granted it.")
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    revoked_by: str | None = Field(description="The admin's user id; null where a refund or dispute revoked it.")
+    granted_by: Id | None = Field(description="The admin's user id; null where nobody granted it.")
+    created_at: Instant
+    expires_at: Instant | None
+    revoked_at: Instant | None
+    revoked_by: Id | None = Field(description="The admin's user id; null where a refund or dispute revoked it.")
     active: bool
 
 
-class EntitlementAnswer(AnswerSchema):
+class EntitlementAnswer(DataAnswer[Entitlement]):
     """One entitlement."""
-
-    data: Entitlement
 
 
 class GrantedEntitlement(Entitlement):
@@ -74,21 +66,16 @@ class GrantedEntitlement(Entitlement):
 
 
 class GrantAnswer(AnswerSchema):
-    """What the member has now."""
+    """The member's entitlement after the grant."""
 
     data: GrantedEntitlement
 
-
-class EntitlementParameters(Schema):
-    """Which entitlements."""
-
-    user_id: UUID | None = None
-    model_id: str | None = None
-    active: bool | None = Field(None, description="Neither expired nor revoked, or the contrary.")
+    @classmethod
+    def of(cls, granted: Granted) -> Self:
+        """Returns the answer for a grant."""
+        shown = {**asdict(granted.entitlement), "already_granted": granted.already_granted}
+        return cls.model_validate({"data": shown})
 
 
-class EntitlementListAnswer(AnswerSchema):
+class EntitlementListAnswer(PageAnswer[Entitlement]):
     """Entitlements, newest first."""
-
-    data: list[Entitlement]
-    meta: NextPage

@@ -1,18 +1,17 @@
 """A tenant's own keys at providers."""
 
-from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field, SecretStr
 
+from functions.model_admin.models.fields import Copy, Word
 from stoa.http.fields import Version
-from stoa.http.schemas import AnswerSchema, Schema, says
-
-from .fields import Copy, Word
+from stoa.http.schemas import AnswerSchema, DataAnswer, Instant, Schema, says
+from stoa.workflows.providers.provider_keys import GivenKey, TenantKeys
 
 
 class ProviderKey(Schema):
-    """A key of the tenant's own, and what its provider's address needs."""
+    """A key of the tenant's own, and the settings that its provider's address needs."""
 
     key: Annotated[SecretStr, Field(min_length=8, max_length=4096), says("a key of 8 to 4096 characters")] = Field(
         description="As the provider shows it; for Vertex AI a service account's JSON. It never comes out again.",
@@ -29,9 +28,13 @@ class ProviderKey(Schema):
         None, description="The version you read, 0 for none. Another one now: 409.", examples=[0]
     )
 
+    def given_key(self) -> GivenKey:
+        """Returns the key as the use case takes it."""
+        return GivenKey(self.key.get_secret_value().strip(), self.settings, self.verify)
+
 
 class KeptProviderKey(AnswerSchema):
-    """What may be shown of a key."""
+    """The part of a key that may be shown."""
 
     provider_id: str
     provider_name: str
@@ -39,15 +42,13 @@ class KeptProviderKey(AnswerSchema):
     last_four: str
     fingerprint: str = Field(description="First 12 hexadecimal digits of the key's SHA-256.")
     created_by: str | None = Field(description="E-mail, or id, of the admin who set it.")
-    created_at: datetime
-    verified_at: datetime | None = Field(description="When the provider took it at our asking.")
+    created_at: Instant
+    verified_at: Instant | None = Field(description="When the provider accepted it at our asking.")
     version: int
 
 
-class ProviderKeyAnswer(AnswerSchema):
+class ProviderKeyAnswer(DataAnswer[KeptProviderKey]):
     """A key as it is kept."""
-
-    data: KeptProviderKey
 
 
 class KeyTaker(AnswerSchema):
@@ -60,7 +61,7 @@ class KeyTaker(AnswerSchema):
 
 
 class ProviderKeysMeta(AnswerSchema):
-    """Where keys may be brought."""
+    """The providers that take a key."""
 
     providers: list[KeyTaker]
 
@@ -71,6 +72,11 @@ class ProviderKeyListAnswer(AnswerSchema):
     data: list[KeptProviderKey]
     meta: ProviderKeysMeta
 
+    @classmethod
+    def of(cls, found: TenantKeys) -> Self:
+        """Returns the answer for the tenant's keys and the providers that take one."""
+        return cls.model_validate({"data": found.keys, "meta": {"providers": found.providers}})
+
 
 class DeletedKey(AnswerSchema):
     """The key is gone."""
@@ -78,7 +84,5 @@ class DeletedKey(AnswerSchema):
     deleted: bool
 
 
-class DeletedKeyAnswer(AnswerSchema):
-    """What was deleted."""
-
-    data: DeletedKey
+class DeletedKeyAnswer(DataAnswer[DeletedKey]):
+    """The outcome of a deletion."""

@@ -39,6 +39,6 @@ def events(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[dict[str, ob
     def emit(event: str, /, **properties: object) -> None:
         emitted.append((event, properties))
 
-    for module in ("model_admin", "grants"):
+    for module in ("catalogue.model_admin", "members.grants"):
         monkeypatch.setattr(f"stoa.workflows.{module}.emit", emit)
     return lambda name: [properties for event, properties in emitted if event == name]

@@ -1,7 +1,6 @@
 """An admin's web client, and the other side of the counter: members who buy, chat and are refused."""
 
 import json
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,9 +11,8 @@ from functions.model_admin import handler as model_admin
 from functions.preferences import handler as preferences
 from stoa.core.ids import new_id
 from stoa.database.pool import Database
-from stoa.http.api import Api
-from stoa.http.routes import Route
 from stoa.workflows.tenancy.registry import create_tenant
+from tests.door import route_of
 from tests.integration.member.support import Client, Reply, api_event, check_shape
 
 HANDLERS = (model_admin, catalog, preferences)
@@ -36,15 +34,21 @@ class Admin(Client):
         query: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
     ) -> Reply:
-        """Send JSON (or `raw` text as it is), and check the answer's shape."""
+        """Sends JSON (or `raw` text as it is), and checks the answer's shape."""
         text = raw if raw is not None else None if body is None else json.dumps(body)
         event = api_event(method, path, text, query, {**self._claims(), "cognito:groups": self.groups})
         event["headers"].update(headers or {})
-        route, api = route_of(method, path)
-        answered = api(event, None)
+        route, door = route_of(HANDLERS, method, path)
+        answered = door(event, None)
         reply = Reply(answered["statusCode"], answered["headers"], json.loads(answered["body"]))
         check_shape(reply, route, answered["body"])
         return reply
+
+    def raw(self, method: str, path: str) -> Reply:
+        """Sends a request that has no route to this function."""
+        event = api_event(method, path, None, None, {**self._claims(), "cognito:groups": self.groups})
+        answered = model_admin.app(event, None)
+        return Reply(answered["statusCode"], answered["headers"], json.loads(answered["body"]))
 
     def model(self, model_id: str) -> dict[str, Any]:
         """A model as admins see it."""
@@ -64,15 +68,6 @@ def created(reply: Reply) -> dict[str, Any]:
     """What a 201 made."""
     assert reply.status == 201, reply.body
     return dict(reply.body["data"])
-
-
-def route_of(method: str, path: str) -> tuple[Route, Api]:
-    """The route that answers, and the function it belongs to."""
-    for module in HANDLERS:
-        for route in module.api.routes:
-            if route.method == method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route.path), path):
-                return route, module.api
-    raise LookupError(f"no function answers {method} {path}")
 
 
 def new_tenant(database: Database, time_zone: str = "UTC", now: datetime | None = None) -> UUID:

@@ -12,8 +12,8 @@ from functions.model_admin import handler as model_admin
 from tests.integration.model_admin.support import NEW_MODEL, Admin, created
 
 ROUTES = [
-    (route.method, route.path.replace("{modelId}", "gpt-4o").replace("{entitlementId}", str(UUID(int=7))))
-    for route in model_admin.api.routes
+    (route.method, route.path.replace("<modelId>", "gpt-4o").replace("<entitlementId>", str(UUID(int=7))))
+    for route in model_admin.app.routes
 ]
 WITHOUT_A_BODY = ("able", "/reset")
 BODIES = [
@@ -41,6 +41,18 @@ def test_what_is_not_the_tenants_does_not_exist(
         thing = created(other_admin.post("/api/admin/models", NEW_MODEL))["id"]
     reply = admin.send(method, path.replace("{id}", thing), body)
     assert (reply.status, reply.error["code"]) == (404, "NOT_FOUND")
+
+
+def test_a_known_path_tells_the_methods_it_takes(admin: Admin) -> None:
+    answered = admin.raw("PUT", "/api/admin/models/gpt-4o")
+    assert (answered.status, answered.error["code"]) == (405, "METHOD_NOT_ALLOWED")
+    assert answered.headers["Allow"] == "PATCH"
+
+
+def test_an_unknown_query_parameter_is_refused_by_name(admin: Admin) -> None:
+    refused = admin.get("/api/admin/entitlements", user="ada", active="true")
+    assert set(refused.problems) == {"user"}
+    assert "userId" in refused.problems["user"]
 
 
 WORDS = ["gpt-4o", "o1", "no-such", "", "\x00", "\ud800", "a" * 400, "unlimited", "premium", "free", "trial"]

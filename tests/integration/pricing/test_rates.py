@@ -8,7 +8,7 @@ import pytest
 
 from stoa.clients.wires.types import Call, Cancel, Finish, Text
 from stoa.domain.pricing.rates import Rates
-from stoa.identity.caller import Desk as AdminDesk
+from stoa.identity.caller import Caller
 from stoa.store.tenancy.audit import Actor
 from stoa.workflows.catalogue import model_admin
 from stoa.workflows.pricing.recompute import recompute
@@ -59,11 +59,11 @@ def sold(shop: Shop) -> str:
     """The id of a model with rates."""
     shop.config(selfHostedDefaultMarkup=0.4, minimumChargePerRequest=0)
     shop.clock.pass_by(DAY)
-    return str(model_admin.create_model(admin_of(shop), "one", MODEL)["id"])
+    return model_admin.create_model(admin_of(shop), "one", MODEL).id
 
 
-def admin_of(shop: Shop) -> AdminDesk:
-    return AdminDesk(shop.database, shop.tenant_id, Actor(None, None, "req"), shop.clock())
+def admin_of(shop: Shop) -> Caller:
+    return Caller(shop.database, shop.desk().member, Actor(None, None, "req"), shop.clock())
 
 
 def rated(shop: Shop, model_id: str, **rates: Any) -> None:

@@ -13,6 +13,7 @@ from stoa.clients.wires import Call, Cancel, Cancelled, Endpoint, Finish, Provid
 from stoa.clients.wires.key_spread import ATTEMPTS, LONGEST_REST_SECONDS, REST_SECONDS, KeySpread, Stream
 from stoa.core.observe import logger
 from stoa.domain.providers.provider_keys import fingerprint
+from stoa.http.answers import error_headers
 
 KEYS = ("sk-alpha", "sk-beta", "sk-gamma", "sk-delta")
 
@@ -151,7 +152,7 @@ def test_while_all_keys_rest_nobody_is_called_and_the_shortest_wait_is_told(
     with pytest.raises(ProviderError) as resting:
         send(spread, endpoint("sk-alpha", "sk-beta"))
     assert (resting.value.kind, resting.value.retry_after) == ("rate_limited", 10)
-    assert resting.value.headers["Retry-After"] == "10"
+    assert error_headers(resting.value)["Retry-After"] == "10"
     assert len(provider.asked) == 2
 
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from stoa.core.ids import new_id
-from stoa.database.pool import Connection, Database, Row, Scope
+from stoa.database.pool import Connection, Database, Scope
+from stoa.domain.providers.provider import Provider
 from stoa.domain.sync.feed import FeedProblem, FeedResult
 from stoa.domain.sync.feed_matching import match
 from stoa.domain.sync.provider_facts import Facts, Key, Reading, merged
@@ -16,8 +17,8 @@ from stoa.domain.sync.registry_diff import CONTEXT, PRICE, RETIREMENT, Change, n
 from stoa.domain.sync.registry_review import Place
 from stoa.store.catalogue import registry_models
 from stoa.store.catalogue.registry_models import RegistryName
+from stoa.store.providers import providers as provider_store
 from stoa.store.sync import feed_facts
-from stoa.store.tenancy import registry
 
 TOLD_BY_LISTS = (CONTEXT, RETIREMENT)
 MOST_PROBLEMS = 2000  # kept of one reading; a feed that is worse than this is one problem
@@ -40,15 +41,14 @@ class Learnt(NamedTuple):
 class Known(NamedTuple):
     """What there is before a reading: the providers whose models are wanted, and how many models each source had."""
 
-    providers: Sequence[Row]
+    providers: Sequence[Provider]
     counts: Mapping[str, int]
 
 
 def known(database: Database) -> Known:
     """What whoever reads the sources has to know."""
     with database.autocommit(Scope(operator=True)) as connection:
-        (providers,) = connection.run_all([registry.providers_statement()])
-        return Known(providers, _counts(feed_facts.last_run(connection)))
+        return Known(provider_store.listed(connection), _counts(feed_facts.last_run(connection)))
 
 
 def learn(database: Database, reading: Reading, now: datetime) -> Learnt:

@@ -15,8 +15,9 @@ from uuid import UUID
 from stoa.core.errors import StoaError
 from stoa.core.failures import failure
 from stoa.core.observe import emit, logger
-from stoa.database.pool import Connection, Database, Row, RuleRefused, Scope, StatementFailed
+from stoa.database.pool import Connection, Database, RuleRefused, Scope, StatementFailed
 from stoa.domain.pricing.price_book import SOURCE_SYNC
+from stoa.domain.providers.provider import Provider
 from stoa.domain.sync.provider_facts import Reading
 from stoa.domain.sync.registry_diff import PRICE, Change, diff
 from stoa.domain.sync.registry_notice import notice
@@ -37,7 +38,7 @@ ADMIN_DAYS = 90
 MOST_ADMINS = 20
 
 # Reads all sources, for the providers of these rows; it is given how many models each source had the last time.
-Read = Callable[[Sequence[Row], Mapping[str, int]], Reading]
+Read = Callable[[Sequence[Provider], Mapping[str, int]], Reading]
 Clock = Callable[[], datetime]  # aware, UTC
 
 
