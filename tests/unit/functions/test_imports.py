@@ -10,7 +10,12 @@ HEAVY = (
     *("numpy", "yaml"),
 )
 # Pydantic costs 70 ms: worth it at init where every event needs it, as an API function's GET does not.
-NEEDED = {"chat": {"pydantic"}, "provider_sync": {"pydantic"}, "authorizer": {"cryptography", "jwt"}}
+NEEDED = {
+    "chat": {"pydantic"},
+    "model_admin": {"pydantic", "boto3", "urllib3"},  # the client of KMS is part of the snapshot
+    "provider_sync": {"pydantic"},
+    "authorizer": {"cryptography", "jwt"},
+}
 
 
 def test_handlers_are_imported_without_heavy_libraries() -> None:
