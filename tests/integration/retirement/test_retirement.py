@@ -10,6 +10,7 @@ import pytest
 
 from stoa.database.pool import Database, Scope
 from stoa.store.operations import mail_outbox
+from stoa.store.tenancy.tenants import Tenant
 from stoa.workflows.catalogue import retire_models as retire_module
 from stoa.workflows.catalogue.retire_models import RetirementReport, retire_models
 from stoa.workflows.members.preferences import patch_model_preferences, put_preferences, read_preferences
@@ -22,7 +23,7 @@ OLD, NEW = "phi-4", "codestral-latest"  # both free; neither ends in the registr
 @pytest.fixture(autouse=True)
 def no_other_tenants(monkeypatch: pytest.MonkeyPatch, tenant: UUID) -> None:
     """Tenants of other tests have members, too."""
-    monkeypatch.setattr("stoa.store.tenancy.tenants.ids", lambda _: [{"id": tenant, "slug": "test"}])
+    monkeypatch.setattr("stoa.store.tenancy.tenants.all_tenants", lambda _: [Tenant(tenant, "test")])
 
 
 def ends(desk: Desk, at: datetime, successor_id: str | None = NEW) -> None:

@@ -42,10 +42,10 @@ def change_registry_model(caller: Caller, model_id: str, given: Mapping[str, Any
             before={outer_name(name): _told(getattr(before, name)) for name in given},
             after={outer_name(name): value for name, value in given.items()},
         )
-        known = tenants.ids(connection) if "base_rates" in given else []
+        known = tenants.all_tenants(connection) if "base_rates" in given else []
     for tenant in known:
-        with caller.database.transaction(Scope(tenant_id=tenant["id"])) as connection:
-            replan(connection, tenant["id"], [model_id], source=SOURCE_BASE, actor_id=None, now=datetime.now(UTC))
+        with caller.database.transaction(Scope(tenant_id=tenant.id)) as connection:
+            replan(connection, tenant.id, [model_id], source=SOURCE_BASE, actor_id=None, now=datetime.now(UTC))
     return after
 
 

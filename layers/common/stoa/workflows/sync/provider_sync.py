@@ -104,7 +104,7 @@ def sync(
 
 def _due_tenants(database: Database, run: _Run, report: SyncReport) -> list[tuple[UUID, PricingSettings]]:
     with database.autocommit(Scope(operator=True)) as connection:
-        everyone = [row["id"] for row in tenants.ids(connection)]
+        everyone = [tenant.id for tenant in tenants.all_tenants(connection)]
     report.tenants = len(everyone)
     due = []
     for tenant_id in everyone:

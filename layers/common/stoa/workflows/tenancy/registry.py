@@ -14,8 +14,7 @@ from stoa.core.ids import new_id
 from stoa.database.pool import Connection, Database, Scope
 from stoa.domain.personas.chunking import cut
 from stoa.domain.personas.languages import search_config
-from stoa.domain.pricing.price_book import BasePrices, PricingConfig, first_row
-from stoa.domain.pricing.rates import Rates
+from stoa.domain.pricing.price_book import BasePrices, first_row
 from stoa.store.tenancy import registry, tenants
 from stoa.store.tenancy.registry import Registry
 
@@ -29,18 +28,18 @@ def load_registry(database: Database, now: datetime) -> None:
     """
     with database.autocommit(Scope(operator=True)) as connection:
         registry.save(connection, _packaged_registry())
-        known = tenants.ids(connection)
+        known = tenants.all_tenants(connection)
     for tenant in known:
-        with database.transaction(Scope(tenant_id=tenant["id"])) as connection:
-            _price_unpriced_models(connection, tenant["id"], now)
+        with database.transaction(Scope(tenant_id=tenant.id)) as connection:
+            _price_unpriced_models(connection, tenant.id, now)
 
 
 def create_tenant(database: Database, slug: str, name: str, time_zone: str, now: datetime) -> UUID:
     """Returns the tenant called `slug`. Makes it, with prices for all models, if it is not there. Idempotent."""
     with database.autocommit(Scope(operator=True)) as connection:
-        known = {row["slug"]: row["id"] for row in tenants.ids(connection)}
+        known = {tenant.slug: tenant.id for tenant in tenants.all_tenants(connection)}
     if slug in known:
-        return known[slug]  # type: ignore[no-any-return]
+        return known[slug]
     tenant_id = new_id()
     with database.transaction(Scope(tenant_id=tenant_id)) as connection:
         tenants.create(connection, tenant_id, slug, name, time_zone)
@@ -49,16 +48,14 @@ def create_tenant(database: Database, slug: str, name: str, time_zone: str, now:
 
 
 def _price_unpriced_models(connection: Connection, tenant_id: UUID, now: datetime) -> None:
-    saved = tenants.pricing(connection, tenant_id)
-    config = PricingConfig(**saved) if saved else PricingConfig()
-    rows = []
+    config = tenants.pricing(connection, tenant_id)
+    prices = {}
     for model in tenants.unpriced_models(connection, tenant_id):
-        rates = Rates.from_json(model["base_rates"])
-        base = BasePrices(model["base_input_price"], model["base_output_price"], rates)
-        row = first_row(base, config, is_self_hosted=model["provider_id"] == "self_hosted", effective_from=now)
-        rows.append({"id": new_id(), "model_id": model["id"], **row.columns()})
-    if rows:
-        tenants.add_prices(connection, tenant_id, rows)
+        base = BasePrices(model.base_input_price, model.base_output_price, model.base_rates)
+        is_self_hosted = model.provider_id == "self_hosted"
+        prices[model.id] = first_row(base, config, is_self_hosted=is_self_hosted, effective_from=now)
+    if prices:
+        tenants.add_prices(connection, tenant_id, prices)
 
 
 @cache
