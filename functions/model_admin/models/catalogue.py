@@ -96,14 +96,14 @@ class NewModel(Schema):
     """A model of the tenant's own."""
 
     name: Name = Field(description="The end of its id; the tenant's slug stands before it.", examples=["legal-llama"])
-    provider_id: Identifier = Field(description="Who serves it.", examples=["self_hosted"])
+    provider_id: Identifier = Field(description="The provider that serves it.", examples=["self_hosted"])
     provider_model: Identifier = Field(description="The provider's own name for it.", examples=["llama-3.3-70b-legal"])
     display_name: Copy = Field(examples=["Legal Llama"])
     known_for: Words = Field("", alias="description", examples=["Contracts"])
     context_window: Tokens = Field(examples=[128000])
     max_output_tokens: Tokens = Field(examples=[8192])
     base_input_price: Price | None = Field(
-        description="What it costs you, USD per one million tokens. Null: not known, and then it is not sold.",
+        description="Your cost, USD per one million tokens. Null: not known, and then it is not sold.",
         examples=[0.5],
     )
     base_output_price: Price | None = Field(description="Likewise.", examples=[0.5])

@@ -14,7 +14,7 @@ class Circuit(AnswerSchema):
     kind: Literal["provider", "model"]
     subject_id: str = Field(description="The provider's or the model's id.")
     state: Literal["closed", "open", "half_open"] = Field(description="half_open: one message at a time tries it.")
-    reason: str = Field(description="What opened it last.")
+    reason: str = Field(description="The reason why it opened last.")
     opens: int = Field(description="How often it has opened in a row; the cool-down doubles with each.")
     opened_at: Instant
     open_until: Instant | None = Field(description="When it may be tried again; null: closed.")

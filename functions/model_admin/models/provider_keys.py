@@ -20,10 +20,10 @@ class ProviderKey(Schema):
     settings: dict[Word, Copy] = Field(
         default_factory=dict,
         max_length=10,
-        description="What fills the provider's address, such as Azure's `resource`.",
+        description="Values for the places in the provider's address, such as Azure's `resource`.",
         examples=[{}],
     )
-    verify: bool = Field(False, description="Have the provider asked for its list of models with the key first.")
+    verify: bool = Field(False, description="True: the provider is asked for its list of models with the key first.")
     version: Version | None = Field(
         None, description="The version you read, 0 for none. Another one now: 409.", examples=[0]
     )
@@ -56,8 +56,8 @@ class KeyTaker(AnswerSchema):
 
     id: str
     name: str
-    settings: list[str] = Field(description="What its address needs, to be sent with the key.")
-    optional_settings: list[str] = Field(description="What may be sent; the installation has values for them.")
+    settings: list[str] = Field(description="Settings that its address needs, to be sent with the key.")
+    optional_settings: list[str] = Field(description="Settings that may be sent. The installation has values for them.")
 
 
 class ProviderKeysMeta(AnswerSchema):

@@ -159,4 +159,4 @@ def test_a_difference_reads_as_a_sentence() -> None:
 
 
 def test_every_tenant_is_looked_at(runtime_database: Database, tenant: UUID) -> None:
-    assert tenant in [row["id"] for row in counters._tenants(runtime_database)]
+    assert tenant in [one.id for one in counters._tenants(runtime_database)]

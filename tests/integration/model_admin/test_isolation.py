@@ -18,7 +18,7 @@ from tests.integration.model_admin.support import NEW_MODEL, Admin, created
 
 @pytest.fixture
 def careless_sql(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every condition on a tenant becomes true on its way to the server; the statements that were changed."""
+    """Makes every condition on a tenant true on its way to the server. Returns the statements that were changed."""
     changed: list[str] = []
     original = wire.to_statement
 

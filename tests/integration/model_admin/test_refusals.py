@@ -1,4 +1,4 @@
-"""What does not exist for an admin is 404; and whatever is sent, never a 5xx."""
+"""Things that do not exist for an admin are 404, and no request whatever is answered with a 5xx."""
 
 import json
 from typing import Any

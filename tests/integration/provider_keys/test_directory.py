@@ -1,4 +1,4 @@
-"""Whose key a message goes out with: the directory over a real database, with KMS and the clock in the test's hands."""
+"""The directory chooses the key of a message, over a real database, with KMS and the clock in the test's hands."""
 
 import dataclasses
 from collections.abc import Iterator

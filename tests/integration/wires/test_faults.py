@@ -1,4 +1,4 @@
-"""What can go wrong with a provider, on every wire, told by one family of errors that gives nothing away."""
+"""Faults of a provider on every wire become one family of errors, which gives nothing away."""
 
 import socket
 import threading
@@ -12,7 +12,7 @@ from tests.integration.wires.conftest import KEY, MESSAGE, WIRES, call
 
 
 def failed(endpoint: Endpoint, model: str, **fields) -> tuple[int, ProviderError]:
-    """How many pieces came before the failure, and the failure."""
+    """Returns the number of pieces before the failure, and the failure."""
     pieces = 0
     with pytest.raises(ProviderError) as failure:
         for item in stream(endpoint, call(model, **fields), Cancel()):

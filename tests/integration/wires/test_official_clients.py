@@ -25,7 +25,7 @@ SYSTEM = "answer kindly"  # what conftest's call() says
 
 @dataclasses.dataclass(frozen=True)
 class Read:
-    """What a reader made of an answer."""
+    """An answer as a reader understood it."""
 
     pieces: tuple[str, ...]
     stop: str

@@ -1,4 +1,4 @@
-"""What providers say when they fail, and what Stoa makes of it."""
+"""Providers' failures, and the errors that Stoa makes of them."""
 
 from email.utils import formatdate
 

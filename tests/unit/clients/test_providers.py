@@ -1,4 +1,4 @@
-"""The providers as rows, and what an installation's settings make of them."""
+"""The packaged providers, and the endpoints that an installation's settings make of them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What each provider is sent: one format, many dialects, told apart by configuration alone."""
+"""Requests to each provider: one format, many dialects, told apart by configuration alone."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a tenant decided over what the registry says."""
+"""A tenant's decisions over the registry's values."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,7 @@
 """Streamed answers over `http.client`: kept connections, time limits on every read, cancelling from another thread.
 
-The standard library's client speaks HTTP; what is here is what it leaves to its caller. It costs nothing to import
-beside Lambda's own runtime client, and read with `read1` it costs the least CPU of the clients measured (`bench/`).
+The standard library's client speaks HTTP and leaves these three to its caller. It costs nothing to import beside
+Lambda's own runtime client, and read with `read1` it costs the least CPU of the clients measured (`bench/`).
 """
 
 import http.client
@@ -16,7 +16,7 @@ from stoa.clients.wires.types import Call, Cancel, Cancelled, FailureKind, Provi
 READ_BYTES = 65536
 LARGEST_ERROR_BODY = 65536  # bytes of an error answer that are looked at
 LARGEST_ANSWER_BODY = 16 * 1024 * 1024
-AFTER_THE_END_SECONDS = 0.1  # how long the end of a body may lag behind the answer's own last event
+AFTER_THE_END_SECONDS = 0.1  # the end of a body may lag behind the answer's last event by this
 # Setting a socket's timeout is a system call, and a stream has hundreds of reads: a limit may be overstepped by this.
 LIMIT_GRAIN_SECONDS = 0.25
 
@@ -26,7 +26,7 @@ _connections = Connections()
 
 
 class Limits:
-    """The time limits of one call, which may make several exchanges. Values of `time.monotonic()`."""
+    """Time limits of one call, which may make several exchanges. Instants are values of `time.monotonic()`."""
 
     __slots__ = ("connect_timeout", "deadline", "until", "what")
 
@@ -39,7 +39,7 @@ class Limits:
 
     @classmethod
     def of(cls, call: Call) -> "Limits":
-        """The limits that a call was made with, counted from now."""
+        """Returns the limits that a call was made with, counted from now."""
         return cls(
             connect_timeout=call.connect_timeout,
             first_token_timeout=call.first_token_timeout,
@@ -47,12 +47,12 @@ class Limits:
         )
 
     def token_seen(self) -> None:
-        """The model has begun to answer: from here only the deadline counts."""
+        """Notes that the model has begun to answer: from here only the deadline counts."""
         self.until = self.deadline
         self.what = "not finished in time"
 
     def remaining(self) -> float:
-        """Seconds that are left. Raises TimeoutError when none are."""
+        """Returns the seconds that are left. Raises TimeoutError when none are."""
         seconds = self.until - time.monotonic()
         if seconds <= 0:
             raise TimeoutError
@@ -133,7 +133,7 @@ class Exchange:
         return connection.getresponse()
 
     def pieces(self) -> Iterator[bytes]:
-        """The body as it arrives. Ends without complaint where the body ends; raises when it is cut."""
+        """Yields the body as it arrives. Raises when it is cut."""
         self._stage = "body"
         response = self._response
         try:
@@ -158,12 +158,12 @@ class Exchange:
             self._bounded_until = now + LIMIT_GRAIN_SECONDS
 
     def token_seen(self) -> None:
-        """The model has begun to answer: from here only the deadline counts."""
+        """Notes that the model has begun to answer: from here only the deadline counts."""
         self._limits.token_seen()
         self._bounded_until = 0.0
 
     def whole(self, largest: int = LARGEST_ANSWER_BODY) -> bytes:
-        """The body, cut off after about `largest` bytes."""
+        """Returns the body, cut off after about `largest` bytes."""
         parts: list[bytes] = []
         size = 0
         for piece in self.pieces():
@@ -174,8 +174,8 @@ class Exchange:
         return b"".join(parts)
 
     def finish(self, rest: Iterator[object]) -> None:
-        """Read what follows the answer's own last event, so that the connection can be kept. `rest` is what the answer
-        was being read from. Never fails: the answer is complete, at worst the connection is not kept."""
+        """Reads to the end of the body, so that the connection can be kept. `rest` is the iterator that the answer was
+        read from. Never fails: the answer is complete, and at worst the connection is not kept."""
         self._limits.deadline = time.monotonic() + AFTER_THE_END_SECONDS
         self.token_seen()
         try:
@@ -185,7 +185,7 @@ class Exchange:
             self._ended = False
 
     def close(self) -> None:
-        """Give the connection back when the answer was read to its end, close it otherwise."""
+        """Gives the connection back when the answer was read to its end, and closes it otherwise."""
         self._cancel.detach()
         connection, self._connection = self._connection, None
         if connection is None:
@@ -205,7 +205,7 @@ class Exchange:
         self.close()
 
     def _explained(self, error: Exception) -> ProviderError | Cancelled:
-        """What one of NETWORK_ERRORS means to the caller."""
+        """Returns one of NETWORK_ERRORS as an error that the caller understands."""
         if self._cancel.cancelled:
             return Cancelled()
         connecting = self._stage == "connect"

@@ -1,11 +1,11 @@
 """Amazon Bedrock's Converse, streamed.
 
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
-botocore (part of boto3) brings what is AWS's own: credentials, Signature Version 4 and the event stream's binary
-framing. It is imported with the first call. The request goes through our own HTTP, so that limits, kept connections
-and cancelling are the same as everywhere; a boto3 client would also cost 270 ms more to import and build.
+botocore (part of boto3) brings AWS's own parts: credentials, Signature Version 4 and the event stream's binary framing.
+The first call imports it. The request goes through our own HTTP, so that limits, kept connections and cancelling are
+the same as everywhere. A boto3 client would also cost 270 ms more to import and build.
 
-Signed in as the process is (the function's role); a Bedrock API key, if configured, goes as a bearer token instead.
+Requests are signed as the function's role. A Bedrock API key, if configured, goes as a bearer token instead.
 Options of the provider's row: chat_path, region, fixed_temperature.
 """
 
@@ -51,7 +51,7 @@ def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | F
 
 
 def request_body(endpoint: Endpoint, call: Call) -> dict[str, Any]:
-    """The JSON that asks for a conversation's next message."""
+    """Returns the JSON that asks for a conversation's next message."""
     inference: dict[str, Any] = {"maxTokens": call.max_output_tokens}
     if call.temperature is not None and takes_temperature(endpoint.options, call.model):
         inference["temperature"] = min(call.temperature, HOTTEST)
