@@ -38,7 +38,7 @@ def get_models(caller: AsAdmin, enabled: Enabled = None) -> AdminModelListAnswer
 def post_model(caller: AsAdmin, model: NewModel) -> AdminModelAnswer:
     """Adds a fine-tune or a self-hosted model. Its id is made of the tenant's slug and the name. A model without base
     prices is listed here and not sold."""
-    return AdminModelAnswer.of(model_admin.create_model(caller, model.name, model.columns()))
+    return AdminModelAnswer.of(model_admin.create_model(caller, model.name, model.own_model()))
 
 
 @app.patch(

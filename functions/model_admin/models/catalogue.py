@@ -21,9 +21,11 @@ from functions.model_admin.models.fields import (
     Word,
     Words,
 )
+from stoa.domain.pricing.rates import NO_RATES
 from stoa.http.fields import Edit, Identifier, Part, Price
 from stoa.http.rates import GivenRates, OptionalRates, with_stored_rates
 from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, Moment, Schema
+from stoa.store.catalogue.tenant_models import OwnModel
 from stoa.workflows.catalogue.model_view import ModelView
 
 
@@ -121,10 +123,10 @@ class NewModel(Schema):
     display_order: Order = 1000
     enabled: bool = True
 
-    def columns(self) -> dict[str, Any]:
-        """Returns the model by the names of its columns."""
-        rates = self.base_rates.rates().to_json() if self.base_rates else {}
-        return {**self.model_dump(exclude={"name"}), "base_rates": rates}
+    def own_model(self) -> OwnModel:
+        """Returns the model as the use case takes it."""
+        rates = self.base_rates.rates() if self.base_rates else NO_RATES
+        return OwnModel(**self.model_dump(exclude={"name", "base_rates"}), base_rates=rates)
 
 
 class Decisions(AnswerSchema):

@@ -1,7 +1,7 @@
 """Models as a tenant's admins see them: the registry's with the tenant's overlay, and the tenant's own."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -203,6 +203,38 @@ class TenantModel:
     version: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnModel:
+    """A model of the tenant's own, to be made. Prices in USD per one million tokens; None: not known, not sold."""
+
+    provider_id: str
+    provider_model: str
+    display_name: str
+    known_for: str
+    context_window: int
+    max_output_tokens: int
+    base_input_price: Decimal | None
+    base_output_price: Decimal | None
+    base_rates: Rates
+    modalities: list[str]
+    capabilities: list[str]
+    is_novel: bool
+    category: str
+    access_tier: str
+    unlock_price_cents: int | None
+    daily_limit: int | None
+    trial_messages: int
+    speed: str
+    quality: str
+    display_order: int
+    enabled: bool
+
+    def columns(self) -> dict[str, Any]:
+        """Returns the values by their columns."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**values, "base_rates": self.base_rates.to_json()}
+
+
 def offered(connection: Connection, tenant_id: UUID, now: datetime) -> list[TenantModel]:
     """Returns every model of the registry and of the tenant, in the catalogue's order."""
     return [_model(row) for row in connection.run(_LIST, tenant_id=tenant_id, now=now, model_id=None)]
@@ -232,9 +264,10 @@ def save_own_model(connection: Connection, tenant_id: UUID, model_id: str, given
     connection.run(_SAVE_OWN_MODEL, tenant_id=tenant_id, model_id=model_id, given=json_parameter(given))
 
 
-def create(connection: Connection, tenant_id: UUID, name: str, model: Mapping[str, Any]) -> str | None:
+def create(connection: Connection, tenant_id: UUID, name: str, model: OwnModel) -> str | None:
     """Makes a model of the tenant's own and returns its id. None: the tenant has a model of that name."""
-    rows = connection.run(_CREATE, tenant_id=tenant_id, separator=SEPARATOR, name=name, model=json_parameter(model))
+    values = json_parameter(model.columns())
+    rows = connection.run(_CREATE, tenant_id=tenant_id, separator=SEPARATOR, name=name, model=values)
     return rows[0]["id"] if rows else None
 
 

@@ -13,7 +13,7 @@ from stoa.identity.caller import Caller, check_version
 from stoa.store.catalogue import model_usage
 from stoa.store.catalogue import tenant_models as store
 from stoa.store.catalogue.model_usage import ModelUsage
-from stoa.store.catalogue.tenant_models import TenantModel
+from stoa.store.catalogue.tenant_models import OwnModel, TenantModel
 from stoa.store.tenancy import audit
 from stoa.workflows.catalogue.model_view import ModelView, outer_name, view_of
 from stoa.workflows.pricing.price_planning import replan
@@ -36,28 +36,27 @@ def list_models(caller: Caller, *, enabled: bool | None) -> list[ModelView]:
     return [view for view in views if enabled is None or view.enabled is enabled]
 
 
-def create_model(caller: Caller, name: str, model: Mapping[str, Any]) -> ModelView:
+def create_model(caller: Caller, name: str, model: OwnModel) -> ModelView:
     """Makes a model of the tenant's own: a fine-tune or a self-hosted one. It is sold as soon as its prices are known.
 
-    `model` has the values by their columns. Raises InvalidFields for an unknown provider or a premium model without a
-    price, Conflict for a name that is taken.
+    Raises InvalidFields for an unknown provider or a premium model without a price, Conflict for a name that is taken.
     """
-    _check_unlock_price(model["access_tier"], model["unlock_price_cents"])
-    if (model["base_input_price"] is None) != (model["base_output_price"] is None):
+    _check_unlock_price(model.access_tier, model.unlock_price_cents)
+    if (model.base_input_price is None) != (model.base_output_price is None):
         raise InvalidFields(
             [FieldProblem("baseOutputPrice", "send both base prices, or null for both (then it is not sold)")]
         )
     with caller.database.transaction(caller.tenant_scope) as connection:
-        if not store.has_provider(connection, caller.tenant_id, model["provider_id"]):
+        if not store.has_provider(connection, caller.tenant_id, model.provider_id):
             raise InvalidFields([FieldProblem("providerId", "there is no such provider")])
         model_id = store.create(connection, caller.tenant_id, name, model)
         if model_id is None:
             raise Conflict("MODEL_EXISTS", f"You have a model named {name!r} already. Choose another name.")
-        if model["base_input_price"] is not None:
+        if model.base_input_price is not None:
             _replan(connection, caller, model_id, source="initial")
-        _record(connection, caller, "model.create", model_id, None, model)
+        _record(connection, caller, "model.create", model_id, None, model.columns())
         created = _read(connection, caller, model_id)
-    emit("admin_model_created", modelId=model_id, providerId=model["provider_id"])
+    emit("admin_model_created", modelId=model_id, providerId=model.provider_id)
     return created
 
 
