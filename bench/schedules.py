@@ -16,7 +16,7 @@ from uuid import UUID
 
 from bench.measure import Result, at_least, in_turn
 from bench.server import Server
-from functions.scheduled_prompts.handler import TOGETHER, answered
+from functions.scheduled_prompts.handler import TOGETHER
 from stoa.clients.aws.run_queue import Job
 from stoa.clients.wires.types import Call, Cancel, Endpoint, Finish, Text
 from stoa.core.ids import new_id
@@ -24,6 +24,7 @@ from stoa.database.dsn import parse_url
 from stoa.database.pool import Database, Scope
 from stoa.identity.members import Member, Members, Principal
 from stoa.workflows.chat import Tools
+from stoa.workflows.schedules.ask import answered
 from stoa.workflows.schedules.prompt_run import RunAnswer, RunPrompt
 from stoa.workflows.schedules.run import run
 from stoa.workflows.schedules.tick import tick

@@ -13,8 +13,8 @@ from stoa.clients.feeds.provider_ids import our_provider
 from stoa.core.observe import logger
 from stoa.database.dsn import parse_url
 from stoa.database.pool import Database, Row, Scope
-from stoa.domain.sync.provider_facts import Reading
-from stoa.workflows.sync.provider_sync import SyncReport, sync
+from stoa.domain.sync.facts import Reading
+from stoa.workflows.sync.run import SyncReport, sync
 from stoa.workflows.tenancy.registry import create_tenant
 
 TENANTS = 50

@@ -13,6 +13,7 @@ from dev.demo import ADMIN, MEMBERS
 from dev.gateway.server import listen
 from dev.postgres import PostgresFailed
 from dev.stack import Stack, running
+from stoa.workflows.operations.migrate import OlderShape
 
 DEFAULT_PORT = 8787
 FOLDER = ROOT / ".stoa"
@@ -40,6 +41,8 @@ def main(folder: Path = FOLDER) -> int:
                 print(_welcome(stack), flush=True)
                 stop.wait()
                 print("\nStopping…", flush=True)
+        except OlderShape as error:
+            return _fail(f"{error}\n{_way_out()}")
         except (PostgresFailed, RuntimeError) as error:
             return _fail(str(error))
     print(f"Stopped. Data stays in {folder.name}/ (make reset empties it).", flush=True)
@@ -91,6 +94,12 @@ def _database(stack: Stack) -> str:
     if os.environ.get("DATABASE_URL"):
         return "Data goes to the database in DATABASE_URL."
     return f"Its database, as the owner: {stack.owner_url}"
+
+
+def _way_out() -> str:
+    if os.environ.get("DATABASE_URL"):
+        return "Name an empty database in DATABASE_URL."
+    return '"make reset" empties it (all local data is lost).'
 
 
 def _payments(stack: Stack) -> str:

@@ -1,39 +1,34 @@
 """The routes of HTTP functions as tests see them, and the documented shape of their answers."""
 
-import importlib
-import re
 from types import ModuleType
 from typing import Any
 
+from aws_lambda_powertools.event_handler.api_gateway import Route
 from pydantic import TypeAdapter
 
-# While functions move to the resolver one by one, some still have the route table.
+from stoa.core.errors import StoaError
+from stoa.http.answers import error_body, error_headers, status_of
+from stoa.http.door import Door
 
 
-def route_of(modules: tuple[ModuleType, ...], method: str, path: str) -> tuple[Any, Any]:
+def route_of(modules: tuple[ModuleType, ...], method: str, path: str) -> tuple[Route, Door]:
     """Returns the route that answers, and the function it belongs to. Raises LookupError where there is none."""
     for module in modules:
-        if hasattr(module, "app"):
-            for route in module.app.routes:
-                if route.method == method and route.rule.match(path):
-                    return route, module.app
-        else:
-            for old in module.api.routes:
-                if old.method == method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", old.path), path):
-                    return old, module.api
+        for route in module.app.routes:
+            if route.method == method and route.rule.match(path):
+                return route, module.app
     raise LookupError(f"no function answers {method} {path}")
 
 
-def check_answer(route: Any, status: int, text: str) -> None:
+def check_answer(route: Route, status: int, text: str) -> None:
     """Raises unless a success looks as the route's answer type says: the same fields, no more."""
-    if hasattr(route, "dependant"):
-        assert status == route.status_code
-        answer = route.dependant.return_param
-        assert answer is not None, f"{route.path} names no answer"
-        if answer.type_ is not str:
-            TypeAdapter(answer.type_).validate_json(text)
-        return
-    assert status == route.status
-    if route.answer is not None:
-        models = importlib.import_module(route.module.replace(".handler", ".models"))
-        getattr(models, route.answer).model_validate_json(text, strict=True)
+    assert status == route.status_code
+    answer = route.dependant.return_param
+    assert answer is not None, f"{route.path} names no answer"
+    if answer.type_ is not str:
+        TypeAdapter(answer.type_).validate_json(text)
+
+
+def shown(error: StoaError) -> tuple[int, Any, dict[str, str]]:
+    """Returns an error as HTTP tells it: status, details and headers beside those of every answer."""
+    return status_of(error), error_body(error, "")["error"].get("details"), error_headers(error)

@@ -13,8 +13,9 @@ from dev.gateway.functions import Functions
 from dev.gateway.http11 import Headers, Request, RequestRefused
 from dev.gateway.sending import Answer
 from dev.gateway.template import REST_EVENT, Function, Route, RouteTable
-from stoa.core.errors import Forbidden, NotFound, StoaError, Unauthenticated
-from stoa.http.answers import error_answer
+from stoa.core.errors import Forbidden, NotFound, StoaError, Unauthenticated, UpstreamFailed
+from stoa.core.text import to_json
+from stoa.http.answers import error_answer, error_body
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _PREFLIGHT: Headers = [
@@ -72,7 +73,8 @@ class Gateway:
         """The answer to bytes that are no acceptable request."""
         request_id = str(uuid4())
         self._log(f"(unreadable request) {refused.status} {request_id}")
-        return _from_error(StoaError(refused.code, refused.message, status=refused.status), request_id)
+        body = to_json(error_body(StoaError(refused.code, refused.message), request_id)).encode()
+        return Answer(refused.status, [("content-type", "application/json"), ("cache-control", "no-store")], body)
 
     def _answer(self, request: Request, request_id: str) -> Answer:
         headers = request.lower
@@ -126,7 +128,7 @@ def _translate(returned: Any) -> Answer:
         try:
             return events.answer_from(returned)
         except events.MalformedAnswer as error:
-            raise StoaError("BAD_GATEWAY", str(error), status=502) from error
+            raise UpstreamFailed("BAD_GATEWAY", str(error)) from error
     headers: Headers = [(name.lower(), value) for name, value in returned.headers.items()]
     kind = returned.headers.get("Content-Type", "")
     return Answer(

@@ -14,7 +14,7 @@ from dev.gateway.http11 import Request
 from dev.gateway.issuer import LIFETIME_SECONDS, Issuer
 from dev.gateway.sending import Answer
 from dev.gateway.template import Schedule
-from stoa.core.errors import InvalidFields, MalformedRequest, NotFound, StoaError
+from stoa.core.errors import FieldProblem, InvalidFields, MalformedRequest, NotFound, StoaError, UpstreamFailed
 from stoa.core.failures import where
 from stoa.core.observe import logger
 from stoa.core.text import to_json
@@ -78,7 +78,7 @@ class OwnEndpoints:
             raise
         except Exception as error:  # whatever a function raises ends its run
             logger().warning("function failed", extra={"error": type(error).__name__, "where": where(error)})
-            raise StoaError("FUNCTION_FAILED", f"{type(error).__name__}: {error}", status=502) from error
+            raise UpstreamFailed("FUNCTION_FAILED", f"{type(error).__name__}: {error}") from error
         return _json({"function": name, "returned": returned})
 
 
@@ -100,10 +100,10 @@ def _token_request(body: bytes) -> Mapping[str, Any]:
         raise MalformedRequest('Send JSON: {"email": "ada@demo.test"}') from error
     if not isinstance(asked, dict):
         raise MalformedRequest('Send a JSON object: {"email": "ada@demo.test"}')
-    problems = [{"path": name, "reason": "this field is not known here"} for name in asked.keys() - _CHECKS.keys()]
+    problems = [FieldProblem(name, "this field is not known here") for name in asked.keys() - _CHECKS.keys()]
     for name, (check, reason) in _CHECKS.items():
         if (name in asked or name == "email") and not check(asked.get(name)):
-            problems.append({"path": name, "reason": reason})
+            problems.append(FieldProblem(name, reason))
     if problems:
         raise InvalidFields(problems)
     return asked

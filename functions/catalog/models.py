@@ -2,8 +2,8 @@
 
 from pydantic import Field, RootModel
 
-from stoa.http.rates import OptionalRates
-from stoa.http.schemas import AnswerSchema, DataAnswer, ExactAmount, Instant
+from stoa.http.rates import ShownRatesOrNull
+from stoa.http.schemas import AnswerSchema, DataAnswer, ExactAmount, Id, Instant
 
 
 class HealthAnswer(AnswerSchema):
@@ -27,7 +27,7 @@ class PendingPrice(AnswerSchema):
 
     input_price: float
     output_price: float
-    rates: OptionalRates = Field(description="For cached input and the like; null: all as input and output.")
+    rates: ShownRatesOrNull = Field(description="For cached input and the like; null: all as input and output.")
     minimum_charge: ExactAmount
     effective_from: Instant
 
@@ -35,7 +35,7 @@ class PendingPrice(AnswerSchema):
 class Model(AnswerSchema):
     """A model as this tenant offers it to this member. Prices are USD per one million tokens."""
 
-    id: str = Field(description="Our id: what requests name.", examples=["gpt-4o-mini"])
+    id: Id = Field(description="Our id: what requests name.", examples=["gpt-4o-mini"])
     display_name: str = Field(examples=["GPT-4o Mini"])
     provider_id: str = Field(examples=["openai"])
     provider_name: str = Field(examples=["OpenAI"])
@@ -56,7 +56,7 @@ class Model(AnswerSchema):
     is_favorite: bool
     user_input_price: float = Field(description="What the member pays for input.", examples=[0.21])
     user_output_price: float = Field(description="What the member pays for output.", examples=[0.84])
-    rates: OptionalRates = Field(
+    rates: ShownRatesOrNull = Field(
         description="What the member pays for cached input and the like; null: all as input and output."
     )
     minimum_charge: ExactAmount = Field(description="The least a message costs, USD, exact.", examples=["0.001000000"])
@@ -128,7 +128,7 @@ class ModelUsageAnswer(DataAnswer[ModelUsage]):
 class FocusMode(AnswerSchema):
     """A kind of work. Its prompt stays on the server."""
 
-    id: str = Field(examples=["code"])
+    id: Id = Field(examples=["code"])
     name: str = Field(examples=["Code"])
     icon: str = Field(examples=["code"])
     default_model_id: str | None = Field(description="A model id, `auto`, or null for none.")
@@ -143,7 +143,7 @@ class FocusModeListAnswer(DataAnswer[list[FocusMode]]):
 class DomainMode(AnswerSchema):
     """A field of knowledge. Its prompt stays on the server."""
 
-    id: str = Field(examples=["medical"])
+    id: Id = Field(examples=["medical"])
     name: str = Field(examples=["Medical"])
     description: str = Field(examples=["Health and medicine"])
     default_model_id: str | None = Field(description="A model id, `auto`, or null for none.")

@@ -8,45 +8,17 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
+from functions.chat.models import ChatRequest
 from stoa.clients.wires.types import Cancel, Cancelled
 from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.core.settings import settings
-from stoa.core.text import to_json
 from stoa.database.pool import database
-from stoa.http.answers import JSON_HEADERS, StreamingAnswer, error_answer, error_body, known_error
+from stoa.http.answers import MethodNotAllowed, StreamingAnswer, error_answer, known_error
 from stoa.http.bodies import body_bytes, parse_body
-from stoa.http.routes import Route
+from stoa.http.chat_events import frame, selection_headers, whole_answer
 from stoa.identity.members import members, principal_from_event
-from stoa.workflows.chat import (
-    ChatMessage,
-    Citations,
-    Content,
-    Done,
-    Event,
-    Failure,
-    Metadata,
-    Selection,
-    Tools,
-    chat,
-)
+from stoa.workflows.chat import ChatMessage, Event, Failure, Tools, chat
 from stoa.workflows.providers.provider_directory import provider_directory
-
-from .models import ChatRequest
-
-ROUTES = [
-    Route(
-        "POST",
-        "/api/chat",
-        "Send a message. With `Accept: text/event-stream` the answer streams as events, else it is one document.",
-        body="ChatRequest",
-        answer="ChatAnswer",
-        parameters="ChatHeaders",
-        errors=(402, 404, 409, 413, 429, 502, 503),
-        tags=("chat",),
-        streams=True,
-        module=__name__,
-    )
-]
 
 SSE_HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -63,14 +35,15 @@ def handler(event: Mapping[str, Any], context: Any) -> StreamingAnswer:
     """Answer one REST API event. Errors before the first event are plain JSON answers with their status."""
     request_id = str((event.get("requestContext") or {}).get("requestId", ""))
     try:
+        _check_method(event)
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
         cancel = Cancel()
         events = _chat(event, context, headers, cancel)
         first = next(events)
         if "text/event-stream" in headers.get("accept", ""):
-            out = {**SSE_HEADERS, **_selection_headers(first)}
+            out = {**SSE_HEADERS, **selection_headers(first)}
             return StreamingAnswer(200, out, _sse(first, events, request_id), cancel.cancel)
-        return _json_answer([first, *events], request_id)
+        return whole_answer([first, *events], request_id)
     except Exception as error:  # noqa: BLE001 - the one hook: every error becomes an answer
         return _refusal(error, request_id)
 
@@ -110,58 +83,20 @@ def _deadline(context: Any) -> float:
 def _sse(first: Event, events: Iterator[Event], request_id: str) -> Iterator[bytes]:
     try:
         for event in chain((first,), events):
-            yield _frame(event, request_id)
+            yield frame(event, request_id)
     except Cancelled:
         return
     except Exception as error:  # noqa: BLE001 - the status is sent: the error goes into the stream
-        yield _frame(Failure(known_error(error, request_id)), request_id)
+        yield frame(Failure(known_error(error, request_id)), request_id)
     finally:
         events.close()  # type: ignore[attr-defined]
-
-
-def _frame(event: Event, request_id: str) -> bytes:
-    match event:
-        case Content(text):
-            name, data = "content", {"text": text}
-        case Selection(data=data):
-            name = "selection"
-        case Metadata(data=data):
-            name = "metadata"
-        case Citations(items):
-            name, data = "citations", {"citations": items}
-        case Failure(error):
-            name, data = "error", error_body(error, request_id)
-        case Done(data=data):
-            name = "done"
-    return f"event: {name}\ndata: {to_json(data)}\n\n".encode()
-
-
-def _json_answer(events: list[Event], request_id: str) -> StreamingAnswer:
-    parts: dict[str, Any] = {"selection": None, "content": "", "metadata": None, "citations": []}
-    pieces: list[str] = []
-    headers: dict[str, str] = {}
-    for event in events:
-        match event:
-            case Selection():  # the last one is the model that answered
-                parts["selection"], headers = event.data, _selection_headers(event)
-            case Content(text):
-                pieces.append(text)
-            case Metadata(data=data):
-                parts["metadata"] = data
-            case Citations(items):
-                parts["citations"] = items
-            case Failure(error):
-                if parts["metadata"] is None:  # nothing was produced: the failure is the answer
-                    raise error
-                parts["error"] = error_body(error, request_id)["error"]
-    body = to_json({"data": {**parts, "content": "".join(pieces)}}).encode()
-    return StreamingAnswer(200, {**JSON_HEADERS, **headers}, iter([body]))
-
-
-def _selection_headers(event: Event) -> dict[str, str]:
-    return dict(event.headers) if isinstance(event, Selection) else {}
 
 
 def _refusal(error: Exception, request_id: str) -> StreamingAnswer:
     answer = error_answer(error, request_id)
     return StreamingAnswer(answer.status, answer.headers, iter([answer.body.encode()]))
+
+
+def _check_method(event: Mapping[str, Any]) -> None:
+    if event.get("httpMethod", "POST") != "POST":
+        raise MethodNotAllowed(["POST"])

@@ -1,239 +1,209 @@
 """Buying: pay pages for models, bundles and teams' plans, own purchases with receipts, and what is on sale."""
 
-from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated
+from uuid import UUID
 
+from aws_lambda_powertools.event_handler.openapi.params import Path
+
+from functions.checkout.models import (
+    AdminBundleAnswer,
+    AdminBundleListAnswer,
+    BillingPortalAnswer,
+    BundleChange,
+    BundleCreate,
+    BundleListAnswer,
+    CreateSessionAnswer,
+    CreateSessionRequest,
+    PurchaseAnswer,
+    PurchaseListAnswer,
+    TeamPlanAnswer,
+    TeamPlanListAnswer,
+    TeamPlanUpdate,
+    TeamSubscriptionAnswer,
+)
 from stoa.clients.stripe.stripe_client import stripe_calls
 from stoa.core.errors import NotFound, Unavailable
 from stoa.core.settings import settings
 from stoa.domain.billing.team_subscription import TEAM_TYPES
-from stoa.http.api import Api, Request
-from stoa.http.cursors import paged, read_id
-from stoa.http.desks import desk_of
-from stoa.http.preconditions import expected_version
+from stoa.http.cursors import id_after
+from stoa.http.dependencies import AsAdmin, AsMember
+from stoa.http.door import Door
+from stoa.http.errors import errors
+from stoa.http.parameters import (
+    DEFAULT_PAGE,
+    Cursor,
+    IfMatch,
+    Limit,
+    UuidText,
+    expected_version,
+)
+from stoa.identity.caller import Caller
 from stoa.workflows.billing import bundle_admin, bundles, purchases, team_billing, team_plans
 from stoa.workflows.billing.start_purchase import Wanted, start_purchase
 
+app = Door()
+
 TEAM_PLAN_FIELDS = ("name", "price_cents", "max_members", "total_tokens_monthly", "models", "enabled")
 
-api = Api(__name__)
-handler = api
+SessionId = Annotated[str, Path(alias="sessionId")]
+BundleId = Annotated[UuidText, Path(alias="bundleId")]
+TeamId = Annotated[UuidText, Path(alias="teamId")]
+PlanType = Annotated[str, Path(alias="planType")]
 
 
-@api.route(
-    "POST",
+@app.post(
     "/api/purchases/create-session",
     summary="Begin to buy a model or a bundle",
-    body="CreateSessionRequest",
-    answer="CreateSessionAnswer",
-    errors=(404, 409, 502, 503),
-    tags=("purchases",),
+    tags=["purchases"],
+    responses=errors(404, 409, 502, 503),
 )
-def create_session(request: Request) -> dict[str, Any]:
+def create_session(caller: AsMember, body: CreateSessionRequest) -> CreateSessionAnswer:
     """The address of Stripe's pay page, at the tenant's present price. One that is still open comes again."""
-    member = request.member()
-    body = request.body()
+    member = caller.member
     wanted = Wanted(body.product_type, body.product_id, body.source)
-    checkout = start_purchase(request.database, stripe_calls(), member, wanted, _client_url(), datetime.now(UTC))
-    return {"sessionId": checkout.session_id, "url": checkout.url}
+    checkout = start_purchase(caller.database, stripe_calls(), member, wanted, _client_url(), caller.now)
+    return CreateSessionAnswer.model_validate({"sessionId": checkout.session_id, "url": checkout.url})
 
 
-@api.route(
-    "GET",
-    "/api/purchases",
-    summary="Own purchases",
-    answer="PurchaseListAnswer",
-    paged=True,
-    tags=("purchases",),
-)
-def get_purchases(request: Request) -> dict[str, Any]:
+@app.get("/api/purchases", summary="Own purchases", tags=["purchases"])
+def get_purchases(caller: AsMember, limit: Limit = DEFAULT_PAGE, cursor: Cursor = None) -> PurchaseListAnswer:
     """Own purchases with how they stand and Stripe's receipt, the newest first."""
-    member = request.member()
-    before = read_id(request.cursor())
-    page = purchases.list_purchases(request.database, member, before=before, limit=request.limit())
-    return paged(page)
+    member = caller.member
+    before = id_after(cursor)
+    page = purchases.list_purchases(caller.database, member, before=before, limit=limit)
+    return PurchaseListAnswer.of(page)
 
 
-@api.route(
-    "GET",
-    "/api/purchases/session/{sessionId}",
+@app.get(
+    "/api/purchases/session/<sessionId>",
     summary="The purchase of a pay page",
-    answer="PurchaseAnswer",
-    errors=(502,),
-    tags=("purchases",),
+    tags=["purchases"],
+    responses=errors(502),
 )
-def get_purchase_of_session(request: Request) -> dict[str, Any]:
+def get_purchase_of_session(caller: AsMember, session_id: SessionId) -> PurchaseAnswer:
     """For the page a member returns to: Stripe is asked at once when it has not told us of the payment yet."""
-    found = purchases.read_purchase_of_session(
-        request.database, stripe_calls, request.member(), request.path["sessionId"], datetime.now(UTC)
-    )
-    return {"data": found}
+    found = purchases.read_purchase_of_session(caller.database, stripe_calls, caller.member, session_id, caller.now)
+    return PurchaseAnswer.of(found)
 
 
-@api.route("GET", "/api/bundles", summary="Bundles on sale", answer="BundleListAnswer", tags=("purchases",))
-def get_bundles(request: Request) -> dict[str, Any]:
+@app.get("/api/bundles", summary="Bundles on sale", tags=["purchases"])
+def get_bundles(caller: AsMember) -> BundleListAnswer:
     """Several models sold as one, with what they cost together."""
-    return {"data": bundles.list_bundles(request.database, request.member(), datetime.now(UTC))}
+    return BundleListAnswer.of(bundles.list_bundles(caller.database, caller.member, caller.now))
 
 
-@api.route(
-    "GET",
-    "/api/admin/bundles",
-    summary="All bundles",
-    answer="AdminBundleListAnswer",
-    tags=("admin",),
-)
-def get_all_bundles(request: Request) -> dict[str, Any]:
+@app.get("/api/admin/bundles", summary="All bundles", tags=["admin"])
+def get_all_bundles(caller: AsAdmin) -> AdminBundleListAnswer:
     """The tenant's bundles in its order, those switched off, too."""
-    return {"data": bundle_admin.list_all_bundles(request.database, request.admin())}
+    return AdminBundleListAnswer.of(bundle_admin.list_all_bundles(caller.database, caller.member))
 
 
-@api.route(
-    "POST",
-    "/api/admin/bundles",
-    summary="Sell several models as one",
-    body="BundleCreate",
-    answer="AdminBundleAnswer",
-    status=201,
-    tags=("admin",),
-)
-def post_bundle(request: Request) -> dict[str, Any]:
+@app.post("/api/admin/bundles", summary="Sell several models as one", tags=["admin"], status_code=201)
+def post_bundle(caller: AsAdmin, body: BundleCreate) -> AdminBundleAnswer:
     """A new bundle of premium models at one price."""
-    admin = request.admin()
-    made = bundle_admin.create_bundle(
-        request.database, admin, request.actor(admin), request.body().given(), datetime.now(UTC)
-    )
-    return {"data": made}
+    admin = caller.member
+    made = bundle_admin.create_bundle(caller.database, admin, caller.actor, body.given(), caller.now)
+    return AdminBundleAnswer.of(made)
 
 
-@api.route(
-    "PATCH",
-    "/api/admin/bundles/{bundleId}",
-    summary="Change a bundle",
-    body="BundleChange",
-    answer="AdminBundleAnswer",
-    parameters="EditParameters",
-    errors=(409,),
-    tags=("admin",),
-)
-def patch_bundle(request: Request) -> dict[str, Any]:
+@app.patch("/api/admin/bundles/<bundleId>", summary="Change a bundle", tags=["admin"], responses=errors(409))
+def patch_bundle(
+    caller: AsAdmin, bundle_id: BundleId, body: BundleChange, if_match: IfMatch = None
+) -> AdminBundleAnswer:
     """A field that is sent is replaced, one that is not is kept. Who bought it keeps what it had then."""
-    admin, given = request.admin(), request.body().given()
-    version = expected_version(request.event, given.pop("version", None))
-    bundle_id, now = request.identifier("bundleId", "bundle"), datetime.now(UTC)
-    changed = bundle_admin.change_bundle(
-        request.database, admin, request.actor(admin), bundle_id, given, now, version=version
-    )
-    return {"data": changed}
+    admin, given = caller.member, body.given()
+    version = expected_version(if_match, given.pop("version", None))
+    bundle_id, now = bundle_id, caller.now
+    changed = bundle_admin.change_bundle(caller.database, admin, caller.actor, bundle_id, given, now, version=version)
+    return AdminBundleAnswer.of(changed)
 
 
-@api.route("GET", "/api/team-plans", summary="Plans for teams on sale", answer="TeamPlanListAnswer", tags=("teams",))
-def get_team_plans(request: Request) -> dict[str, Any]:
+@app.get("/api/team-plans", summary="Plans for teams on sale", tags=["teams"])
+def get_team_plans(caller: AsMember) -> TeamPlanListAnswer:
     """What a plan costs a month, and the most that a team may then have."""
-    return {"data": team_plans.list_plans(request.database, request.member())}
+    return TeamPlanListAnswer.of(team_plans.list_plans(caller.database, caller.member))
 
 
-@api.route(
-    "POST",
-    "/api/teams/{teamId}/subscription",
+@app.post(
+    "/api/teams/<teamId>/subscription",
     summary="Begin to pay for a team",
-    answer="CreateSessionAnswer",
-    errors=(404, 409, 502, 503),
-    tags=("teams",),
+    tags=["teams"],
+    responses=errors(404, 409, 502, 503),
 )
-def post_subscription(request: Request) -> dict[str, Any]:
+def post_subscription(caller: AsMember, team_id: TeamId) -> CreateSessionAnswer:
     """The address of Stripe's pay page for the plan of the team's type. For its owner; an open page comes again."""
-    member, team_id = request.member(), request.identifier("teamId", "team")
-    checkout = team_billing.subscribe(
-        request.database, stripe_calls(), member, team_id, _client_url(), datetime.now(UTC)
-    )
-    return {"sessionId": checkout.session_id, "url": checkout.url}
+    member = caller.member
+    checkout = team_billing.subscribe(caller.database, stripe_calls(), member, team_id, _client_url(), caller.now)
+    return CreateSessionAnswer.model_validate({"sessionId": checkout.session_id, "url": checkout.url})
 
 
-@api.route(
-    "GET",
-    "/api/teams/{teamId}/subscription",
-    summary="How a team's subscription stands",
-    answer="TeamSubscriptionAnswer",
-    tags=("teams",),
-)
-def get_subscription(request: Request) -> dict[str, Any]:
+@app.get("/api/teams/<teamId>/subscription", summary="How a team's subscription stands", tags=["teams"])
+def get_subscription(caller: AsMember, team_id: TeamId) -> TeamSubscriptionAnswer:
     """What is paid until when, and until when the team gives access. For its members."""
-    member, team_id = request.member(), request.identifier("teamId", "team")
-    return {"data": team_billing.read_subscription_of(request.database, member, team_id)}
+    member = caller.member
+    return TeamSubscriptionAnswer.of(team_billing.read_subscription_of(caller.database, member, team_id))
 
 
-@api.route(
-    "DELETE",
-    "/api/teams/{teamId}/subscription",
+@app.delete(
+    "/api/teams/<teamId>/subscription",
     summary="End a team's subscription",
-    answer="TeamSubscriptionAnswer",
-    errors=(404, 409, 502, 503),
-    tags=("teams",),
+    tags=["teams"],
+    responses=errors(404, 409, 502, 503),
 )
-def delete_subscription(request: Request) -> dict[str, Any]:
+def delete_subscription(caller: AsMember, team_id: TeamId) -> TeamSubscriptionAnswer:
     """It ends with the month that is paid; until then it can be resumed. For the team's owner."""
-    return _end_with_period(request, ends=True)
+    return _end_with_period(caller, team_id, ends=True)
 
 
-@api.route(
-    "POST",
-    "/api/teams/{teamId}/subscription/resume",
+@app.post(
+    "/api/teams/<teamId>/subscription/resume",
     summary="Go on with a team's subscription",
-    answer="TeamSubscriptionAnswer",
-    errors=(404, 409, 502, 503),
-    tags=("teams",),
+    tags=["teams"],
+    responses=errors(404, 409, 502, 503),
 )
-def resume_subscription(request: Request) -> dict[str, Any]:
+def resume_subscription(caller: AsMember, team_id: TeamId) -> TeamSubscriptionAnswer:
     """Take back that it ends with the month that is paid. For the team's owner."""
-    return _end_with_period(request, ends=False)
+    return _end_with_period(caller, team_id, ends=False)
 
 
-@api.route(
-    "POST",
-    "/api/teams/{teamId}/billing-portal",
+@app.post(
+    "/api/teams/<teamId>/billing-portal",
     summary="Stripe's billing page of a team",
-    answer="BillingPortalAnswer",
-    errors=(404, 409, 502, 503),
-    tags=("teams",),
+    tags=["teams"],
+    responses=errors(404, 409, 502, 503),
 )
-def post_billing_portal(request: Request) -> dict[str, Any]:
+def post_billing_portal(caller: AsMember, team_id: TeamId) -> BillingPortalAnswer:
     """Where the owner changes the card and finds the invoices."""
-    member, team_id = request.member(), request.identifier("teamId", "team")
-    return {"url": team_billing.open_billing(request.database, stripe_calls(), member, team_id, _client_url())}
+    member = caller.member
+    return BillingPortalAnswer.model_validate(
+        {"url": team_billing.open_billing(caller.database, stripe_calls(), member, team_id, _client_url())}
+    )
 
 
-@api.route("GET", "/api/admin/team-plans", summary="All plans for teams", answer="TeamPlanListAnswer", tags=("admin",))
-def get_all_team_plans(request: Request) -> dict[str, Any]:
+@app.get("/api/admin/team-plans", summary="All plans for teams", tags=["admin"])
+def get_all_team_plans(caller: AsAdmin) -> TeamPlanListAnswer:
     """The tenant's plans, those switched off, too."""
-    return {"data": team_plans.list_all_plans(request.database, request.admin())}
+    return TeamPlanListAnswer.of(team_plans.list_all_plans(caller.database, caller.member))
 
 
-@api.route(
-    "PUT",
-    "/api/admin/team-plans/{planType}",
-    summary="Set the plan of a type of team",
-    body="TeamPlanUpdate",
-    answer="TeamPlanAnswer",
-    parameters="EditParameters",
-    errors=(409,),
-    tags=("admin",),
+@app.put(
+    "/api/admin/team-plans/<planType>", summary="Set the plan of a type of team", tags=["admin"], responses=errors(409)
 )
-def put_team_plan(request: Request) -> dict[str, Any]:
+def put_team_plan(
+    caller: AsAdmin, plan_type: PlanType, body: TeamPlanUpdate, if_match: IfMatch = None
+) -> TeamPlanAnswer:
     """Written whole. Teams that bought it keep what they bought, at the price they bought it for."""
-    admin, body = request.admin(), request.body()
-    plan_type = request.path["planType"]
+    admin = caller.member
     if plan_type not in TEAM_TYPES:
         raise NotFound("type of team")
     given = {name: getattr(body, name) for name in TEAM_PLAN_FIELDS}
-    version = expected_version(request.event, body.version)
-    return {"data": team_plans.put_plan(desk_of(request), admin, plan_type, given, version)}
+    version = expected_version(if_match, body.version)
+    return TeamPlanAnswer.of(team_plans.put_plan(caller, admin, plan_type, given, version))
 
 
-def _end_with_period(request: Request, *, ends: bool) -> dict[str, Any]:
-    member, team_id = request.member(), request.identifier("teamId", "team")
-    told = team_billing.end_with_period(request.database, stripe_calls(), member, team_id, datetime.now(UTC), ends=ends)
-    return {"data": told}
+def _end_with_period(caller: Caller, team_id: UUID, *, ends: bool) -> TeamSubscriptionAnswer:
+    told = team_billing.end_with_period(caller.database, stripe_calls(), caller.member, team_id, caller.now, ends=ends)
+    return TeamSubscriptionAnswer.of(told)
 
 
 def _client_url() -> str:
@@ -241,3 +211,6 @@ def _client_url() -> str:
     if not chosen:
         raise Unavailable("This installation sells nothing yet: set STOA_CLIENT_URL.", "PAYMENTS_NOT_CONFIGURED")
     return chosen
+
+
+handler = app.ready()

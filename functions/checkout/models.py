@@ -4,9 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from stoa.http.fields import EditParameters as EditParameters
-from stoa.http.fields import Identifier, NextPage, Part, Version
-from stoa.http.schemas import AnswerSchema, Schema, at, says
+from stoa.http.fields import Identifier, Part, Version
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, PageAnswer, Schema, at, says
 
 ProductType = Literal["model", "bundle"]
 Status = Literal["pending", "processing", "paid", "failed", "expired", "refunded", "disputed", "mismatched"]
@@ -49,7 +48,7 @@ class CreateSessionAnswer(AnswerSchema):
 class Purchase(AnswerSchema):
     """One attempt to buy and how it stands."""
 
-    id: str
+    id: Id
     product_type: ProductType
     model_id: str | None
     bundle_id: str | None
@@ -67,23 +66,18 @@ class Purchase(AnswerSchema):
     paid_at: str | None
 
 
-class PurchaseAnswer(AnswerSchema):
+class PurchaseAnswer(DataAnswer[Purchase]):
     """One purchase."""
 
-    data: Purchase
 
-
-class PurchaseListAnswer(AnswerSchema):
+class PurchaseListAnswer(PageAnswer[Purchase]):
     """Own purchases, the newest first."""
-
-    data: list[Purchase]
-    meta: NextPage
 
 
 class Bundle(AnswerSchema):
     """Several models sold as one."""
 
-    id: str
+    id: Id
     name: str
     description: str
     price_cents: int = Field(description="In the smallest unit of `currency`.")
@@ -92,10 +86,8 @@ class Bundle(AnswerSchema):
     owned: bool = Field(description="Every model of it is the member's already.")
 
 
-class BundleListAnswer(AnswerSchema):
+class BundleListAnswer(DataAnswer[list[Bundle]]):
     """The bundles on sale."""
-
-    data: list[Bundle]
 
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -132,7 +124,7 @@ class BundleChange(Part):
 class AdminBundle(AnswerSchema):
     """A bundle as its admin sees it."""
 
-    id: str
+    id: Id
     name: str
     description: str
     price_cents: int
@@ -143,16 +135,12 @@ class AdminBundle(AnswerSchema):
     version: int
 
 
-class AdminBundleAnswer(AnswerSchema):
+class AdminBundleAnswer(DataAnswer[AdminBundle]):
     """One bundle."""
 
-    data: AdminBundle
 
-
-class AdminBundleListAnswer(AnswerSchema):
+class AdminBundleListAnswer(DataAnswer[list[AdminBundle]]):
     """All bundles of the tenant."""
-
-    data: list[AdminBundle]
 
 
 TeamType = Literal["family", "team", "enterprise"]
@@ -192,16 +180,12 @@ class TeamPlan(AnswerSchema):
     version: int
 
 
-class TeamPlanAnswer(AnswerSchema):
+class TeamPlanAnswer(DataAnswer[TeamPlan]):
     """One plan."""
 
-    data: TeamPlan
 
-
-class TeamPlanListAnswer(AnswerSchema):
+class TeamPlanListAnswer(DataAnswer[list[TeamPlan]]):
     """Plans, the cheapest first."""
-
-    data: list[TeamPlan]
 
 
 class BoughtPlan(AnswerSchema):
@@ -225,10 +209,8 @@ class TeamSubscription(AnswerSchema):
     plan: BoughtPlan | None
 
 
-class TeamSubscriptionAnswer(AnswerSchema):
+class TeamSubscriptionAnswer(DataAnswer[TeamSubscription]):
     """One subscription."""
-
-    data: TeamSubscription
 
 
 class BillingPortalAnswer(AnswerSchema):

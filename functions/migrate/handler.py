@@ -10,8 +10,13 @@ from stoa.core.observe import logger
 from stoa.core.settings import secret, settings
 from stoa.database.dsn import Dsn, parse_secret, parse_url
 from stoa.database.pool import Database, database
-from stoa.workflows.operations.migrate import allow_login, migrate
+from stoa.workflows.operations.migrate import OlderShape, allow_login, migrate
 from stoa.workflows.tenancy.registry import load_registry
+
+_OPERATORS_WAY_OUT = (
+    "Name an empty database in both secrets (MigrationSecretArn, DatabaseSecretArn), or empty this one as its owner: "
+    "DROP SCHEMA public CASCADE; CREATE SCHEMA public; (all data in it is lost). Then deploy again."
+)
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
@@ -34,6 +39,8 @@ def _run() -> dict[str, Any]:
     try:
         applied = migrate(owner, _migrations_folder())
         allow_login(owner, _runtime_password())
+    except OlderShape as error:
+        raise RuntimeError(f"{error} {_OPERATORS_WAY_OUT}") from error
     finally:
         owner.close()
     load_registry(database(), datetime.now(UTC))

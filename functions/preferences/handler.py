@@ -4,8 +4,7 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from aws_lambda_powertools.event_handler.openapi.params import Path, Query
-from pydantic import BeforeValidator, WithJsonSchema
+from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from functions.preferences.models import (
     ChatPreferences,
@@ -28,23 +27,14 @@ from stoa.http.cursors import id_after, instant, pair_after
 from stoa.http.dependencies import AsMember
 from stoa.http.door import Door
 from stoa.http.errors import errors
-from stoa.http.parameters import DEFAULT_PAGE, Cursor, Limit, UuidText, whole_number
+from stoa.http.parameters import DEFAULT_DAYS, DEFAULT_PAGE, Cursor, Days, Limit, UuidText
 from stoa.workflows.chat import conversations
 from stoa.workflows.members import member_usage, preferences, profile
 from stoa.workflows.selection.select_model import select_model
 
 app = Door()
 
-USAGE_DAYS = 30
-MOST_USAGE_DAYS = 366
-
 ConversationId = Annotated[UuidText, Path(alias="conversationId")]
-Days = Annotated[
-    int,
-    BeforeValidator(whole_number(MOST_USAGE_DAYS)),
-    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST_USAGE_DAYS, "default": USAGE_DAYS}),
-    Query(description="How many days, today included."),
-]
 
 
 @app.get("/api/profile", summary="Own profile", tags=["preferences"])
@@ -123,7 +113,7 @@ def delete_conversation(caller: AsMember, conversation_id: ConversationId) -> De
 
 @app.get("/api/usage", summary="Own usage by day and model", tags=["usage"])
 def get_usage(
-    caller: AsMember, days: Days = USAGE_DAYS, limit: Limit = DEFAULT_PAGE, cursor: Cursor = None
+    caller: AsMember, days: Days = DEFAULT_DAYS, limit: Limit = DEFAULT_PAGE, cursor: Cursor = None
 ) -> UsageAnswer:
     """Returns messages, tokens and charges by the tenant's day and model, newest day first, and their totals."""
     after = pair_after(cursor, date.fromisoformat, str)

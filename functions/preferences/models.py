@@ -12,6 +12,7 @@ from stoa.http.schemas import (
     AnswerSchema,
     DataAnswer,
     Day,
+    Document,
     ExactAmount,
     Id,
     Instant,
@@ -226,7 +227,7 @@ class SavedMessage(AnswerSchema):
     charge: ExactAmount | None = Field(description="What the answer cost the member, USD, exact.")
     citations: list[MessageCitation | PassageCitation]
     is_partial: bool = Field(description="True for an answer that was cut off.")
-    metadata: dict[str, Any] | None = Field(description="The `metadata` that came with the answer.")
+    metadata: Document | None = Field(description="The `metadata` that came with the answer.")
     created_at: Instant
 
 

@@ -1,4 +1,4 @@
-"""Each hour: reads what the price feeds and the providers say of their models, for the tenants that want to know."""
+"""Reads the price feeds and the providers' own lists each hour, for the tenants that are due."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -6,24 +6,27 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stoa.core.observe import logger, publish
-from stoa.database.pool import Row, database
-from stoa.domain.sync.provider_facts import Reading
-from stoa.workflows.sync.provider_sync import sync
+from stoa.database.pool import database
+from stoa.domain.providers.provider import Provider
+from stoa.domain.sync.facts import Reading
+from stoa.workflows.sync.run import sync
 
 
 class NotSynced(Exception):
-    """Some tenants could not be synced, or the feeds not be read; the log says which. What could be done is done."""
+    """Some tenants could not be synced, or the feeds could not be read. The log says which. Everything else is done."""
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, int]:
-    """Do what is due, and report it. By hand, `{"atOnce": true}` does not wait for the tenants' times, and with
-    `{"believeFewer": true}` sources may have lost most of their models.
+    """Does what is due and returns the counts.
+
+    In a call by hand, `{"atOnce": true}` does not wait for the tenants' times. With `{"believeFewer": true}` a source
+    is believed that lost most of its models.
 
     Raises NotSynced, for the alarm, after everything else is done.
     """
     now = datetime.now(UTC)
 
-    def read(providers: Sequence[Row], counts: Mapping[str, int]) -> Reading:
+    def read(providers: Sequence[Provider], counts: Mapping[str, int]) -> Reading:
         from stoa.clients.feeds.sources import read_sources  # most hours no tenant is due, and nothing is read
 
         return read_sources(providers, now, counts)

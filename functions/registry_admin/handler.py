@@ -1,107 +1,100 @@
-"""What the feeds say otherwise than a tenant has it: for its admins to approve or reject, for operators to watch."""
+"""Differences between the feeds and a tenant's registry: admins decide on them, operators watch the runs."""
 
-from typing import Any
+from typing import Annotated, get_args
 
-from stoa.core.errors import FieldProblem, InvalidFields
-from stoa.http.api import Api, Request
-from stoa.http.cursors import paged, read_id
-from stoa.http.desks import desk_of
-from stoa.workflows.sync import registry_review
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from pydantic import BeforeValidator, WithJsonSchema
 
-api = Api(__name__)
-handler = api
-
-STATUSES = ("open", "applied", "approved", "rejected", "superseded", "withdrawn")
-KINDS = ("new_model", "price", "context", "retirement")
-
-
-@api.route(
-    "GET",
-    "/api/admin/registry/changes",
-    summary="What the feeds say otherwise",
-    answer="RegistryChangesAnswer",
-    parameters="RegistryChangesParameters",
-    paged=True,
-    tags=("admin",),
+from functions.registry_admin.models import (
+    ChangeApproval,
+    ChangeRejection,
+    FeedRunsAnswer,
+    RegistryChangeAnswer,
+    RegistryChangesAnswer,
 )
-def get_changes(request: Request) -> dict[str, Any]:
-    """New models, moves of prices, other context sizes and retirements, newest first: those that wait for a decision
-    (`status=open`), those that the policy applied, and what became of the others."""
-    page = registry_review.list_changes(
-        desk_of(request),
-        status=_one_of(request, "status", STATUSES),
-        kind=_one_of(request, "kind", KINDS),
-        provider_id=request.text("providerId", 200),
-        before=read_id(request.cursor()),
-        limit=request.limit(),
-    )
-    return paged(page)
+from stoa.domain.sync.change import Kind, Status
+from stoa.http.cursors import id_after
+from stoa.http.dependencies import AsAdmin, AsOperator
+from stoa.http.door import Door
+from stoa.http.errors import errors
+from stoa.http.parameters import DEFAULT_PAGE, Cursor, Limit, UuidText, one_of, short_text
+from stoa.store.sync.changes import ChangeFilter
+from stoa.workflows.sync import review
+
+app = Door()
+
+ChangeId = Annotated[UuidText, Path(alias="changeId")]
+WantedStatus = Annotated[
+    Status | None, BeforeValidator(one_of(get_args(Status))), Query(description="Only changes in this state.")
+]
+WantedKind = Annotated[
+    Kind | None, BeforeValidator(one_of(get_args(Kind))), Query(description="Only changes of this kind.")
+]
+WantedProvider = Annotated[
+    str | None,
+    BeforeValidator(short_text(200)),
+    WithJsonSchema({"type": "string", "maxLength": 200}),
+    Query(alias="providerId", description="Only changes of this provider's models.", examples=["openai"]),
+]
 
 
-@api.route(
-    "POST",
-    "/api/admin/registry/changes/{changeId}/approve",
+@app.get("/api/admin/registry/changes", summary="List what the feeds say otherwise", tags=["admin"])
+def get_changes(
+    caller: AsAdmin,
+    status: WantedStatus = None,
+    kind: WantedKind = None,
+    provider_id: WantedProvider = None,
+    limit: Limit = DEFAULT_PAGE,
+    cursor: Cursor = None,
+) -> RegistryChangesAnswer:
+    """Returns new models, moves of prices, other context sizes and retirements, newest first: changes that wait for a
+    decision (`status=open`), changes that the policy applied, and changes that were decided."""
+    wanted = ChangeFilter(status, kind, provider_id)
+    return RegistryChangesAnswer.of(review.list_changes(caller, wanted, before=id_after(cursor), limit=limit))
+
+
+@app.post(
+    "/api/admin/registry/changes/<changeId>/approve",
     summary="Accept what the feeds say",
-    body="ChangeApproval",
-    answer="RegistryChangeAnswer",
-    errors=(409,),
-    tags=("admin",),
+    tags=["admin"],
+    responses=errors(409),
 )
-def approve_change(request: Request) -> dict[str, Any]:
-    """A price that rises by it does so after the grace period, one that falls at once; a model whose price you override
-    keeps it. A new model is offered from now on: send its prices where no source knows them, and its tier. A change
-    never changes while you look at it: a newer value is another change, and this one then answers 409."""
-    desk, change_id = desk_of(request), request.identifier("changeId", "change")
-    return {"data": registry_review.approve_change(desk, change_id, request.body().given())}
+def approve_change(caller: AsAdmin, change_id: ChangeId, approval: ChangeApproval) -> RegistryChangeAnswer:
+    """Accepts a change. A price that rises by it does so after the grace period, a price that falls does so at once. A
+    model whose price you override keeps it. A new model is offered from now on: send its tier, and its prices where no
+    source knows them. The values of a change never change while you look at it. A newer value is another change, and
+    this one then answers 409."""
+    return RegistryChangeAnswer.of(review.approve_change(caller, change_id, approval.given()))
 
 
-@api.route(
-    "POST",
-    "/api/admin/registry/changes/{changeId}/reject",
+@app.post(
+    "/api/admin/registry/changes/<changeId>/reject",
     summary="Leave things as they are",
-    body="ChangeRejection",
-    answer="RegistryChangeAnswer",
-    errors=(409,),
-    tags=("admin",),
+    tags=["admin"],
+    responses=errors(409),
 )
-def reject_change(request: Request) -> dict[str, Any]:
-    """The same is not proposed again until the feeds say something else."""
-    desk, change_id = desk_of(request), request.identifier("changeId", "change")
-    return {"data": registry_review.reject_change(desk, change_id, request.body().reason)}
+def reject_change(caller: AsAdmin, change_id: ChangeId, rejection: ChangeRejection) -> RegistryChangeAnswer:
+    """Rejects a change. The same is not proposed again until the feeds say something else."""
+    return RegistryChangeAnswer.of(review.reject_change(caller, change_id, rejection.reason))
 
 
-@api.route(
-    "POST",
-    "/api/admin/registry/changes/{changeId}/undo",
+@app.post(
+    "/api/admin/registry/changes/<changeId>/undo",
     summary="Take back what was accepted",
-    answer="RegistryChangeAnswer",
-    errors=(409,),
-    tags=("admin",),
+    tags=["admin"],
+    responses=errors(409),
 )
-def undo_change(request: Request) -> dict[str, Any]:
-    """What held before holds again, whether an admin accepted the change or the policy did; a new model is offered no
+def undo_change(caller: AsAdmin, change_id: ChangeId) -> RegistryChangeAnswer:
+    """Restores what held before, whether an admin accepted the change or the policy did. A new model is offered no
     more. A price that rises by it waits for the grace period. The same is not proposed again."""
-    desk, change_id = desk_of(request), request.identifier("changeId", "change")
-    return {"data": registry_review.undo_change(desk, change_id)}
+    return RegistryChangeAnswer.of(review.undo_change(caller, change_id))
 
 
-@api.route(
-    "GET",
-    "/api/operator/sync/runs",
-    summary="How reading the feeds went",
-    answer="FeedRunsAnswer",
-    paged=True,
-    tags=("operator",),
-)
-def get_runs(request: Request) -> dict[str, Any]:
-    """For operators: each reading that changed something or met other problems than the one before, with what was wrong
-    entry by entry."""
-    request.operator()
-    return paged(registry_review.list_runs(request.database, before=read_id(request.cursor()), limit=request.limit()))
+@app.get("/api/operator/sync/runs", summary="List readings of the feeds", tags=["operator"])
+def get_runs(caller: AsOperator, limit: Limit = DEFAULT_PAGE, cursor: Cursor = None) -> FeedRunsAnswer:
+    """Returns, for operators, each reading that changed something or met other problems than the one before, with the
+    problems of each entry."""
+    return FeedRunsAnswer.of(review.list_runs(caller, before=id_after(cursor), limit=limit))
 
 
-def _one_of(request: Request, name: str, values: tuple[str, ...]) -> str | None:
-    text = request.query.get(name)
-    if text is not None and text not in values:
-        raise InvalidFields([FieldProblem(name, f"one of {', '.join(values)}")])
-    return text
+handler = app.ready()

@@ -1,22 +1,18 @@
 """Requests and answers of the registry's review."""
 
-from datetime import datetime
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    StringConstraints,
-    WithJsonSchema,
-)
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
-from stoa.http.fields import Identifier, NextPage, Part
-from stoa.http.schemas import AnswerSchema, Moment, Schema, exact
+from stoa.core.text import camel_case
+from stoa.domain.sync.agreement import Agreement
+from stoa.domain.sync.change import Ending, Kind, NewModel, Sizes, Status
+from stoa.domain.sync.facts import Price as ProviderPrice
+from stoa.http.fields import Identifier, Part
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, Moment, PageAnswer, Schema, exact
 
-Kind = Literal["new_model", "price", "context", "retirement"]
-Status = Literal["open", "applied", "approved", "rejected", "superseded", "withdrawn"]
-Agreement = Literal["agreed", "differs", "only_one"]
 Tokens = Annotated[int, Field(ge=1, le=100_000_000)]
 Price = Annotated[
     Decimal,
@@ -27,92 +23,106 @@ Price = Annotated[
 
 
 class ChangeApproval(Part):
-    """What you decide beside a change. Nothing is needed but for a new model whose prices no source knows."""
+    """Your own decisions beside a change. They are needed only for a new model whose prices no source knows."""
 
     input_price: Price | None = Field(None, description="New model: the provider's, USD per 1M tokens.", examples=[1.5])
     output_price: Price | None = Field(None, description="New model: the provider's, USD per 1M tokens.", examples=[6])
-    context_window: Tokens | None = Field(None, description="New model: where you know better.")
-    max_output_tokens: Tokens | None = Field(None, description="New model: where you know better.")
-    display_name: Identifier | None = Field(None, description="New model: as your members see it.")
-    access_tier: Literal["free", "premium"] | None = Field(None, description="New model: free where you say nothing.")
+    context_window: Tokens | None = Field(None, description="New model: a value of your own in place of the feed's.")
+    max_output_tokens: Tokens | None = Field(None, description="New model: a value of your own in place of the feed's.")
+    display_name: Identifier | None = Field(None, description="New model: the name that your members see.")
+    access_tier: Literal["free", "premium"] | None = Field(None, description="New model: free where it is not sent.")
     unlock_price_cents: Annotated[int, Field(ge=1, le=100_000_000)] | None = Field(
         None, description="New model: needed for a premium one."
     )
-    deprecated_at: Moment | None = Field(None, description="Retirement: when; else the provider's date, else now.")
-    successor_id: Identifier | None = Field(None, description="Retirement: who serves then; else the one suggested.")
+    deprecated_at: Moment | None = Field(None, description="Retirement: the time; else the provider's date, else now.")
+    successor_id: Identifier | None = Field(
+        None, description="Retirement: the model that answers then; else the suggested one."
+    )
 
 
 class ChangeRejection(Schema):
-    """Why not, for whoever looks later."""
+    """The reason, for people who look later."""
 
     reason: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = Field(
         None, examples=["We wait for the next release."]
     )
 
 
-class RegistryChangesParameters(AnswerSchema):
-    """Which changes."""
+def shown(side: object) -> object:
+    """Returns a side of a change as clients read it: prices as numbers, rates as exact text."""
+    match side:
+        case ProviderPrice():
+            return _prices(side)
+        case NewModel():
+            described = {
+                "displayName": side.display_name,
+                "contextWindow": side.context_window,
+                "maxOutputTokens": side.max_output_tokens,
+            }
+            return {**described, **_prices(side.price)}
+        case Sizes():
+            return {camel_case(name): tokens for name, tokens in side.given().items()}
+        case Ending():
+            ends = side.deprecated_at and side.deprecated_at.isoformat()
+            told = {"deprecatedAt": ends, "successorId": side.successor_id}
+            return told if side.why is None else {"why": side.why, **told}
+    return side
 
-    status: Status | None = Field(None, description="Only those.")
-    kind: Kind | None = Field(None, description="Only those.")
-    provider_id: Identifier | None = Field(None, description="Only its models.", examples=["openai"])
+
+# The values on one side of a change. Its fields depend on the change's kind.
+Shown = Annotated[dict[str, Any], BeforeValidator(shown)]
 
 
 class PriceMove(AnswerSchema):
-    """One price, before and after: of a kind of token, in messages of more than so many input tokens."""
+    """A price before and after: of a kind of token, in messages of more input tokens than `aboveInputTokens`."""
 
-    kind: str = Field(examples=["input"])
+    kind: Annotated[str, BeforeValidator(camel_case)] = Field(examples=["input"])
     above_input_tokens: int
     before: float
     after: float
-    percent: float | None = Field(description="Null: it was 0.")
+    percent: float | None = Field(description="Null: the price before was 0.")
 
 
 class RegistryChange(AnswerSchema):
-    """One thing that the feeds say otherwise. `before` and `after` hold what differs: prices, sizes, dates."""
+    """A difference between the feeds and your registry. `before` and `after` hold the prices, sizes or dates."""
 
-    id: str
+    id: Id
     kind: Kind
     status: Status
     model_id: str | None = Field(description="Null: a model that is not offered yet.")
     model_name: str | None
     provider_id: str
     provider_model: str
-    before: dict[str, Any] | None
-    after: dict[str, Any]
+    before: Shown | None
+    after: Shown
     moves: list[PriceMove]
     percent: float | None = Field(description="The move that matters most: the steepest rise, else the deepest fall.")
     agreement: Agreement | None = Field(description="Whether two independent sources say the same price.")
-    reason: str = Field(description="Why it waits, was applied, or was rejected.")
-    created_at: datetime
-    decided_at: datetime | None
+    reason: str = Field(description="The reason why the change waits, was applied, or was rejected.")
+    created_at: Instant
+    decided_at: Instant | None
     decided_by_email: str | None = Field(description="Null: Stoa itself, or nobody yet.")
 
 
-class RegistryChangesAnswer(AnswerSchema):
+class RegistryChangesAnswer(PageAnswer[RegistryChange]):
     """Changes, newest first."""
 
-    data: list[RegistryChange]
-    meta: NextPage
 
-
-class RegistryChangeAnswer(AnswerSchema):
+class RegistryChangeAnswer(DataAnswer[RegistryChange]):
     """The change as it is now."""
-
-    data: RegistryChange
 
 
 class FeedSource(AnswerSchema):
-    """What one source came to."""
+    """The result of reading a source."""
 
     source: str
-    complete: bool = Field(description="False: it could not be read in full, and changed nothing.")
-    models: int | None = Field(description="Models it named when it was last read in full.")
+    complete: bool = Field(description="False: the source could not be read in full, and changed nothing.")
+    models: int | None = Field(description="Models that the source named when it was last read in full.")
     problems: int
 
 
 class FeedProblem(AnswerSchema):
-    """What was wrong with one entry; with an empty `entry`, with the whole source."""
+    """A problem with an entry. An empty `entry` means the whole source."""
 
     source: str
     entry: str
@@ -121,18 +131,28 @@ class FeedProblem(AnswerSchema):
 
 
 class FeedRun(AnswerSchema):
-    """One reading of all sources."""
+    """A reading of all sources."""
 
-    id: str
-    created_at: datetime
+    id: Id
+    created_at: Instant
     sources: list[FeedSource]
     models_added: int
     models_changed: int
     problems: list[FeedProblem]
 
 
-class FeedRunsAnswer(AnswerSchema):
+class FeedRunsAnswer(PageAnswer[FeedRun]):
     """Readings, newest first."""
 
-    data: list[FeedRun]
-    meta: NextPage
+
+def _prices(price: ProviderPrice | None) -> dict[str, Any]:
+    if price is None:
+        return {"inputPrice": None, "outputPrice": None, "rates": {}}
+    prices = {"inputPrice": float(price.input_price), "outputPrice": float(price.output_price)}
+    return {**prices, "rates": _camel(price.rates.to_json())}
+
+
+def _camel(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {camel_case(name): _camel(item) for name, item in value.items()}
+    return [_camel(item) for item in value] if isinstance(value, list) else value

@@ -1,27 +1,23 @@
 """Scheduled prompts: each minute a tick plans runs, and SQS hands them to workers. One function does both."""
 
-import hashlib
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from stoa.clients.aws import run_queue, storage
 from stoa.clients.http import webhook_out
-from stoa.clients.wires.types import Cancel
-from stoa.core.errors import StoaError
 from stoa.core.observe import logger
 from stoa.database.pool import database
 from stoa.http.answers import known_error
 from stoa.identity.members import Member
-from stoa.workflows.chat import ChatMessage, Content, Failure, Metadata, Tools, chat
+from stoa.workflows.chat import Tools
 from stoa.workflows.providers.provider_directory import provider_directory
+from stoa.workflows.schedules.ask import answered
 from stoa.workflows.schedules.deliver import deliver
-from stoa.workflows.schedules.prompt_run import Ask, RunAnswer, RunFailed, RunPrompt, TryAgain
+from stoa.workflows.schedules.prompt_run import Ask, RunAnswer, RunPrompt
 from stoa.workflows.schedules.run import run
 from stoa.workflows.schedules.tick import tick
 from stoa.workflows.schedules.values import Worker
@@ -32,8 +28,6 @@ TOGETHER = run_queue.BATCH  # a batch is run at once: a slow provider holds up i
 # file 20.
 END_MARGIN_SECONDS = 30.0
 DEFAULT_SECONDS = 300.0
-# Answers that may be others in a moment: nothing is wrong with the prompt.
-_LATER = frozenset({"IDEMPOTENCY_KEY_IN_PROGRESS", "UNAVAILABLE"})
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
@@ -76,44 +70,6 @@ def _ask_within(deadline: float) -> Ask:
         return answered(tools, member, prompt)
 
     return ask
-
-
-def answered(tools: Tools, member: Member, prompt: RunPrompt) -> RunAnswer:
-    """The whole answer of a chat. Raises RunFailed or TryAgain."""
-    message = ChatMessage(
-        content=prompt.content,
-        model_id=prompt.model_id,
-        persona_id=prompt.persona_id,
-        domain_mode=prompt.domain_mode,
-        idempotency_key=prompt.key,
-        # The key is this run's alone, so that a prompt which its owner changed meanwhile is no other request.
-        request_hash=hashlib.sha256(prompt.key.encode()).hexdigest(),
-    )
-    pieces: list[str] = []
-    metadata: Mapping[str, Any] = {}
-    try:
-        for event in chat(tools, member, message, Cancel()):
-            match event:
-                case Content(text):
-                    pieces.append(text)
-                case Metadata(data=data):
-                    metadata = data
-                case Failure(error):
-                    raise error
-    except StoaError as error:
-        if error.code in _LATER:
-            raise TryAgain from error
-        raise RunFailed(error.code, error.message) from error
-    if metadata["isPartial"]:  # a replay of an answer that had broken off
-        raise RunFailed("PROVIDER_FAILED", "The answer broke off.")
-    return RunAnswer(
-        text="".join(pieces),
-        model_id=metadata["modelId"],
-        conversation_id=UUID(metadata["conversationId"]),
-        input_tokens=metadata["usage"]["inputTokens"],
-        output_tokens=metadata["usage"]["outputTokens"],
-        charge=Decimal(metadata["charge"]),
-    )
 
 
 def _now() -> datetime:

@@ -1,171 +1,145 @@
 """A member's scheduled prompts."""
 
-from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated
 from uuid import UUID
 
-from stoa.http.api import Api, Request
-from stoa.http.cursors import paged, read_id
+from aws_lambda_powertools.event_handler.openapi.params import Path
+
+from functions.schedules.models import (
+    CadencePreview,
+    DeletedAnswer,
+    NewSchedule,
+    NewScheduleAnswer,
+    PreviewAnswer,
+    RunAnswer,
+    RunListAnswer,
+    ScheduleAnswer,
+    ScheduleChange,
+    ScheduleListAnswer,
+    SecretAnswer,
+)
+from stoa.http.cursors import id_after
+from stoa.http.dependencies import AsMember
+from stoa.http.door import Door
+from stoa.http.errors import errors
+from stoa.http.parameters import DEFAULT_PAGE, Cursor, Limit, UuidText
 from stoa.workflows.schedules import owner, runs
 
-api = Api(__name__)
-handler = api
+app = Door()
 
 
-@api.route("GET", "/api/schedules", summary="Own schedules", answer="ScheduleListAnswer", tags=("schedules",))
-def get_schedules(request: Request) -> dict[str, Any]:
+ScheduleId = Annotated[UuidText, Path(alias="scheduleId")]
+RunId = Annotated[UuidText, Path(alias="runId")]
+
+
+@app.get("/api/schedules", summary="Own schedules", tags=["schedules"])
+def get_schedules(caller: AsMember) -> ScheduleListAnswer:
     """All of the member's schedules, the oldest first; at most 50."""
-    return {"data": owner.list_schedules(request.database, request.member())}
+    return ScheduleListAnswer.of(owner.list_schedules(caller.database, caller.member))
 
 
-@api.route(
-    "POST",
+@app.post(
     "/api/schedules",
     summary="Schedule a prompt",
-    body="NewSchedule",
-    answer="NewScheduleAnswer",
-    status=201,
-    errors=(402, 404, 409, 413, 503),
-    tags=("schedules",),
+    tags=["schedules"],
+    status_code=201,
+    responses=errors(402, 404, 409, 413, 503),
 )
-def post_schedule(request: Request) -> dict[str, Any]:
+def post_schedule(caller: AsMember, body: NewSchedule) -> NewScheduleAnswer:
     """Save a prompt that runs by itself. `webhookSecret`, which signs deliveries, is shown this once."""
-    member = request.member()
-    fields = request.body().fields()
-    return {"data": owner.create_schedule(request.database, member, fields, datetime.now(UTC))}
+    member = caller.member
+    fields = body.fields()
+    return NewScheduleAnswer.of(owner.create_schedule(caller.database, member, fields, caller.now))
 
 
-@api.route(
-    "POST",
-    "/api/schedules/preview",
-    summary="When a schedule would run",
-    body="CadencePreview",
-    answer="PreviewAnswer",
-    tags=("schedules",),
-)
-def post_preview(request: Request) -> dict[str, Any]:
+@app.post("/api/schedules/preview", summary="When a schedule would run", tags=["schedules"])
+def post_preview(caller: AsMember, body: CadencePreview) -> PreviewAnswer:
     """A rhythm in plain words and its next five times. Saves nothing."""
-    request.member()
-    return {"data": owner.preview(request.body().fields(), datetime.now(UTC))}
+    return PreviewAnswer.of(owner.preview(body.fields(), caller.now))
 
 
-@api.route("GET", "/api/schedules/{scheduleId}", summary="One schedule", answer="ScheduleAnswer", tags=("schedules",))
-def get_schedule(request: Request) -> dict[str, Any]:
+@app.get("/api/schedules/<scheduleId>", summary="One schedule", tags=["schedules"])
+def get_schedule(caller: AsMember, schedule_id: ScheduleId) -> ScheduleAnswer:
     """One of the member's own schedules."""
-    return {"data": owner.read_schedule(request.database, request.member(), _schedule_id(request))}
+    return ScheduleAnswer.of(owner.read_schedule(caller.database, caller.member, schedule_id))
 
 
-@api.route(
-    "PATCH",
-    "/api/schedules/{scheduleId}",
-    summary="Change a schedule",
-    body="ScheduleChange",
-    answer="NewScheduleAnswer",
-    errors=(402, 409, 413, 503),
-    tags=("schedules",),
+@app.patch(
+    "/api/schedules/<scheduleId>", summary="Change a schedule", tags=["schedules"], responses=errors(402, 409, 413, 503)
 )
-def patch_schedule(request: Request) -> dict[str, Any]:
+def patch_schedule(caller: AsMember, schedule_id: ScheduleId, body: ScheduleChange) -> NewScheduleAnswer:
     """Absent keeps, null clears. A new rhythm is counted from now. A first webhook's secret is shown this once."""
-    member = request.member()
-    fields = request.body().fields()
-    now = datetime.now(UTC)
-    return {"data": owner.change_schedule(request.database, member, _schedule_id(request), fields, now)}
+    member = caller.member
+    fields = body.fields()
+    now = caller.now
+    return NewScheduleAnswer.of(owner.change_schedule(caller.database, member, schedule_id, fields, now))
 
 
-@api.route(
-    "DELETE", "/api/schedules/{scheduleId}", summary="Delete a schedule", answer="DeletedAnswer", tags=("schedules",)
-)
-def delete_schedule(request: Request) -> dict[str, Any]:
+@app.delete("/api/schedules/<scheduleId>", summary="Delete a schedule", tags=["schedules"])
+def delete_schedule(caller: AsMember, schedule_id: ScheduleId) -> DeletedAnswer:
     """Delete a schedule with its runs. What was metered and charged stays on the ledger."""
-    owner.delete_schedule(request.database, request.member(), _schedule_id(request))
-    return {"data": {"deleted": True}}
+    owner.delete_schedule(caller.database, caller.member, schedule_id)
+    return DeletedAnswer.of({"deleted": True})
 
 
-@api.route(
-    "POST",
-    "/api/schedules/{scheduleId}/pause",
-    summary="Pause a schedule",
-    answer="ScheduleAnswer",
-    tags=("schedules",),
-)
-def post_pause(request: Request) -> dict[str, Any]:
+@app.post("/api/schedules/<scheduleId>/pause", summary="Pause a schedule", tags=["schedules"])
+def post_pause(caller: AsMember, schedule_id: ScheduleId) -> ScheduleAnswer:
     """Plan no more runs; one that is running ends."""
-    return {"data": owner.pause(request.database, request.member(), _schedule_id(request), datetime.now(UTC))}
+    return ScheduleAnswer.of(owner.pause(caller.database, caller.member, schedule_id, caller.now))
 
 
-@api.route(
-    "POST",
-    "/api/schedules/{scheduleId}/resume",
-    summary="Resume a schedule",
-    answer="ScheduleAnswer",
-    errors=(409,),
-    tags=("schedules",),
-)
-def post_resume(request: Request) -> dict[str, Any]:
+@app.post("/api/schedules/<scheduleId>/resume", summary="Resume a schedule", tags=["schedules"], responses=errors(409))
+def post_resume(caller: AsMember, schedule_id: ScheduleId) -> ScheduleAnswer:
     """Go on from the next time of its rhythm. Times that fell into the pause are not made up for."""
-    return {"data": owner.resume(request.database, request.member(), _schedule_id(request), datetime.now(UTC))}
+    return ScheduleAnswer.of(owner.resume(caller.database, caller.member, schedule_id, caller.now))
 
 
-@api.route(
-    "POST",
-    "/api/schedules/{scheduleId}/run",
+@app.post(
+    "/api/schedules/<scheduleId>/run",
     summary="Run a schedule now",
-    answer="RunAnswer",
-    status=202,
-    errors=(409,),
-    tags=("schedules",),
+    tags=["schedules"],
+    status_code=202,
+    responses=errors(409),
 )
-def post_run(request: Request) -> dict[str, Any]:
+def post_run(caller: AsMember, schedule_id: ScheduleId) -> RunAnswer:
     """Start a run beside those of the clock. It does not count against `maxRuns`."""
-    member = request.member()
-    return {"data": runs.run_now(request.database, member, _schedule_id(request), datetime.now(UTC), _send)}
+    member = caller.member
+    return RunAnswer.of(runs.run_now(caller.database, member, schedule_id, caller.now, _send))
 
 
-@api.route(
-    "POST",
-    "/api/schedules/{scheduleId}/webhook-secret",
+@app.post(
+    "/api/schedules/<scheduleId>/webhook-secret",
     summary="A new secret for the webhook",
-    answer="SecretAnswer",
-    errors=(409,),
-    tags=("schedules",),
+    tags=["schedules"],
+    responses=errors(409),
 )
-def post_webhook_secret(request: Request) -> dict[str, Any]:
+def post_webhook_secret(caller: AsMember, schedule_id: ScheduleId) -> SecretAnswer:
     """Replace the secret that signs deliveries. The new one is shown this once; the old one is void."""
-    return {"data": owner.rotate_secret(request.database, request.member(), _schedule_id(request), datetime.now(UTC))}
+    return SecretAnswer.of(owner.rotate_secret(caller.database, caller.member, schedule_id, caller.now))
 
 
-@api.route(
-    "GET",
-    "/api/schedules/{scheduleId}/runs",
-    summary="Runs of a schedule",
-    answer="RunListAnswer",
-    paged=True,
-    tags=("schedules",),
-)
-def get_runs(request: Request) -> dict[str, Any]:
+@app.get("/api/schedules/<scheduleId>/runs", summary="Runs of a schedule", tags=["schedules"])
+def get_runs(
+    caller: AsMember, schedule_id: ScheduleId, limit: Limit = DEFAULT_PAGE, cursor: Cursor = None
+) -> RunListAnswer:
     """The newest first, with tokens, charge, latency and the first 2,000 characters of each output."""
-    member = request.member()
-    before = read_id(request.cursor())
-    page = runs.list_runs(request.database, member, _schedule_id(request), before=before, limit=request.limit())
-    return paged(page)
+    member = caller.member
+    before = id_after(cursor)
+    page = runs.list_runs(caller.database, member, schedule_id, before=before, limit=limit)
+    return RunListAnswer.of(page)
 
 
-@api.route(
-    "GET", "/api/schedules/{scheduleId}/runs/{runId}", summary="One run", answer="RunAnswer", errors=(503,),
-    tags=("schedules",),
-)  # fmt: skip
-def get_run(request: Request) -> dict[str, Any]:
+@app.get("/api/schedules/<scheduleId>/runs/<runId>", summary="One run", tags=["schedules"], responses=errors(503))
+def get_run(caller: AsMember, schedule_id: ScheduleId, run_id: RunId) -> RunAnswer:
     """One run with its whole output, and a link to the file where it was stored, which lasts fifteen minutes."""
-    member = request.member()
-    run_id = request.identifier("runId", "run")
-    return {"data": runs.read_run(request.database, member, _schedule_id(request), run_id)}
-
-
-def _schedule_id(request: Request) -> UUID:
-    return request.identifier("scheduleId", "schedule")
+    member = caller.member
+    return RunAnswer.of(runs.read_run(caller.database, member, schedule_id, run_id))
 
 
 def _send(tenant_id: UUID, run_id: UUID) -> None:
     from stoa.clients.aws import run_queue  # its AWS client costs 270 ms, and most requests start nothing
 
     run_queue.send([run_queue.Job(tenant_id, run_id)])
+
+
+handler = app.ready()

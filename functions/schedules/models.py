@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
-from stoa.http.fields import Identifier, NextPage, Part
-from stoa.http.schemas import AnswerSchema, EmailAddress, Schema
+from stoa.http.fields import Identifier, Part
+from stoa.http.schemas import AnswerSchema, DataAnswer, EmailAddress, Id, Instant, PageAnswer, Schema
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 LONGEST_PROMPT = 20_000  # all of a member's, 50 at most, fit into one answer of Lambda's, which holds 6 MB
@@ -109,7 +109,7 @@ class ScheduleChange(Part, Fields):
 class Schedule(AnswerSchema):
     """A scheduled prompt."""
 
-    id: str
+    id: Id
     name: str
     prompt: str
     model: str
@@ -117,7 +117,7 @@ class Schedule(AnswerSchema):
     domain_mode: str | None
     type: Kind
     cron_expression: str | None
-    run_at: datetime | None
+    run_at: Instant | None
     interval_minutes: int | None
     timezone: str
     description: str = Field(description="The rhythm in plain words.", examples=["Every weekday at 09:00 (UTC)"])
@@ -130,14 +130,14 @@ class Schedule(AnswerSchema):
     inactive_reason: str | None = Field(
         description="paused, completed, max_runs, failing (five failures in a row) or owner_blocked"
     )
-    next_run: datetime | None
-    last_run: datetime | None = Field(description="When the newest run was planned for.")
+    next_run: Instant | None
+    last_run: Instant | None = Field(description="When the newest run was planned for.")
     last_status: str | None = Field(description="Of the newest run: queued, running, succeeded, failed or cancelled.")
     run_count: int = Field(description="Runs by the clock, which `maxRuns` is held against.")
     total_runs: int = Field(description="All runs, those started by hand included.")
     failures_in_row: int
-    created_at: datetime
-    updated_at: datetime
+    created_at: Instant
+    updated_at: Instant
 
 
 class ScheduleWithSecret(Schedule):
@@ -146,29 +146,23 @@ class ScheduleWithSecret(Schedule):
     webhook_secret: str | None = Field(description="A new webhook's secret, shown this once; otherwise null.")
 
 
-class ScheduleListAnswer(AnswerSchema):
+class ScheduleListAnswer(DataAnswer[list[Schedule]]):
     """Own schedules."""
 
-    data: list[Schedule]
 
-
-class ScheduleAnswer(AnswerSchema):
+class ScheduleAnswer(DataAnswer[Schedule]):
     """One schedule."""
 
-    data: Schedule
 
-
-class NewScheduleAnswer(AnswerSchema):
+class NewScheduleAnswer(DataAnswer[ScheduleWithSecret]):
     """The schedule as saved."""
-
-    data: ScheduleWithSecret
 
 
 class PlannedTime(AnswerSchema):
     """One instant."""
 
-    at: datetime = Field(description="In UTC.")
-    local: datetime = Field(description="As clocks in the schedule's zone show it.")
+    at: Instant = Field(description="In UTC.")
+    local: Instant = Field(description="As clocks in the schedule's zone show it.")
     words: str = Field(description="The same in plain words.", examples=["Friday 3 July 2026 at 09:00"])
 
 
@@ -179,10 +173,8 @@ class Preview(AnswerSchema):
     next_runs: list[PlannedTime] = Field(description="At most five.")
 
 
-class PreviewAnswer(AnswerSchema):
+class PreviewAnswer(DataAnswer[Preview]):
     """A rhythm in words and times."""
-
-    data: Preview
 
 
 class Secret(AnswerSchema):
@@ -191,10 +183,8 @@ class Secret(AnswerSchema):
     webhook_secret: str
 
 
-class SecretAnswer(AnswerSchema):
+class SecretAnswer(DataAnswer[Secret]):
     """The webhook's new secret."""
-
-    data: Secret
 
 
 class RunError(AnswerSchema):
@@ -209,7 +199,7 @@ class Delivery(AnswerSchema):
 
     status: Literal["pending", "delivered", "failed"]
     attempts: int
-    delivered_at: datetime | None
+    delivered_at: Instant | None
     error: str | None
     link: str | None = Field(description="Of a stored output, in the answer for one run alone.")
 
@@ -217,18 +207,18 @@ class Delivery(AnswerSchema):
 class Run(AnswerSchema):
     """One run of a schedule."""
 
-    id: str
-    schedule_id: str
+    id: Id
+    schedule_id: Id
     trigger: Literal["schedule", "manual"]
     status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
-    planned_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
+    planned_at: Instant
+    started_at: Instant | None
+    ended_at: Instant | None
     attempts: int
     output: str | None
     output_truncated: bool = Field(description="True in a list, when the output is longer; alone it comes whole.")
     model_id: str | None = Field(description="The model that answered.")
-    conversation_id: str | None
+    conversation_id: Id | None
     input_tokens: int | None
     output_tokens: int | None
     charge: str | None = Field(description="USD, exact.")
@@ -237,17 +227,12 @@ class Run(AnswerSchema):
     delivery: Delivery | None = Field(description="Null: nothing to deliver, or a mail of more than 90 days ago.")
 
 
-class RunAnswer(AnswerSchema):
+class RunAnswer(DataAnswer[Run]):
     """One run."""
 
-    data: Run
 
-
-class RunListAnswer(AnswerSchema):
+class RunListAnswer(PageAnswer[Run]):
     """Runs, the newest first."""
-
-    data: list[Run]
-    meta: NextPage
 
 
 class Deletion(AnswerSchema):
@@ -256,7 +241,5 @@ class Deletion(AnswerSchema):
     deleted: bool
 
 
-class DeletedAnswer(AnswerSchema):
+class DeletedAnswer(DataAnswer[Deletion]):
     """It is gone."""
-
-    data: Deletion

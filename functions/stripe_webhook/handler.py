@@ -1,35 +1,34 @@
-"""Where Stripe tells what became of payments. No token: the signature says who speaks."""
+"""Stripe's events. No token is asked for: the signature says who speaks."""
 
 from datetime import UTC, datetime
-from typing import Any
 
+from aws_lambda_powertools.event_handler import Request
+
+from functions.stripe_webhook.models import WebhookAnswer
 from stoa.clients.stripe.stripe_client import stripe_calls, webhook_secrets
-from stoa.http.api import Api, Request
 from stoa.http.bodies import body_bytes
+from stoa.http.dependencies import WithDatabase
+from stoa.http.door import Door
+from stoa.http.errors import errors
 from stoa.workflows.billing.apply_stripe_event import receive_event
 
-api = Api(__name__)
-handler = api
+app = Door()
 
 
-@api.route(
-    "POST",
-    "/api/webhooks/stripe",
-    summary="For Stripe's events",
-    answer="WebhookAnswer",
-    public=True,
-    errors=(400, 413),
-    tags=("purchases",),
-)
-def receive(request: Request) -> dict[str, Any]:
-    """Record an event and apply it. 200 says that it is recorded; what could not be applied yet is tried again."""
-    headers = {name.lower(): value for name, value in (request.event.get("headers") or {}).items()}
+@app.post("/api/webhooks/stripe", summary="For Stripe's events", tags=["purchases"], responses=errors(400, 413))
+def receive(database: WithDatabase, request: Request) -> WebhookAnswer:
+    """Records an event and applies it. 200 says that it is recorded. What could not be applied yet is tried again."""
+    event = request.resolved_event.raw_event
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     status = receive_event(
-        request.database,
+        database,
         stripe_calls,
-        body_bytes(request.event),
+        body_bytes(event),
         headers.get("stripe-signature"),
         webhook_secrets(),
         datetime.now(UTC),
     )
-    return {"received": True, "status": status}
+    return WebhookAnswer.model_validate({"received": True, "status": status})
+
+
+handler = app.ready()

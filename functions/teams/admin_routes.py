@@ -1,95 +1,61 @@
 """Teams in the hands of the tenant's admins: routes of this function, in a file of their own."""
 
-from typing import Any
-from uuid import UUID
+from typing import Annotated
 
-from stoa.core.errors import FieldProblem, InvalidFields
-from stoa.http.api import Api, Request
-from stoa.http.cursors import paged, read_id
-from stoa.http.desks import desk_of
-from stoa.http.preconditions import expected_version
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from pydantic import BeforeValidator, WithJsonSchema
+
+from functions.teams.app import app
+from functions.teams.models import AdminTeamAnswer, AdminTeamListAnswer, TeamChange
+from stoa.http.cursors import id_after
+from stoa.http.dependencies import AsAdmin
+from stoa.http.errors import errors
+from stoa.http.parameters import DEFAULT_PAGE, Cursor, IfMatch, Limit, UuidText, expected_version, one_of
 from stoa.workflows.teams import team_admin
 
 STATUSES = ("incomplete", "active", "past_due", "suspended", "canceled", "closed")
 
-
-def add_to(api: Api) -> None:
-    """Register the routes."""
-
-    @api.route(
-        "GET",
-        "/api/admin/teams",
-        summary="All teams of the tenant",
-        answer="AdminTeamListAnswer",
-        parameters="AdminTeamParameters",
-        paged=True,
-        tags=("admin",),
-    )
-    def get_all_teams(request: Request) -> dict[str, Any]:
-        """With their owners, newest first, closed ones included."""
-        status = request.query.get("status") or None
-        if status not in (None, *STATUSES):
-            raise InvalidFields([FieldProblem("status", f"one of {', '.join(STATUSES)}")])
-        desk = desk_of(request)
-        return paged(
-            team_admin.list_teams(desk, status=status, before=read_id(request.cursor()), limit=request.limit())
-        )
-
-    @api.route(
-        "GET",
-        "/api/admin/teams/{teamId}",
-        summary="A team of the tenant",
-        answer="AdminTeamAnswer",
-        tags=("admin",),
-    )
-    def get_any_team(request: Request) -> dict[str, Any]:
-        """Plan, period, tokens left and owner."""
-        return {"data": team_admin.read_team(desk_of(request), _team_id(request))}
-
-    @api.route(
-        "PATCH",
-        "/api/admin/teams/{teamId}",
-        summary="Change a team's plan",
-        body="TeamChange",
-        answer="AdminTeamAnswer",
-        parameters="EditParameters",
-        errors=(409,),
-        tags=("admin",),
-    )
-    def patch_any_team(request: Request) -> dict[str, Any]:
-        """What is sent is written, what is not is kept. It holds from the next message on."""
-        admin, given = request.admin(), request.body().given()
-        version = expected_version(request.event, given.pop("version", None))
-        desk = desk_of(request)
-        return {"data": team_admin.change_team(desk, admin, _team_id(request), given, version=version)}
-
-    @api.route(
-        "POST",
-        "/api/admin/teams/{teamId}/activate",
-        summary="Switch a team on",
-        answer="AdminTeamAnswer",
-        parameters="EditParameters",
-        errors=(409,),
-        tags=("admin",),
-    )
-    def post_activate(request: Request) -> dict[str, Any]:
-        """Its members may use the models of its plan from now on. Its periods begin on this day of the month. Send the
-        version that you looked at: the team's own people may change what it gives them until it is switched on."""
-        version = expected_version(request.event, None)
-        return {"data": team_admin.activate(desk_of(request), _team_id(request), version=version)}
-
-    @api.route(
-        "POST",
-        "/api/admin/teams/{teamId}/suspend",
-        summary="Switch a team off",
-        answer="AdminTeamAnswer",
-        errors=(409,),
-        tags=("admin",),
-    )
-    def post_suspend(request: Request) -> dict[str, Any]:
-        """Its members lose its access with their next message. Nothing else of it changes."""
-        return {"data": team_admin.suspend(desk_of(request), _team_id(request))}
+StatusFilter = Annotated[
+    str | None,
+    BeforeValidator(one_of(STATUSES)),
+    BeforeValidator(lambda status: status or None),
+    WithJsonSchema({"type": "string", "enum": list(STATUSES)}),
+    Query(alias="status", description="Only those that stand so."),
+]
+TeamId = Annotated[UuidText, Path(alias="teamId")]
 
 
-def _team_id(request: Request) -> UUID:
-    return request.identifier("teamId", "team")
+@app.get("/api/admin/teams", summary="All teams of the tenant", tags=["admin"])
+def get_all_teams(
+    caller: AsAdmin, limit: Limit = DEFAULT_PAGE, cursor: Cursor = None, status: StatusFilter = None
+) -> AdminTeamListAnswer:
+    """With their owners, newest first, closed ones included."""
+    return AdminTeamListAnswer.of(team_admin.list_teams(caller, status=status, before=id_after(cursor), limit=limit))
+
+
+@app.get("/api/admin/teams/<teamId>", summary="A team of the tenant", tags=["admin"])
+def get_any_team(caller: AsAdmin, team_id: TeamId) -> AdminTeamAnswer:
+    """Plan, period, tokens left and owner."""
+    return AdminTeamAnswer.of(team_admin.read_team(caller, team_id))
+
+
+@app.patch("/api/admin/teams/<teamId>", summary="Change a team's plan", tags=["admin"], responses=errors(409))
+def patch_any_team(caller: AsAdmin, team_id: TeamId, body: TeamChange, if_match: IfMatch = None) -> AdminTeamAnswer:
+    """What is sent is written, what is not is kept. It holds from the next message on."""
+    admin, given = caller.member, body.given()
+    version = expected_version(if_match, given.pop("version", None))
+    return AdminTeamAnswer.of(team_admin.change_team(caller, admin, team_id, given, version=version))
+
+
+@app.post("/api/admin/teams/<teamId>/activate", summary="Switch a team on", tags=["admin"], responses=errors(409))
+def post_activate(caller: AsAdmin, team_id: TeamId, if_match: IfMatch = None) -> AdminTeamAnswer:
+    """Its members may use the models of its plan from now on. Its periods begin on this day of the month. Send the
+    version that you looked at: the team's own people may change what it gives them until it is switched on."""
+    version = expected_version(if_match)
+    return AdminTeamAnswer.of(team_admin.activate(caller, team_id, version=version))
+
+
+@app.post("/api/admin/teams/<teamId>/suspend", summary="Switch a team off", tags=["admin"], responses=errors(409))
+def post_suspend(caller: AsAdmin, team_id: TeamId) -> AdminTeamAnswer:
+    """Its members lose its access with their next message. Nothing else of it changes."""
+    return AdminTeamAnswer.of(team_admin.suspend(caller, team_id))

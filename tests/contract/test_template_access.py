@@ -7,7 +7,7 @@ import pytest
 
 from tests.contract.template import FUNCTIONS, RESOURCES, ROOT, properties, routes, statements, variables
 
-PUBLIC = {("GET", "/api/health"), ("GET", "/api/openapi.json"), ("POST", "/api/webhooks/stripe")}
+PUBLIC = {("ANY", "/api/health"), ("ANY", "/api/openapi.json"), ("ANY", "/api/webhooks/stripe")}
 
 # Statements of ours whose Action or Resource may hold a wildcard, with the reason.
 WILDCARDS_ALLOWED = {
@@ -77,7 +77,7 @@ def test_only_chat_is_on_the_streaming_api_and_the_distribution_sends_it_there()
     distribution = RESOURCES["Distribution"]["Properties"]["DistributionConfig"]
     (behavior,) = distribution["CacheBehaviors"]
 
-    assert streaming == {("POST", "/api/chat")}
+    assert streaming == {("ANY", "/api/chat")}
     assert behavior["PathPattern"] == "/api/chat*"
     assert behavior["TargetOriginId"] == "chat-api"
     assert distribution["DefaultCacheBehavior"]["TargetOriginId"] == "http-api"

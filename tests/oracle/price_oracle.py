@@ -24,7 +24,7 @@ MINIMUM = len(ABOVE) * len(KINDS)
 
 @dataclass(frozen=True)
 class Facts:
-    """What prices follow from at one hour. An override's three values may each be missing.
+    """Facts that prices follow from at one hour. An override's three values may each be missing.
 
     `rates` are the provider's prices of other kinds, `tier` what it asks instead above `threshold`.
     """
@@ -38,7 +38,7 @@ class Facts:
     tier: tuple[tuple[str, Decimal], ...] = ()
 
     def wanted(self) -> Paid:
-        """User price = (override of the price, else base price) x (1 + markup); rates in proportion."""
+        """Returns (override of the price, else base price) x (1 + markup), and rates in proportion."""
         markup, own_input, own_output = self.override
         factor = 1 + (self.default_markup if markup is None else markup)
         own, theirs = {"input": own_input, "output": own_output}, dict(zip(KINDS, self.base, strict=False))
@@ -66,13 +66,13 @@ class Facts:
 
 
 def rounded(price: Fraction) -> Decimal:
-    """Six places, half-even."""
+    """Rounds to six places, half-even."""
     return Decimal(round(price * 1_000_000)) / 1_000_000
 
 
 @dataclass
 class Oracle:
-    """What members pay at each hour: past hours as they were, later ones as they are announced."""
+    """Prices that members pay at each hour: past hours as they were, later ones as they are announced."""
 
     hours: int
     grace: int
@@ -80,12 +80,12 @@ class Oracle:
     _known: dict[Facts, Paid] = field(default_factory=dict)
 
     def open(self, facts: list[Facts]) -> None:
-        """The first prices: nobody was shown any before."""
+        """Sets the first prices. Nobody was shown any before."""
         self.paid = [facts[0].wanted() for _ in range(self.hours)]
         self.change(0, facts)
 
     def change(self, now: int, facts: list[Facts]) -> None:
-        """At `now` somebody changed what prices follow from; `facts` says what that is at each hour.
+        """Follows a change at `now`. `facts` says what prices follow from at each hour.
 
         A decrease holds at once. An increase holds when the grace is over, or as soon as an increase as large had been
         announced to come.
@@ -116,7 +116,7 @@ class Oracle:
 
 
 def charge(paid: Paid, tokens: dict[str, int]) -> Decimal:
-    """max(minimum charge, sum of tokens x price / 1e6), nine places, half-even, once at the end.
+    """Returns max(minimum charge, sum of tokens x price / 1e6), nine places, half-even, once at the end.
 
     `tokens` has the whole of input and output, and of these the parts of other kinds.
     """

@@ -34,7 +34,7 @@ NO_OVERRIDE = (None, None, None)
 
 
 class History:
-    """The same random edits, told to both sides. Every other one is of a model that has rates."""
+    """Random edits, told to both sides alike. Every other history is of a model that has rates."""
 
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
@@ -114,14 +114,14 @@ class History:
 
 
 def base_of(facts: Facts) -> BasePrices:
-    """What the provider asks, in Stoa's words."""
+    """Returns the provider's prices as Stoa takes them."""
     tier = {NAMES[kind]: price for kind, price in facts.tier}
     tiers = (Tier(above_input_tokens=facts.threshold, **tier),) if tier else ()
     return BasePrices(*facts.base, Rates(**{NAMES[kind]: price for kind, price in facts.rates}, tiers=tiers))
 
 
 def some_tokens(dice: random.Random) -> dict[str, int]:
-    """A message's tokens by the oracle's kinds: all of input and output, and parts of them."""
+    """Returns a message's tokens by the oracle's kinds: input and output as a whole, and parts of them."""
     sent, said = int(dice.expovariate(1 / 2000)), int(dice.expovariate(1 / 500))
     cuts = sorted(dice.randrange(sent + 1) for _ in range(3))
     return {
@@ -135,7 +135,7 @@ def some_tokens(dice: random.Random) -> dict[str, int]:
 
 
 def disagreements(seed: int, messages: int) -> list[str]:
-    """Messages of one timeline that the two charge differently."""
+    """Returns the messages of one timeline that the two charge differently."""
     history = History(seed)
     rows = history.book.seen(at(HOURS))
     begins = [row.effective_from for row in rows]
@@ -170,7 +170,7 @@ def test_every_hour_has_the_oracles_prices(seed: int) -> None:
 
 
 def spread_out(row: PriceRow) -> Paid:
-    """A row in the oracle's order."""
+    """Returns a row in the oracle's order."""
     shown = []
     for above in ABOVE:
         prices = token_prices(row.input_price, row.output_price, row.rates, above + 1)

@@ -1,10 +1,8 @@
 """Answers about the audit log."""
 
-from typing import Any
-
 from pydantic import Field
 
-from stoa.http.schemas import AnswerSchema, Id, Instant, PageAnswer
+from stoa.http.schemas import AnswerSchema, Document, Id, Instant, PageAnswer
 
 
 class AuditedChange(AnswerSchema):
@@ -15,8 +13,8 @@ class AuditedChange(AnswerSchema):
     actor_email: str | None
     action: str
     target: str
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
+    before: Document | None
+    after: Document | None
     request_id: str | None
     created_at: Instant
 

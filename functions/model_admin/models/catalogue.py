@@ -23,7 +23,7 @@ from functions.model_admin.models.fields import (
 )
 from stoa.domain.pricing.rates import NO_RATES
 from stoa.http.fields import Edit, Identifier, Part, Price
-from stoa.http.rates import GivenRates, OptionalRates, with_stored_rates
+from stoa.http.rates import GivenRates, ShownRatesOrNull, with_stored_rates
 from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, Moment, Schema
 from stoa.store.catalogue.tenant_models import OwnModel
 from stoa.workflows.catalogue.model_view import ModelView
@@ -178,10 +178,10 @@ class AdminModel(Decisions):
     fallback_model_ids: list[str] = Field(description="Who stands in while it is in trouble, as the tenant decided.")
     base_input_price: float | None = Field(description="What the provider asks; null: not known.")
     base_output_price: float | None
-    base_rates: OptionalRates = Field(description="What it asks for cached input and the like; null: no rates.")
+    base_rates: ShownRatesOrNull = Field(description="What it asks for cached input and the like; null: no rates.")
     user_input_price: float | None = Field(description="What members pay at present; null: it is not sold.")
     user_output_price: float | None
-    rates: OptionalRates = Field(description="What members pay for cached input and the like; null: no rates.")
+    rates: ShownRatesOrNull = Field(description="What members pay for cached input and the like; null: no rates.")
     is_sold: bool = Field(description="False for a model without a price: no member sees it.")
     registry: Decisions = Field(description="What the model's own row says.")
     overlay: OverlayDecisions = Field(description="What the tenant decided.")
@@ -268,7 +268,7 @@ class RegistryModel(AnswerSchema):
     is_available: bool
     deprecated_at: Instant | None
     successor_id: str | None
-    base_rates: OptionalRates = Field(description="What the provider asks for cached input and the like.")
+    base_rates: ShownRatesOrNull = Field(description="What the provider asks for cached input and the like.")
 
 
 class RegistryModelAnswer(DataAnswer[RegistryModel]):

@@ -1,7 +1,5 @@
 """Requests and answers of the personas function."""
 
-from stoa.http.fields import EditParameters
-
 from .knowledge import KnowledgeAnswer, KnownDocumentAnswer, NewDocument
 from .modes import (
     DomainModesAnswer,
@@ -18,15 +16,12 @@ from .personas import (
     PersonaChange,
     PersonaDeletedAnswer,
     PersonaListAnswer,
-    PersonaParameters,
     PersonaUsageAnswer,
-    PersonaUsageParameters,
 )
 
 __all__ = [
     "DomainModesAnswer",
     "DomainModesUpdate",
-    "EditParameters",
     "FocusModeChange",
     "FocusModeDeletedAnswer",
     "KnowledgeAnswer",
@@ -38,9 +33,7 @@ __all__ = [
     "PersonaChange",
     "PersonaDeletedAnswer",
     "PersonaListAnswer",
-    "PersonaParameters",
     "PersonaUsageAnswer",
-    "PersonaUsageParameters",
     "TenantFocusModeAnswer",
     "TenantFocusModeListAnswer",
 ]

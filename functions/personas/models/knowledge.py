@@ -1,11 +1,10 @@
 """What a persona knows."""
 
-from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from stoa.http.schemas import AnswerSchema, Schema
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, Schema
 
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
@@ -24,18 +23,18 @@ class NewDocument(Schema):
 class KnownDocument(AnswerSchema):
     """A text that a persona knows."""
 
-    id: str
+    id: Id
     title: str
     source: str | None
     bytes: int
     passage_count: int
-    created_at: datetime
+    created_at: Instant
 
 
 class KnownPassage(AnswerSchema):
     """A piece of it that answers may cite, by `passageId`."""
 
-    id: str
+    id: Id
     heading: str = Field(description="The headings above it, from the outermost in.")
     content: str
     tokens: int = Field(description="An estimate.")
@@ -47,13 +46,9 @@ class KnownDocumentWithPassages(KnownDocument):
     passages: list[KnownPassage] = Field(description="In order.")
 
 
-class KnowledgeAnswer(AnswerSchema):
+class KnowledgeAnswer(DataAnswer[list[KnownDocument]]):
     """The texts that a persona knows, the oldest first."""
 
-    data: list[KnownDocument]
 
-
-class KnownDocumentAnswer(AnswerSchema):
+class KnownDocumentAnswer(DataAnswer[KnownDocumentWithPassages]):
     """One text that a persona knows."""
-
-    data: KnownDocumentWithPassages

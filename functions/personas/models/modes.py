@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from stoa.http.fields import Edit, Identifier, Version
-from stoa.http.schemas import AnswerSchema, Schema, exact, says
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Schema, exact, says
 
 from .fields import Gone, Name, PromptText, Word
 
@@ -62,7 +62,7 @@ class FocusModeChange(Edit):
 class TenantFocusMode(AnswerSchema):
     """A focus mode as it holds for the tenant."""
 
-    id: str
+    id: Id
     name: str
     icon: str
     system_prompt: str
@@ -76,22 +76,16 @@ class TenantFocusMode(AnswerSchema):
     version: int
 
 
-class TenantFocusModeListAnswer(AnswerSchema):
+class TenantFocusModeListAnswer(DataAnswer[list[TenantFocusMode]]):
     """All focus modes."""
 
-    data: list[TenantFocusMode]
 
-
-class TenantFocusModeAnswer(AnswerSchema):
+class TenantFocusModeAnswer(DataAnswer[TenantFocusMode]):
     """One focus mode."""
 
-    data: TenantFocusMode
 
-
-class FocusModeDeletedAnswer(AnswerSchema):
+class FocusModeDeletedAnswer(DataAnswer[Gone]):
     """It is gone."""
-
-    data: Gone
 
 
 class DomainModeSetting(Schema):

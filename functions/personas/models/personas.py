@@ -1,12 +1,9 @@
 """Somebody to talk to."""
 
-from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from pydantic import Field
 
-from pydantic import Field, StringConstraints
-
-from stoa.http.fields import Edit, NextPage
-from stoa.http.schemas import AnswerSchema, Schema
+from stoa.http.fields import Edit
+from stoa.http.schemas import AnswerSchema, DataAnswer, Day, Document, Id, Instant, PageAnswer, Schema
 
 from .fields import (
     Address,
@@ -63,27 +60,10 @@ class PersonaChange(Edit):
         return frozenset({"display_name", "avatar_url", "voice_id", "traits", "domains", "style"})
 
 
-class PersonaParameters(Schema):
-    """Which personas."""
-
-    kind: Literal["mine", "public", "system"] | None = Field(
-        None, description="Own ones, those that are public in the tenant (own ones among them), or the system's."
-    )
-    search: Annotated[str, StringConstraints(max_length=100)] | None = Field(
-        None, description="Part of a name, a trait or a domain."
-    )
-
-
-class PersonaUsageParameters(Schema):
-    """Which days."""
-
-    days: Annotated[int, Field(ge=1, le=366)] = Field(30, description="How many days, today included.")
-
-
 class Persona(AnswerSchema):
     """Somebody to talk to."""
 
-    id: str = Field(examples=["marcus"])
+    id: Id = Field(examples=["marcus"])
     name: str
     display_name: str
     system_prompt: str | None = Field(description="In lists, of own personas only.")
@@ -91,40 +71,33 @@ class Persona(AnswerSchema):
     voice_id: str | None
     traits: list[str]
     domains: list[str]
-    style: dict[str, Any]
+    style: Document
     language: str = Field(description="ISO 639-1")
     is_public: bool
     is_system: bool
     is_own: bool
     usage_count: int = Field(description="Messages of the tenant's members that it answered.")
     version: int = Field(description="Send it back with a change; counts up with each.")
-    created_at: datetime
-    updated_at: datetime
+    created_at: Instant
+    updated_at: Instant
 
 
-class PersonaListAnswer(AnswerSchema):
+class PersonaListAnswer(PageAnswer[Persona]):
     """Personas that the member may talk to."""
 
-    data: list[Persona]
-    meta: NextPage
 
-
-class PersonaAnswer(AnswerSchema):
+class PersonaAnswer(DataAnswer[Persona]):
     """One persona."""
 
-    data: Persona
 
-
-class PersonaDeletedAnswer(AnswerSchema):
+class PersonaDeletedAnswer(DataAnswer[Gone]):
     """It is gone."""
-
-    data: Gone
 
 
 class PersonaDay(AnswerSchema):
     """One day of the tenant's calendar."""
 
-    date: date
+    date: Day
     members: int = Field(description="How many people; who they are is not told.")
     messages: int
 
@@ -136,7 +109,5 @@ class PersonaUsage(AnswerSchema):
     days: list[PersonaDay] = Field(description="Days with messages, the newest first.")
 
 
-class PersonaUsageAnswer(AnswerSchema):
+class PersonaUsageAnswer(DataAnswer[PersonaUsage]):
     """How often a persona answered."""
-
-    data: PersonaUsage

@@ -11,10 +11,11 @@ from stoa.workflows.pricing.dates import moment
 
 ModelKind = Literal["external", "self_hosted"]
 Frequency = Literal["hourly", "daily", "weekly"]
-# As in price_book.source.
+# The values of price_book.source.
 Source = Literal["initial", "config", "bulk", "override", "override_end", "base", "sync"]
 
-# The rules refuse what looks like the other unit with a hint, so the schema lets it through to them.
+# The schema lets fractions and percentages out of range through, because the rules refuse them with a hint where they
+# look like the other unit.
 Fraction = Annotated[
     Decimal,
     BeforeValidator(exact),

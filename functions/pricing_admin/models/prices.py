@@ -1,22 +1,21 @@
 """Prices as admins see them, and how they changed."""
 
-from datetime import datetime
+from typing import Annotated
 
-from pydantic import Field, RootModel
+from pydantic import BeforeValidator, Field, RootModel
 
-from stoa.http.rates import ShownRates
-from stoa.http.schemas import AnswerSchema
-
-from .fields import Source
+from functions.pricing_admin.models.fields import Source
+from stoa.http.rates import ShownRatesOrNull
+from stoa.http.schemas import AnswerSchema, Id, Instant, absent
 
 
 class PricingRow(AnswerSchema):
-    """What members pay from an instant on: USD per one million tokens, and the minimum charge in USD a message."""
+    """Prices that members pay from an instant on, USD per one million tokens. The minimum charge is USD a message."""
 
-    effective_from: datetime
+    effective_from: Instant
     input_price: float
     output_price: float
-    rates: ShownRates | None = Field(description="For cached input and the like; null: all as input and output.")
+    rates: ShownRatesOrNull = Field(description="For cached input and the like. Null: all as input and output.")
     minimum_charge: float
     markup: float
     source: Source
@@ -28,8 +27,8 @@ class PriceOverride(AnswerSchema):
     markup: float | None
     input_price: float | None
     output_price: float | None
-    effective_from: datetime
-    effective_to: datetime | None
+    effective_from: Instant
+    effective_to: Instant | None
 
 
 class ModelPricing(AnswerSchema):
@@ -40,19 +39,23 @@ class ModelPricing(AnswerSchema):
     provider_id: str
     is_novel: bool
     category: str
-    base_input_price: float | None = Field(description="What the provider takes.")
+    base_input_price: float | None = Field(description="Price that the provider takes.")
     base_output_price: float | None
-    base_rates: ShownRates | None = Field(description="What it takes for cached input and the like; null: no rates.")
+    base_rates: ShownRatesOrNull = Field(
+        description="Rates that it takes for cached input and the like. Null: no rates."
+    )
     effective_markup: float | None
-    user_input_price: float | None = Field(description="What members pay.")
+    user_input_price: float | None = Field(description="Price that members pay.")
     user_output_price: float | None
-    rates: ShownRates | None = Field(description="What members pay for cached input and the like; null: no rates.")
+    rates: ShownRatesOrNull = Field(description="Rates that members pay for cached input and the like. Null: no rates.")
     minimum_charge: float | None
-    has_override: bool = Field(description="One is in force or to come.")
-    overrides: list[PriceOverride] = Field(description="The one in force and those to come.")
-    override_version: int = Field(description="Counts the edits of the override; for `version` or `If-Match`.")
-    pending: PricingRow | None = Field(None, description="The next price. Absent where none is to come.")
-    scheduled: list[PricingRow] | None = Field(None, description="All prices to come, in order. Absent where none is.")
+    has_override: bool = Field(description="An override is in force or to come.")
+    overrides: list[PriceOverride] = Field(description="The override in force and those to come.")
+    override_version: int = Field(description="Counts the edits of the override. For `version` or `If-Match`.")
+    pending: PricingRow | None = absent("The next price. Absent where none is to come.")
+    scheduled: Annotated[list[PricingRow] | None, BeforeValidator(lambda rows: rows or None)] = absent(
+        "All prices to come, in order. Absent where none is."
+    )
 
 
 class ModelPricingList(RootModel[list[ModelPricing]]):
@@ -62,29 +65,23 @@ class ModelPricingList(RootModel[list[ModelPricing]]):
 class PriceChange(AnswerSchema):
     """A change of a model's price. `previous…` is what members paid until then, null where it was not sold."""
 
-    id: str
-    created_at: datetime
+    id: Id
+    created_at: Instant
     model_id: str
     change_source: Source
     previous_input_price: float | None
     previous_output_price: float | None
     previous_markup: float | None
     previous_minimum_charge: float | None
-    previous_rates: ShownRates | None
+    previous_rates: ShownRatesOrNull
     new_input_price: float
     new_output_price: float
     new_markup: float
     new_minimum_charge: float
-    new_rates: ShownRates | None
-    effective_from: datetime
+    new_rates: ShownRatesOrNull
+    effective_from: Instant
     changed_by_email: str | None = Field(description="Null: Stoa itself.")
 
 
 class PriceHistory(RootModel[list[PriceChange]]):
     """Changes of prices, the newest first. The header `X-Next-Cursor` leads to the next page."""
-
-
-class PriceHistoryParameters(AnswerSchema):
-    """Which changes."""
-
-    model_id: str | None = Field(None, description="Of this model only.")

@@ -1,8 +1,6 @@
 """Requests and answers about teams."""
 
-from stoa.http.fields import EditParameters
-
-from .admin import AdminTeamAnswer, AdminTeamListAnswer, AdminTeamParameters
+from .admin import AdminTeamAnswer, AdminTeamListAnswer
 from .members import (
     Allocation,
     DeclinedAnswer,
@@ -14,15 +12,13 @@ from .members import (
     Transfer,
 )
 from .teams import TeamAnswer, TeamChange, TeamCreate, TeamListAnswer
-from .usage import TeamUsageAnswer, TeamUsageParameters
+from .usage import TeamUsageAnswer
 
 __all__ = [
     "AdminTeamAnswer",
     "AdminTeamListAnswer",
-    "AdminTeamParameters",
     "Allocation",
     "DeclinedAnswer",
-    "EditParameters",
     "InvitationListAnswer",
     "Invite",
     "RoleChange",
@@ -33,6 +29,5 @@ __all__ = [
     "TeamMemberAnswer",
     "TeamMemberListAnswer",
     "TeamUsageAnswer",
-    "TeamUsageParameters",
     "Transfer",
 ]

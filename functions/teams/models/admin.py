@@ -1,24 +1,14 @@
 """Teams as the tenant's admins see them."""
 
-from pydantic import Field
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, PageAnswer
 
-from stoa.http.fields import NextPage
-from stoa.http.schemas import AnswerSchema, Schema
-
-from .fields import TeamStatus
 from .teams import TeamPlan
-
-
-class AdminTeamParameters(Schema):
-    """Which teams."""
-
-    status: TeamStatus | None = Field(None, description="Only those that stand so.")
 
 
 class TeamOwner(AnswerSchema):
     """Whose team it is."""
 
-    user_id: str
+    user_id: Id
     email: str | None
 
 
@@ -28,14 +18,9 @@ class AdminTeam(TeamPlan):
     owner: TeamOwner | None
 
 
-class AdminTeamAnswer(AnswerSchema):
+class AdminTeamAnswer(DataAnswer[AdminTeam]):
     """One team of the tenant."""
 
-    data: AdminTeam
 
-
-class AdminTeamListAnswer(AnswerSchema):
+class AdminTeamListAnswer(PageAnswer[AdminTeam]):
     """Teams of the tenant, newest first."""
-
-    data: list[AdminTeam]
-    meta: NextPage

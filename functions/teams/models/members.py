@@ -5,8 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from stoa.http.fields import NextPage
-from stoa.http.schemas import AnswerSchema, Schema
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, PageAnswer, Schema
 
 from .fields import Email, Role, TeamType, Tokens
 
@@ -39,8 +38,8 @@ class Transfer(Schema):
 class TeamMember(AnswerSchema):
     """Somebody in a team, or an invitation that nobody has taken up."""
 
-    id: str
-    user_id: str | None = Field(description="Null: an invitation.")
+    id: Id
+    user_id: Id | None = Field(description="Null: an invitation.")
     email: str | None
     display_name: str | None
     role: Role
@@ -51,24 +50,19 @@ class TeamMember(AnswerSchema):
     invitation_expires_at: str | None
 
 
-class TeamMemberAnswer(AnswerSchema):
+class TeamMemberAnswer(DataAnswer[TeamMember]):
     """One member."""
 
-    data: TeamMember
 
-
-class TeamMemberListAnswer(AnswerSchema):
+class TeamMemberListAnswer(PageAnswer[TeamMember]):
     """Members and invitations, oldest first."""
-
-    data: list[TeamMember]
-    meta: NextPage
 
 
 class Invitation(AnswerSchema):
     """An invitation for the member."""
 
-    id: str
-    team_id: str = Field(description="For accept and decline.")
+    id: Id
+    team_id: Id = Field(description="For accept and decline.")
     team_name: str
     team_type: TeamType
     role: Role
@@ -77,20 +71,16 @@ class Invitation(AnswerSchema):
     expires_at: str
 
 
-class InvitationListAnswer(AnswerSchema):
+class InvitationListAnswer(DataAnswer[list[Invitation]]):
     """Open invitations, newest first."""
-
-    data: list[Invitation]
 
 
 class Declined(AnswerSchema):
     """What was declined."""
 
-    team_id: str
+    team_id: Id
     status: Literal["declined"]
 
 
-class DeclinedAnswer(AnswerSchema):
+class DeclinedAnswer(DataAnswer[Declined]):
     """A declined invitation."""
-
-    data: Declined

@@ -4,8 +4,8 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from stoa.http.fields import NextPage, Part, Version
-from stoa.http.schemas import AnswerSchema, Schema
+from stoa.http.fields import Part, Version
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, PageAnswer, Schema
 
 from .fields import Email, Models, Name, PoolTokens, Role, Size, TeamStatus, TeamType
 
@@ -64,7 +64,7 @@ class OwnTokens(AnswerSchema):
 class TeamPlan(AnswerSchema):
     """What everyone who may see a team sees of it."""
 
-    id: str
+    id: Id
     name: str
     type: TeamType
     status: TeamStatus = Field(
@@ -91,14 +91,9 @@ class Team(TeamPlan):
     own_tokens: OwnTokens
 
 
-class TeamAnswer(AnswerSchema):
+class TeamAnswer(DataAnswer[Team]):
     """One team."""
 
-    data: Team
 
-
-class TeamListAnswer(AnswerSchema):
+class TeamListAnswer(PageAnswer[Team]):
     """Own teams, newest first."""
-
-    data: list[Team]
-    meta: NextPage

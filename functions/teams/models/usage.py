@@ -5,18 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from stoa.http.fields import NextPage
-from stoa.http.schemas import AnswerSchema, Schema
-
-
-class TeamUsageParameters(Schema):
-    """Which messages."""
-
-    period: str | None = Field(
-        None, description="A day of the period, such as 2026-03-31; else that of `day`, or of today."
-    )
-    user_id: str | None = Field(None, description="Of one member.")
-    model_id: str | None = Field(None, description="To one model.")
-    day: str | None = Field(None, description="Of one day of the tenant's calendar.")
+from stoa.http.schemas import AnswerSchema, Id
 
 
 class UsagePeriod(AnswerSchema):
@@ -29,7 +18,7 @@ class UsagePeriod(AnswerSchema):
 class MemberTokens(AnswerSchema):
     """One member's sum."""
 
-    user_id: str
+    user_id: Id
     email: str | None
     messages: int
     tokens: int
@@ -64,8 +53,8 @@ class TeamStats(AnswerSchema):
 class TeamUsageLine(AnswerSchema):
     """One message that the team paid for."""
 
-    id: str
-    user_id: str
+    id: Id
+    user_id: Id
     email: str | None
     model_id: str
     day: str

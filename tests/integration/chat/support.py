@@ -2,15 +2,20 @@
 
 import time
 from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from stoa.clients.wires.types import Call, Cancel, Endpoint, Finish, Text
+from stoa.core.errors import StoaError
 from stoa.database.pool import Database, Scope
+from stoa.http.chat_events import selection_headers, told
+from stoa.identity.caller import Caller
 from stoa.identity.members import Member, Members, Principal
-from stoa.workflows.chat import ChatMessage, Tools, chat
+from stoa.store.tenancy.audit import Actor
+from stoa.workflows.chat import ChatMessage, Event, Failure, Tools, chat
 
 Script = Callable[[Call, Cancel], Generator[Text | Finish, None, None]]
 
@@ -48,6 +53,37 @@ class ScriptedProviders:
         return self.by_model.get(call.model, self.default)(call, cancel)
 
 
+@dataclass(frozen=True)
+class Told:
+    """One event as our API tells it, beside the event itself."""
+
+    name: str
+    data: dict[str, Any]
+    headers: dict[str, str]
+    event: Event
+
+    @classmethod
+    def of(cls, event: Event) -> "Told":
+        name, data = told(event, "request-1")
+        return cls(name, data, selection_headers(event), event)
+
+    @property
+    def text(self) -> str:
+        """The text of a content event."""
+        return str(self.data["text"])
+
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        """The citations of a citations event."""
+        return list(self.data["citations"])
+
+    @property
+    def error(self) -> StoaError:
+        """The error of an error event."""
+        assert isinstance(self.event, Failure)
+        return self.event.error
+
+
 @dataclass
 class Desk:
     """One member at a desk: sends messages and looks into the books."""
@@ -65,10 +101,13 @@ class Desk:
 
         return Tools(self.database, self.clock, self.endpoint or endpoint, self.providers.stream, time.monotonic() + 60)
 
-    def events(self, content: str = "Hello", **message: Any) -> Generator[Any, None, None]:
-        return chat(self.tools(), self.member, ChatMessage(content, **message), Cancel())
+    def events(self, content: str = "Hello", **message: Any) -> Generator[Told, None, None]:
+        """Sends a message and yields its events as our API tells them. Closing it closes the chat."""
+        with closing(chat(self.tools(), self.member, ChatMessage(content, **message), Cancel())) as events:
+            for event in events:
+                yield Told.of(event)
 
-    def send(self, content: str = "Hello", **message: Any) -> list[Any]:
+    def send(self, content: str = "Hello", **message: Any) -> list[Told]:
         return list(self.events(content, **message))
 
     def lines(self) -> list[dict[str, Any]]:
@@ -95,6 +134,11 @@ class Desk:
         """Do what an admin of the tenant would do."""
         with self.database.autocommit(Scope(tenant_id=self.member.tenant_id)) as connection:
             connection.run(sql, tenant_id=self.member.tenant_id, **parameters)
+
+
+def caller_of(desk: Desk, now: datetime) -> Caller:
+    """The member at the desk as the caller of a use case."""
+    return Caller(desk.database, desk.member, Actor(desk.member.user_id), now)
 
 
 def make_member(database: Database, tenant_id: UUID, subject: str = "ada") -> Member:
@@ -128,4 +172,4 @@ def overlay(desk: Desk, model_id: str, **decided: Any) -> None:
 
 def kinds(events: list[Any]) -> list[str]:
     """The names of events, in order."""
-    return [type(event).__name__.lower() for event in events]
+    return [type(event.event).__name__.lower() for event in events]

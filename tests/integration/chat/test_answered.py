@@ -7,18 +7,19 @@ from uuid import UUID
 import pytest
 
 from stoa.core.errors import InvalidFields, NotFound, StoaError
-from stoa.workflows.chat import Content, Done, Metadata, Selection
+from stoa.http.answers import error_headers, status_of
 from stoa.workflows.pricing.recompute import recompute
+from tests.door import shown
 from tests.integration.chat.support import Desk, kinds, make_member, overlay, says
 
 
 def test_a_message_is_answered_in_the_documented_order(desk: Desk) -> None:
     events = desk.send("What is in our power?")
     assert kinds(events) == ["selection", "content", "content", "metadata", "done"]
-    assert isinstance(events[0], Selection)
+    assert events[0].name == "selection"
     assert events[0].data["modelId"] == "gpt-4o-mini"
     assert events[0].data["rule"] == "system_default"
-    assert [event.text for event in events if isinstance(event, Content)] == ["Hello ", "there."]
+    assert [event.text for event in events if event.name == "content"] == ["Hello ", "there."]
 
 
 def test_the_charge_is_tokens_times_price_and_never_below_the_minimum(desk: Desk) -> None:
@@ -50,7 +51,7 @@ def test_a_provider_that_counts_no_tokens_is_estimated_and_flagged(
 
 def test_a_trial_message_is_free_counted_and_told(desk: Desk) -> None:
     metadata = desk.send(model_id="gpt-4o")[-2]
-    assert isinstance(metadata, Metadata)
+    assert metadata.name == "metadata"
     assert metadata.data["access"] == "trial"
     assert metadata.data["isTrialMessage"] is True
     assert metadata.data["trialMessagesRemaining"] == 1
@@ -66,9 +67,10 @@ def test_after_the_trials_the_price_and_the_way_to_buy_are_told(desk: Desk) -> N
     desk.send(model_id="gpt-4o")
     with pytest.raises(StoaError) as refused:
         desk.send(model_id="gpt-4o")
-    assert (refused.value.status, refused.value.code) == (402, "MODEL_LOCKED")
-    assert refused.value.details["reason"] == "TRIAL_EXPIRED"
-    assert refused.value.details["priceCents"] == 299
+    assert (status_of(refused.value), refused.value.code) == (402, "MODEL_LOCKED")
+    _, details, _ = shown(refused.value)
+    assert details["reason"] == "TRIAL_EXPIRED"
+    assert details["priceCents"] == 299
     assert len(desk.lines()) == 2
 
 
@@ -78,14 +80,14 @@ def test_over_the_daily_limit_the_reset_is_told(desk: Desk) -> None:
     assert first[0].headers["RateLimit-Remaining"] == "0"
     with pytest.raises(StoaError) as refused:
         desk.send(model_id="gpt-4o-mini")
-    assert (refused.value.status, refused.value.code) == (429, "RATE_LIMIT_EXCEEDED")
-    assert refused.value.details["limit"] == 1
-    assert int(refused.value.headers["Retry-After"]) > 0
+    assert (status_of(refused.value), refused.value.code) == (429, "RATE_LIMIT_EXCEEDED")
+    assert shown(refused.value)[1]["limit"] == 1
+    assert int(error_headers(refused.value)["Retry-After"]) > 0
 
 
 def test_question_and_answer_are_saved_and_go_along_with_the_next_question(desk: Desk) -> None:
     done = desk.send("First question")[-1]
-    assert isinstance(done, Done)
+    assert done.name == "done"
     conversation_id = UUID(done.data["conversationId"])
     desk.send("Second question", conversation_id=conversation_id)
     assert [(turn.role, turn.content) for turn in desk.providers.calls[1].turns] == [
@@ -126,7 +128,7 @@ def test_persona_and_modes_make_the_prompt(desk: Desk) -> None:
 def test_an_unknown_mode_is_refused_by_name(desk: Desk, field: str, value: str) -> None:
     with pytest.raises(InvalidFields) as refused:
         desk.send(**{field: value})
-    assert refused.value.details[0]["path"] in ("domainMode", "focusMode")
+    assert refused.value.problems[0].path in ("domainMode", "focusMode")
     assert desk.lines() == []
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from stoa.clients.wires.types import ProviderError
 from stoa.core.errors import Conflict
+from stoa.http.answers import error_headers
 from tests.integration.chat.support import Desk, fails, kinds
 
 KEY = {"idempotency_key": "key-1", "request_hash": "hash-1"}
@@ -38,7 +39,7 @@ def test_a_key_in_use_by_a_living_request_asks_for_patience(desk: Desk) -> None:
     with pytest.raises(Conflict) as refused:
         desk.send(**KEY)
     assert refused.value.code == "IDEMPOTENCY_KEY_IN_PROGRESS"
-    assert refused.value.headers["Retry-After"] == "2"
+    assert error_headers(refused.value)["Retry-After"] == "2"
     assert kinds(list(events))[-1] == "done"
 
 

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 from stoa.core.errors import StoaError
+from stoa.http.answers import status_of
 from tests.integration.chat.support import Desk, overlay
 
 REQUESTS = 200
@@ -18,7 +19,7 @@ def _all_at_once(desk: Desk, model_id: str) -> Counter[str]:
         try:
             metadata = desk.send(model_id=model_id)[-2]
         except StoaError as error:
-            return f"{error.status} {error.code}"
+            return f"{status_of(error)} {error.code}"
         return f"{metadata.data['access']} {metadata.data['modelId']}"
 
     with ThreadPoolExecutor(REQUESTS) as pool:

@@ -9,6 +9,7 @@ from stoa.core.errors import StoaError
 from stoa.identity.caller import Caller
 from stoa.store.tenancy.audit import Actor
 from stoa.workflows.tenancy.tenant_settings import change_settings
+from tests.door import shown
 from tests.integration.daily_reset.support import MODEL, Town, at
 
 MakeTown = Callable[[str, datetime], Town]
@@ -56,9 +57,9 @@ def test_trap_reset_at_is_never_in_the_past(
     here.send(at(first), model_id=MODEL)
     here.send(at(first), model_id=MODEL)
     for moment in (at(first), at(last)):
-        refused = refusal(here, moment)
-        assert datetime.fromisoformat(refused.details["resetAt"]) == at(next_day) > moment
-        assert refused.headers["Retry-After"] == str(round((at(next_day) - moment).total_seconds()))
+        _, details, headers = shown(refusal(here, moment))
+        assert datetime.fromisoformat(details["resetAt"]) == at(next_day) > moment
+        assert headers["Retry-After"] == str(round((at(next_day) - moment).total_seconds()))
 
 
 @pytest.mark.parametrize(("zone", "first", "last", "next_day"), DAYS)

@@ -94,7 +94,7 @@ def test_nothing_that_members_see_depends_on_its_having_run(town: MakeTown) -> N
     dead = here.send_and_die(START, model_id=MODEL)
     for day in range(40):  # forty days without a single run
         moment = START + timedelta(days=day, hours=1) + LONG_ENOUGH
-        assert [type(here.send(moment, model_id=MODEL)[-1]).__name__ for _ in range(2)] == ["Done", "Done"]
+        assert [here.send(moment, model_id=MODEL)[-1].name for _ in range(2)] == ["done", "done"]
     late = run(here, START + timedelta(days=40, hours=2))
     assert (late.days_closed, late.counters_removed) == (40, 37)
     assert differences(here, START + timedelta(days=37)) == []

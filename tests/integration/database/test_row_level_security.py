@@ -115,7 +115,7 @@ def test_chat_and_reads_stay_in_their_tenant_with_every_condition_removed(
     me, now, their_line = desk.member, datetime.now(UTC), other_desk.lines()[0]["id"]
     with fresh.autocommit(me.scope) as connection:
         listed = conversations.newest(connection, me.tenant_id, me.user_id, before=None, rows=100)
-        assert [row["id"] for row in listed] == [mine]
+        assert [one.id for one in listed] == [mine]
         assert conversations.get(connection, me.tenant_id, me.user_id, theirs, before=None, rows=9) is None
         assert conversations.delete(connection, me.tenant_id, me.user_id, theirs) is False
         assert len(connection.run("SELECT id FROM usage")) == 2

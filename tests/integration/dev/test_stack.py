@@ -16,8 +16,10 @@ from urllib.request import urlopen
 
 import pytest
 
-from dev import ROOT
+from dev import ROOT, postgres
 from dev.children import free_port
+from stoa.database.dsn import parse_url
+from stoa.database.wire import connect
 from tests.running_stack import Running
 
 pytestmark = pytest.mark.skipif("DATABASE_URL" in os.environ, reason="would fill somebody's database with demo data")
@@ -96,6 +98,22 @@ def test_a_second_one_from_the_same_folder_or_on_the_same_port_says_what_to_do(r
         second = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
         assert second.returncode == 1
         assert expected in second.stderr
+
+
+def test_a_database_of_an_older_shape_is_refused_with_what_to_do():
+    with tempfile.TemporaryDirectory(prefix="stoa-older-") as path:
+        folder = Path(path) / ".stoa"
+        server = postgres.start(folder / "postgres")
+        older = connect(parse_url(server.url))
+        older.execute_script("CREATE TABLE schema_migrations (version varchar(128) PRIMARY KEY)")
+        older.execute_script("INSERT INTO schema_migrations VALUES ('0001')")
+        older.close()
+        server.stop()
+        refused = Running(folder, free_port())
+        assert refused.process.wait(60) == 1
+        refused.stop(signal.SIGTERM)
+    assert refused.lines[-2].startswith("The database is of an older shape")
+    assert refused.lines[-1] == '"make reset" empties it (all local data is lost).'
 
 
 def test_tokens_people_and_the_tenants_own_keys_stay_from_run_to_run(running):

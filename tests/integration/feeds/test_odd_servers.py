@@ -1,4 +1,4 @@
-"""Servers that answer feeds' and lists' questions in ways nobody would expect."""
+"""Servers of feeds and lists that answer in unexpected ways."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ SHA256 = hashlib.sha256(DATA.encode()).hexdigest()
 
 
 def asked(server: Canned) -> list[str]:
-    """The addresses that were asked for."""
+    """Yields the addresses that were asked for."""
     return [request.split(b" ")[1].decode() for _, request in server.requests]
 
 

@@ -1,4 +1,4 @@
-"""Feeds and lists over real sockets, and what is wrong with them at times."""
+"""Feeds and lists over real sockets, and their faults."""
 
 import os
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ from stoa.clients.feeds.sources import endpoints_with_lists, read_sources
 from stoa.clients.wires.endpoints import endpoint_for, packaged_providers
 from stoa.clients.wires.types import Endpoint
 from stoa.core.settings import settings
+from stoa.domain.sync.agreement import agreement
 from stoa.domain.sync.feed import FeedModel, FeedResult
-from stoa.domain.sync.feed_agreement import agreement
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 IDS = frozenset(provider.id for provider in packaged_providers())

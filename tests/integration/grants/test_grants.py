@@ -10,6 +10,7 @@ import pytest
 
 from stoa.core.errors import StoaError
 from stoa.workflows.selection.member_view import load_member_view
+from tests.door import shown
 from tests.integration.chat.support import make_member
 from tests.integration.model_admin.support import Admin, Reply, created, new_tenant
 
@@ -153,7 +154,7 @@ def test_extra_trial_messages_are_messages_and_no_other_access(admin: Admin, ada
     assert [desk.send(model_id=MODEL)[0].data["access"] for _ in range(5)] == ["trial"] * 5
     with pytest.raises(StoaError) as refused:
         desk.send(model_id=MODEL)
-    assert (refused.value.code, refused.value.details["reason"]) == ("MODEL_LOCKED", "TRIAL_EXPIRED")
+    assert (refused.value.code, shown(refused.value)[1]["reason"]) == ("MODEL_LOCKED", "TRIAL_EXPIRED")
     grant(admin, ada, source="trial", extraTrialMessages=1)
     assert desk.send(model_id=MODEL)[0].data["access"] == "trial"
 

@@ -49,4 +49,4 @@ def asked(desk: Desk, provider_model: str = DOWN) -> int:
 
 def selection(desk: Desk, model_id: str = DOWN) -> dict[str, Any]:
     """Send a message to the model; what the last `selection` event says."""
-    return dict([event for event in desk.send(model_id=model_id) if type(event).__name__ == "Selection"][-1].data)
+    return dict([event for event in desk.send(model_id=model_id) if event.name == "selection"][-1].data)

@@ -12,7 +12,7 @@ from functions.model_admin import handler as model_admin
 from tests.integration.model_admin.support import NEW_MODEL, Admin, created
 
 ROUTES = [
-    (route.method, route.path.replace("<modelId>", "gpt-4o").replace("<entitlementId>", str(UUID(int=7))))
+    (route.method, route.openapi_path.replace("{modelId}", "gpt-4o").replace("{entitlementId}", str(UUID(int=7))))
     for route in model_admin.app.routes
 ]
 WITHOUT_A_BODY = ("able", "/reset")

@@ -7,7 +7,6 @@ from uuid import UUID, uuid4
 import pytest
 
 from stoa.clients.wires.types import Citation, Finish, ProviderError, Text
-from stoa.workflows.chat import Citations
 from tests.integration.chat.support import Desk, ScriptedProviders, fails, kinds, says
 from tests.integration.member.support import Client
 from tests.integration.personas.support import add, made
@@ -27,7 +26,7 @@ def prompts(providers: ScriptedProviders) -> list[str]:
 
 
 def cited(events: list[Any]) -> list[dict[str, Any]]:
-    return [item for event in events if isinstance(event, Citations) for item in event.items]
+    return [item for event in events if event.name == "citations" for item in event.items]
 
 
 class TestDocuments:

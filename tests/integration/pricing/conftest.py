@@ -2,10 +2,9 @@ from uuid import UUID
 
 import pytest
 
-from functions.catalog import handler as catalog
-from functions.pricing_admin import handler as pricing_admin
 from stoa.core.ids import new_id
 from stoa.database.pool import Database
+from stoa.http import dependencies
 from stoa.workflows.tenancy.registry import create_tenant
 from tests.integration.pricing.support import START, Clock, Shop
 
@@ -13,8 +12,7 @@ from tests.integration.pricing.support import START, Clock, Shop
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in (catalog, pricing_admin):
-        monkeypatch.setattr(module, "_now", clock)
+    monkeypatch.setattr(dependencies, "_now", clock)
     return clock
 
 

@@ -1,7 +1,6 @@
 """A tenant's price list under a clock of its own: an admin's client, and members who see prices and pay them."""
 
 import json
-import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,8 +11,11 @@ from functions.catalog import handler as catalog
 from functions.pricing_admin import handler as pricing_admin
 from functions.registry_admin import handler as registry_admin
 from stoa.database.pool import Database, Scope
+from tests.door import route_of
 from tests.integration.chat.support import Desk, ScriptedProviders, make_member
 from tests.integration.member.support import Reply, api_event, check_shape
+
+HANDLERS = (pricing_admin, registry_admin, catalog)
 
 START = datetime(2027, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -37,7 +39,7 @@ class Clock:
 
 @dataclass
 class Shop:
-    """One tenant, seen by an admin (`boss`) unless another subject or other groups are given."""
+    """A tenant as an admin (`boss`) sees it, unless another subject or other groups are given."""
 
     database: Database
     tenant_id: UUID
@@ -57,30 +59,27 @@ class Shop:
         is_base64: bool = False,
         **query: Any,
     ) -> Reply:
-        """One request; JSON answers are held against their documented shape."""
+        """Sends a request and holds a JSON answer against its documented shape."""
         text = raw if raw is not None else None if body is None else json.dumps(body)
-        event = api_event(method, path, text, query, self._claims())
+        event = api_event(method, path, text, query, self.claims())
         event["headers"].update(headers or {})
         event["isBase64Encoded"] = is_base64
-        for module in (pricing_admin, registry_admin, catalog):
-            for route in module.api.routes:
-                if route.method == method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route.path), path):
-                    answered = module.api(event, None)
-                    if answered["headers"]["Content-Type"].startswith("text/csv"):
-                        return Reply(answered["statusCode"], answered["headers"], answered["body"])
-                    reply = Reply(answered["statusCode"], answered["headers"], json.loads(answered["body"]))
-                    check_shape(reply, route, answered["body"])
-                    return reply
-        raise LookupError(f"no function answers {method} {path}")
+        route, door = route_of(HANDLERS, method, path)
+        answered = door(event, None)
+        if answered["headers"]["Content-Type"].startswith("text/csv"):
+            return Reply(answered["statusCode"], answered["headers"], answered["body"])
+        reply = Reply(answered["statusCode"], answered["headers"], json.loads(answered["body"]))
+        check_shape(reply, route, answered["body"])
+        return reply
 
     def done(self, method: str, path: str, body: Any = None, **further: Any) -> Any:
-        """The answer of a request that must succeed."""
+        """Returns the answer of a request that must succeed."""
         reply = self.send(method, PRICING + path, body, **further)
         assert reply.status == 200, reply.body
         return reply.body
 
     def refused(self, method: str, path: str, body: Any = None, **further: Any) -> Any:
-        """The error of a request that must not."""
+        """Returns the error of a request that must not succeed."""
         reply = self.send(method, PRICING + path, body, **further)
         return {"status": reply.status, **reply.error}
 
@@ -97,17 +96,17 @@ class Shop:
         return instant(self.done("DELETE", f"/models/{model_id}/override")["effectiveFrom"])
 
     def model(self, model_id: str) -> dict[str, Any]:
-        """A model as the admin sees it."""
+        """Returns a model as the admin sees it."""
         (found,) = [model for model in self.done("GET", "/models") if model["modelId"] == model_id]
         return dict(found)
 
     def prices(self, model_id: str) -> tuple[float, float]:
-        """What members pay now, by the admin's list."""
+        """Returns the prices that members pay now, by the admin's list."""
         model = self.model(model_id)
         return model["userInputPrice"], model["userOutputPrice"]
 
     def scheduled(self, model_id: str) -> list[tuple[datetime, float, float]]:
-        """What is to come: from when on, input price, output price."""
+        """Returns the prices to come: beginning, input price, output price."""
         return [
             (instant(row["effectiveFrom"]), row["inputPrice"], row["outputPrice"])
             for row in self.model(model_id).get("scheduled", [])
@@ -117,22 +116,22 @@ class Shop:
         return list(self.done("GET", "/history", modelId=model_id))
 
     def member(self) -> "Shop":
-        """A member of the same tenant."""
+        """Returns a client of a member of the same tenant."""
         return Shop(self.database, self.tenant_id, self.clock, "ada", "")
 
     def offered(self, model_id: str) -> dict[str, Any]:
-        """A model as a member sees it."""
+        """Returns a model as a member sees it."""
         listed = self.member().send("GET", "/api/thinktank/models").body
         (found,) = [model for model in listed if model["id"] == model_id]
         return dict(found)
 
     def desk(self) -> Desk:
-        """A member who chats, by the same clock."""
+        """Returns a member who chats, by the same clock."""
         member = make_member(self.database, self.tenant_id)
         return Desk(self.database, member, ScriptedProviders(), self.clock)
 
     def charged(self, model_id: str) -> Decimal:
-        """What a message of 10 and 20 tokens costs a member now."""
+        """Returns the charge of a message of 10 and 20 tokens now."""
         return Decimal(self.desk().send(model_id=model_id)[-2].data["charge"])
 
     def query(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
@@ -140,11 +139,12 @@ class Shop:
             return connection.run(sql, tenant_id=self.tenant_id, **parameters)
 
     def audited(self) -> list[tuple[str, str]]:
-        """Action and target of the changes so far, oldest first."""
+        """Returns action and target of the changes so far, oldest first."""
         rows = self.query("SELECT action, target FROM audit_log WHERE tenant_id = :tenant_id ORDER BY id")
         return [(row["action"], row["target"]) for row in rows]
 
-    def _claims(self) -> dict[str, Any]:
+    def claims(self) -> dict[str, Any]:
+        """Returns the claims of the subject's token."""
         return {
             "sub": self.subject,
             "email": f"{self.subject}@example.test",

@@ -1,4 +1,4 @@
-"""Dry runs write nothing and say what would be; the history says what was."""
+"""Dry runs write nothing and say what would be. The history says what was."""
 
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal

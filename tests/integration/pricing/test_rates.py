@@ -1,4 +1,4 @@
-"""Cached, written and long: from what the provider asks, by price book and ledger, to what the member pays."""
+"""Rates for cached, written and long input: from the provider, by price book and ledger, to the member's charge."""
 
 from collections.abc import Generator
 from decimal import Decimal
@@ -13,7 +13,7 @@ from stoa.store.catalogue.tenant_models import OwnModel
 from stoa.store.tenancy.audit import Actor
 from stoa.workflows.catalogue import model_admin
 from stoa.workflows.pricing.recompute import recompute
-from tests.integration.chat.support import Desk, Script
+from tests.integration.chat.support import Desk, Script, make_member
 from tests.integration.pricing.support import DAY, START, Shop
 
 # Base prices 1 and 10, so 1.4 and 14 with the default markup.
@@ -64,16 +64,17 @@ def sold(shop: Shop) -> str:
 
 
 def admin_of(shop: Shop) -> Caller:
-    return Caller(shop.database, shop.desk().member, Actor(None, None, "req"), shop.clock())
+    member = make_member(shop.database, shop.tenant_id)
+    return Caller(shop.database, member, Actor(None, None, "req"), shop.clock())
 
 
 def rated(shop: Shop, model_id: str, **rates: Any) -> None:
-    """The provider asks other rates from now on."""
+    """Sets other rates of the provider from now on."""
     model_admin.change_model(admin_of(shop), model_id, {"base_rates": rates}, version=None)
 
 
 def paid(shop: Shop, model_id: str, finish: Finish) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """The charge of a message with these counts, its usage as the client is told, and its ledger line."""
+    """Returns the charge of a message with these counts, its usage as the client is told, and its ledger line."""
     desk: Desk = shop.desk()
     desk.providers.default = counts(finish)
     metadata = desk.send(model_id=model_id)[-2].data

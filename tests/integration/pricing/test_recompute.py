@@ -1,4 +1,4 @@
-"""Every past charge follows from its ledger line and the price row it names; what does not is found."""
+"""Every past charge follows from its ledger line and the price row that it names. A charge that does not is found."""
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -39,7 +39,7 @@ PUT_BACK = (
 
 @pytest.fixture
 def by_hand(busy: Shop, owner_database: Database) -> Iterator[Callable[[str], None]]:
-    """Changes that only a hand in the database can make: the runtime role could not. They are put back afterwards."""
+    """Makes changes that the runtime role could not make, and undoes them afterwards."""
     with owner_database.autocommit(Scope()) as connection:
         (kept,) = connection.run(KEEP, tenant_id=busy.tenant_id)
 

@@ -69,6 +69,13 @@ def test_the_csv_itself_may_be_the_body(shop: Shop) -> None:
     assert shop.model("gpt-4o")["overrides"][0]["markup"] == 0.2
 
 
+def test_a_null_character_is_refused_where_it_is_in_the_csv(shop: Shop) -> None:
+    text = "modelId,markup\nphi\x00-4,0.2\n"
+    reply = shop.send("POST", f"{PRICING}/overrides/import", raw=text, headers={"content-type": "text/csv"})
+    assert list(reply.problems) == ["line 2, modelId"]
+    assert problems(shop, text) == [("csv", "must not contain the null character")]
+
+
 def test_models_that_are_not_in_the_sheet_keep_their_override(shop: Shop) -> None:
     shop.override("gpt-4o", markup=0)
     imported(shop, "modelId,markup\nphi-4,0.1\n")

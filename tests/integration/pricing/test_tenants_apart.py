@@ -30,7 +30,7 @@ def test_prices_stay_in_their_tenant_with_every_condition_removed(
     shop: Shop, other: Shop, forgetful: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fresh = Database(shop.database._dsn, 2)  # statements prepared before would hide the change
-    monkeypatch.setattr("stoa.http.api.database", lambda: fresh)
+    monkeypatch.setattr("stoa.http.dependencies.database", lambda: fresh)
     shop.database = other.database = fresh
     other.override("gpt-4o", markup=1)
     other.config(priceIncreaseGracePeriodHours=1)

@@ -9,7 +9,7 @@ import pytest
 from dev.practice.calls import key_hash
 from stoa.core.errors import StoaError
 from stoa.database.pool import Database
-from stoa.workflows.chat import Metadata, Tools
+from stoa.workflows.chat import Tools
 from stoa.workflows.providers.provider_directory import CACHE_SECONDS, ProviderDirectory
 from tests.integration.chat.support import Desk, ScriptedProviders
 from tests.integration.model_admin.support import Admin
@@ -44,7 +44,7 @@ def test_own_key_from_the_admin_to_the_ledger(admin: Admin, desk: OverSockets, p
     admin.put(PATH, {"key": KEY})
     desk.now += CACHE_SECONDS
     events = desk.send(model_id="gpt-4o-mini")
-    assert float(next(event.data["charge"] for event in events if isinstance(event, Metadata))) > 0
+    assert float(next(event.data["charge"] for event in events if event.name == "metadata")) > 0
     admin.delete(PATH)
     desk.now += CACHE_SECONDS
     desk.send(model_id="gpt-4o-mini")

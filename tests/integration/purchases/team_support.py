@@ -7,7 +7,7 @@ from uuid import UUID
 
 from stoa.core.ids import new_id
 from stoa.database.pool import Row, Scope
-from stoa.identity.caller import Desk
+from stoa.identity.caller import Caller
 from stoa.store.tenancy.audit import Actor
 from stoa.workflows.billing.team_billing import TeamCheckout, subscribe
 from stoa.workflows.billing.team_plans import put_plan
@@ -54,7 +54,7 @@ class TeamShop:
     def sell(self, version: int | None = None, **changes: Any) -> dict[str, Any]:
         """Set the family plan, where `version` says so as somebody who read that one."""
         member = self.shop.member
-        desk = Desk(self.shop.database, member.tenant_id, Actor(member.user_id), datetime.now(UTC))
+        desk = Caller(self.shop.database, member, Actor(member.user_id), datetime.now(UTC))
         return put_plan(desk, member, "family", {**PLAN, **changes}, version)
 
     def start(self, now: datetime | None = None) -> TeamCheckout:

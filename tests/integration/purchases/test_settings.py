@@ -9,6 +9,7 @@ from stoa.clients.stripe import stripe_client
 from stoa.clients.stripe.stripe_client import StripeCalls, stripe_calls, webhook_secrets
 from stoa.core.errors import StoaError
 from stoa.core.settings import settings
+from stoa.http.answers import status_of
 
 NAMES = ("STRIPE_API_KEY", "STRIPE_API_BASE", "STRIPE_WEBHOOK_SECRET", "STOA_STRIPE_SECRET_ARN")
 
@@ -39,14 +40,14 @@ def test_a_secret_without_them_and_no_secret_at_all_are_told_alike(environment: 
         settings.cache_clear()
         with pytest.raises(StoaError) as caught:
             stripe_calls()
-        assert (caught.value.status, caught.value.code) == (503, "PAYMENTS_NOT_CONFIGURED")
+        assert (status_of(caught.value), caught.value.code) == (503, "PAYMENTS_NOT_CONFIGURED")
         assert webhook_secrets() == [""]
 
 
 def test_a_wrong_key_is_told_to_the_operator_and_never_shown(practice: PracticeStripe) -> None:
     with pytest.raises(StoaError) as caught:
         StripeCalls("rk_secret_key", practice.url).get_session("cs_1")
-    assert (caught.value.status, caught.value.code) == (502, "PAYMENTS_MISCONFIGURED")
+    assert (status_of(caught.value), caught.value.code) == (502, "PAYMENTS_MISCONFIGURED")
     assert "rk_secret" not in str(caught.value)
 
 

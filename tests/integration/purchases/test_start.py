@@ -12,6 +12,7 @@ from stoa.clients.stripe.stripe_client import StripeCalls
 from stoa.core.errors import StoaError
 from stoa.core.ids import new_id
 from stoa.database.pool import Database
+from stoa.http.answers import status_of
 from stoa.workflows.billing import bundles, purchases
 from stoa.workflows.billing.stripe_products import set_up_products
 from tests.integration.chat.support import make_member
@@ -21,7 +22,7 @@ from tests.integration.purchases.support import CLIENT, MODEL, Crash, CrashingDa
 def refusal(shop: Shop, *arguments: Any) -> tuple[int, str]:
     with pytest.raises(StoaError) as caught:
         shop.start(*arguments)
-    return caught.value.status, caught.value.code
+    return status_of(caught.value), caught.value.code
 
 
 def session(shop: Shop, session_id: str) -> dict[str, Any]:
@@ -285,7 +286,7 @@ def test_somebody_elses_session_is_not_found(shop: Shop, runtime_database: Datab
         purchases.read_purchase_of_session(
             shop.database, lambda: shop.stripe, other, checkout.session_id, datetime.now(UTC)
         )
-    assert caught.value.status == 404
+    assert status_of(caught.value) == 404
     assert purchases.list_purchases(shop.database, other, before=None, limit=10).rows == []
 
 

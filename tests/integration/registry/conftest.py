@@ -1,4 +1,4 @@
-"""A server of its own: what feeds say, and which models there are, is the same for all tenants of a database."""
+"""A database server of its own, because facts of feeds and models are the same for all tenants of a database."""
 
 import shutil
 import tempfile
@@ -10,11 +10,10 @@ import pytest
 
 from dev import postgres
 from dev.database import prepare
-from functions.pricing_admin import handler as pricing_admin
 from stoa.core.ids import new_id
 from stoa.database.dsn import parse_url
 from stoa.database.pool import Database, Scope
-from stoa.http import dependencies, desks
+from stoa.http import dependencies
 from stoa.workflows.tenancy.registry import create_tenant, load_registry
 from tests.conftest import FAST
 from tests.integration.pricing.support import START, Clock
@@ -23,7 +22,7 @@ from tests.integration.registry.support import Registry
 
 @pytest.fixture(scope="session")
 def registry_urls() -> Iterator[tuple[str, str]]:
-    """URLs of the owner's and of the runtime role's connections."""
+    """Starts a server and yields the URLs for the owner and for the runtime role."""
     folder = Path(tempfile.mkdtemp(prefix="stoa-registry-"))
     server = postgres.start(folder / "postgres", settings=FAST)
     try:
@@ -53,7 +52,7 @@ def owner_database(registry_databases: tuple[Database, Database]) -> Database:
 
 @pytest.fixture
 def runtime_database(registry_databases: tuple[Database, Database]) -> Database:
-    """No tenant, nothing known of any feed, the registry as it ships."""
+    """Returns a database without tenants and facts of feeds, with the registry as it ships."""
     owner, runtime = registry_databases
     with owner.autocommit(Scope()) as connection:
         connection.run("TRUNCATE tenants, feed_models, feed_runs, models CASCADE")
@@ -64,8 +63,7 @@ def runtime_database(registry_databases: tuple[Database, Database]) -> Database:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in (dependencies, pricing_admin, desks):
-        monkeypatch.setattr(module, "_now", clock)
+    monkeypatch.setattr(dependencies, "_now", clock)
     return clock
 
 
@@ -76,12 +74,12 @@ def tenant(runtime_database: Database, function_environment: None) -> UUID:
 
 @pytest.fixture
 def registry(runtime_database: Database, tenant: UUID, clock: Clock) -> Registry:
-    """A new tenant and feeds that say what the registry says."""
+    """Returns a new tenant and feeds that say what the registry says."""
     return Registry(runtime_database, tenant, clock)
 
 
 @pytest.fixture
 def other(registry: Registry) -> Registry:
-    """Another tenant under the same feeds and clock."""
+    """Returns another tenant under the same feeds and clock."""
     tenant_id = create_tenant(registry.database, f"t-{new_id()}", "Other shop", "UTC", START)
     return Registry(registry.database, tenant_id, registry.clock, feeds=registry.feeds)

@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from stoa.domain.pricing.rates import NO_RATES, Rates
+from stoa.domain.sync.facts import Reading
 from stoa.domain.sync.feed import FeedModel, FeedProblem, FeedResult, ListedModel, Listing
-from stoa.domain.sync.provider_facts import Reading
-from stoa.workflows.sync.provider_sync import SyncReport, sync
+from stoa.workflows.sync.run import SyncReport, sync
 from tests.integration.member.support import Reply
 from tests.integration.pricing.support import Shop
 
@@ -23,7 +23,7 @@ OURS = {
 
 
 def feed_model(provider_id: str, name: str, context: int | None, *prices: str | None, **changed: Any) -> FeedModel:
-    """A model as the first source has it."""
+    """Returns a model as the first source has it."""
     rates = changed.pop("rates", None)
     made = FeedModel(
         provider_id=provider_id,
@@ -42,7 +42,7 @@ def feed_model(provider_id: str, name: str, context: int | None, *prices: str | 
 
 @dataclass
 class Feeds:
-    """What the sources say, until the test says otherwise."""
+    """The sources' contents, until the test says otherwise."""
 
     first: dict[str, FeedModel] = field(default_factory=dict)
     second: dict[str, FeedModel] = field(default_factory=dict)
@@ -57,25 +57,25 @@ class Feeds:
             self.say(*model)
 
     def say(self, provider_id: str, name: str, context: int | None, *prices: str | None, **changed: Any) -> None:
-        """Both sources say so."""
+        """Makes both sources have this model."""
         self.say_first(provider_id, name, context, *prices, **changed)
         self.second[name] = replace(self.first[name], source="second")
 
     def say_first(self, provider_id: str, name: str, context: int | None, *prices: str | None, **changed: Any) -> None:
-        """Only the first source says so."""
+        """Makes only the first source have this model."""
         self.first[name] = feed_model(provider_id, name, context, *prices, **changed)
 
     def price(self, model_id: str, *prices: str, **changed: Any) -> None:
-        """Both sources give one of our models another price."""
+        """Makes both sources give one of our models another price."""
         self.say(*OURS[model_id][:3], *prices, **changed)
 
     def retire(self, name: str, on: date) -> None:
-        """Both sources say when a model ends."""
+        """Makes both sources say when a model ends."""
         for source in (self.first, self.second):
             source[name] = replace(source[name], lifecycle="deprecated", deprecated_on=on)
 
     def list(self, provider_id: str, *names: str, complete: bool = True) -> None:
-        """A provider's own list names these models."""
+        """Makes a provider's own list name these models."""
         models = tuple(ListedModel(provider_id, name, None) for name in names)
         self.listings = (Listing(provider_id, models, (), complete),)
 
@@ -88,34 +88,34 @@ class Feeds:
 
 @dataclass
 class Registry(Shop):
-    """One tenant, its admin, and the feeds."""
+    """A tenant, its admin, and the feeds."""
 
     feeds: Feeds = field(default_factory=Feeds)
 
     def sync(self) -> SyncReport:
-        """One run, for all tenants that are due now."""
+        """Runs the sync for all tenants that are due now."""
         report = sync(self.database, self.feeds.read, self.clock)
         assert report.tenants_failed == 0
         return report
 
     def changes(self, **where: Any) -> list[dict[str, Any]]:
-        """The tenant's changes, oldest first."""
+        """Returns the tenant's changes, oldest first."""
         rows = self.query("SELECT * FROM registry_changes WHERE tenant_id = :tenant_id ORDER BY id")
         return [row for row in rows if all(row[name] == value for name, value in where.items())]
 
     def base(self, model_id: str) -> tuple[float, float]:
-        """The provider's prices as the tenant has them."""
+        """Returns the provider's prices as the tenant has them."""
         model = self.model(model_id)
         return model["baseInputPrice"], model["baseOutputPrice"]
 
     def listed(self, **query: Any) -> list[dict[str, Any]]:
-        """The changes as the admin sees them, newest first."""
+        """Returns the changes as the admin sees them, newest first."""
         reply = self.send("GET", CHANGES, **query)
         assert reply.status == 200, reply.body
         return list(reply.body["data"])
 
     def open_change(self, kind: str) -> dict[str, Any]:
-        """The one open change of a kind."""
+        """Returns the only open change of a kind."""
         (change,) = self.listed(status="open", kind=kind)
         return change
 

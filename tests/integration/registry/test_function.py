@@ -1,4 +1,4 @@
-"""The function itself, with the feeds as they are packaged and as it finds them at an address."""
+"""The function itself, with packaged feeds and with feeds at an address."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,16 +14,17 @@ from stoa.clients.feeds.model_prices_feed import ModelPrices
 from stoa.core.settings import settings
 from stoa.database import wire
 from stoa.database.pool import Database, Row, Scope
-from stoa.domain.sync.provider_facts import Reading
-from stoa.store.sync import registry_changes
-from stoa.workflows.sync.provider_sync import SyncReport, sync
+from stoa.domain.sync.facts import Reading
+from stoa.store.sync import changes, held
+from stoa.store.sync.changes import ChangeFilter, Verdict
+from stoa.workflows.sync.run import SyncReport, sync
 from tests.integration.registry.support import Registry
 from tests.integration.registry.test_once import written
 
 
 def packaged(now: datetime) -> Callable[[Sequence[Row], Mapping[str, int]], Reading]:
     def read(providers: Sequence[Row], counts: Mapping[str, int]) -> Reading:
-        ids = [provider["id"] for provider in providers]
+        ids = [provider.id for provider in providers]
         return Reading(GenaiPrices(ids).read(now), ModelPrices(ids).read(now))
 
     return read
@@ -95,7 +96,7 @@ def test_a_feed_that_cannot_be_read_raises_the_alarm_and_tries_again(
 def test_no_query_depends_on_its_own_conditions(
     registry: Registry, other: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two tenants with the tenant taken out of every condition: the database keeps them apart."""
+    """The database keeps two tenants apart when the tenant is taken out of every condition."""
     registry.feeds.price("gpt-4o", "5", "10")
     registry.feeds.price("gpt-4o-mini", "0.14", "0.55")
     other.config(autoUpdateFromProviders=False)
@@ -114,15 +115,15 @@ def test_no_query_depends_on_its_own_conditions(
     fresh = Database(registry.database._dsn, 1)  # statements prepared before would hide the change
     now, mine = datetime.now(UTC), other.tenant_id
     with fresh.transaction(Scope(tenant_id=mine)) as connection:
-        held, filed = registry_changes.held(connection, mine)
-        prices = {model.model_id: model.price for model in held}
+        models, filed = held.held(connection, mine)
+        prices = {model.model_id: model.price for model in models}
         assert prices["gpt-4o-mini"] is not None
         assert str(prices["gpt-4o-mini"].input_price) == "0.150000"
         assert filed == {}
-        assert registry_changes.page(connection, mine, rows=9) == []
-        assert registry_changes.locked(connection, mine, theirs["id"]) is None
-        registry_changes.end(connection, mine, [theirs["id"]], "withdrawn", now)
-        registry_changes.decide(connection, mine, theirs["id"], "approved", actor_id=None, now=now)
+        assert changes.page(connection, mine, ChangeFilter(), before=None, rows=9) == []
+        assert changes.locked(connection, mine, theirs["id"]) is None
+        changes.end(connection, mine, [theirs["id"]], "withdrawn", now)
+        changes.decide(connection, mine, theirs["id"], Verdict("approved", None), now)
     fresh.close()
     assert len(changed) >= 6
     assert registry.open_change("price") == theirs

@@ -1,4 +1,4 @@
-"""Feeds that say what cannot be, read over real sockets: reported by entry, nothing lost, nothing charged at 0."""
+"""Feeds with impossible values, read over real sockets: reported by entry, nothing lost, nothing charged at 0."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -10,8 +10,8 @@ from dev.practice import PracticeProviders
 from stoa.clients.feeds.genai_prices_feed import GenaiPrices
 from stoa.clients.feeds.model_prices_feed import ModelPrices
 from stoa.database.pool import Row
-from stoa.domain.sync.provider_facts import Reading
-from stoa.workflows.sync.provider_sync import SyncReport, sync
+from stoa.domain.sync.facts import Reading
+from stoa.workflows.sync.run import SyncReport, sync
 from tests.integration.pricing.support import DAY
 from tests.integration.registry.support import Registry
 
@@ -36,14 +36,14 @@ class Wire:
         return sync(self.registry.database, self._read, self.registry.clock)
 
     def problems(self) -> list[dict[str, Any]]:
-        """What the newest reading on file met, as operators see it."""
+        """Returns the problems of the newest reading on file, as operators see them."""
         self.registry.groups = "[operator]"
         reply = self.registry.send("GET", "/api/operator/sync/runs", limit="1")
         self.registry.groups = "[admin]"
         return list(reply.body["data"][0]["problems"])
 
     def _read(self, providers: Sequence[Row], counts: Mapping[str, int]) -> Reading:
-        ids = [provider["id"] for provider in providers]
+        ids = [provider.id for provider in providers]
         first = GenaiPrices(ids, self.practice.feed_url("first"))
         second = ModelPrices(ids, self.practice.feed_url("second"))
         now = self.registry.clock.now

@@ -1,4 +1,4 @@
-"""Killed anywhere, run at once, run twice: everything is done once, and what is done is not done again."""
+"""Runs that are killed anywhere, run at once or run twice do everything once."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stoa.database.pool import Database, Scope, StatementFailed
-from stoa.workflows.sync.provider_sync import SyncReport, sync
+from stoa.workflows.sync.run import SyncReport, sync
 from tests.integration.pricing.support import DAY, HOUR
 from tests.integration.purchases.support import Crash, CrashingDatabase
 from tests.integration.registry.support import Registry
@@ -18,7 +18,7 @@ ROW = "r.ctid::text || r.xmin::text"
 
 
 def turmoil(registry: Registry) -> None:
-    """Something of every kind, applied and proposed."""
+    """Makes changes of every kind, applied and proposed."""
     registry.feeds.say("openai", "gpt-4o", 200_000, "2.6", "10")
     registry.feeds.price("gpt-4o-mini", "0.3", "0.6")
     registry.feeds.say("openai", "gpt-99", 1_000_000, "1", "2")
@@ -26,7 +26,7 @@ def turmoil(registry: Registry) -> None:
 
 
 def state(registry: Registry) -> dict[str, Any]:
-    """What came of it, without ids and instants."""
+    """Returns the outcome without ids and instants."""
     changes = sorted(
         (change["kind"], change["subject"], change["status"], str(change["after"])) for change in registry.changes()
     )
@@ -40,7 +40,7 @@ def state(registry: Registry) -> dict[str, Any]:
 
 
 def written(owner: Database) -> dict[str, Any]:
-    """Every row's place and the transaction that wrote it."""
+    """Returns every row's place and the transaction that wrote it."""
     with owner.autocommit(Scope()) as connection:
         tables = [row["name"] for row in connection.run(TABLES)]
         return {
@@ -72,7 +72,7 @@ def test_killed_after_any_statement_the_next_run_completes_it(registry: Registry
 
 
 def test_killed_once_anywhere_it_comes_to_the_same(registry: Registry, other: Registry) -> None:
-    """As above, but each place of death is followed by a whole run, on a tenant of its own day."""
+    """Each killed run is followed by a whole run, on a day of its own."""
     for shop in (registry, other):
         shop.config(noticeEmails=["boss@shop.test"])
     turmoil(registry)

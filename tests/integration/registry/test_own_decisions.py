@@ -1,4 +1,4 @@
-"""What people decided stays: admins otherwise than the feeds, operators over them, and what was taken back."""
+"""Decisions of people stay: admins against the feeds, operators over both, and changes that were taken back."""
 
 from dataclasses import replace
 from datetime import date

@@ -1,4 +1,4 @@
-"""An admin approves or rejects what the feeds say; everything follows by the planner, and once."""
+"""An admin approves or rejects changes. Prices follow by the planner, and once."""
 
 from datetime import date
 from decimal import Decimal
@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from functions.registry_admin import handler as registry_admin
 from stoa.database.pool import Scope
 from stoa.domain.sync.feed import ListedModel, Listing
 from stoa.identity.members import members
-from stoa.store.sync import registry_changes
+from stoa.store.sync import held
 from stoa.workflows.pricing.recompute import recompute
 from tests.integration.chat.support import says
+from tests.integration.member.support import api_event
 from tests.integration.pricing.support import DAY, START
 from tests.integration.registry.support import CHANGES, Registry
 
@@ -219,8 +221,8 @@ def test_a_model_that_codes_or_reasons_has_a_context_that_moves_and_succeeds_oth
     registry.sync()
     assert registry.offered("codestral-latest")["contextWindow"] == 64_000
     with registry.database.autocommit(Scope(tenant_id=registry.tenant_id)) as connection:
-        held, _ = registry_changes.held(connection, registry.tenant_id)
-    assert {model.model_id for model in held if not model.can_chat} == {"grok-embed", "gpt-4o-realtime"}
+        models, _ = held.held(connection, registry.tenant_id)
+    assert {model.model_id for model in models if not model.can_chat} == {"grok-embed", "gpt-4o-realtime"}
 
 
 def test_each_tenant_decides_for_itself(registry: Registry, other: Registry) -> None:
@@ -264,6 +266,15 @@ def test_members_and_strange_words_are_refused(registry: Registry) -> None:
     assert registry.send("GET", CHANGES, status="maybe").status == 422
     assert registry.send("GET", "/api/operator/sync/runs").status == 403
     assert registry.send("POST", f"{CHANGES}/no-id/approve", {}).status == 404
+
+
+def test_another_method_and_an_unknown_parameter_are_refused_by_name(registry: Registry) -> None:
+    event = api_event("PUT", CHANGES, "{}", None, None)
+    refused = registry_admin.app(event, None)
+    assert (refused["statusCode"], refused["headers"]["Allow"]) == (405, "GET")
+    assert registry.send("GET", CHANGES, state="open").problems == {
+        "state": "there is no such query parameter; this route takes cursor, kind, limit, providerId, status"
+    }
 
 
 def test_changes_of_one_provider(registry: Registry) -> None:

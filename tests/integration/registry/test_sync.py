@@ -1,4 +1,4 @@
-"""Synced with the feeds: what applies by itself, what waits, and what is left alone."""
+"""A sync with the feeds: changes that apply by themselves, that wait, and models that are left alone."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from stoa.core.text import iso
+from stoa.domain.sync.facts import Reading
 from stoa.domain.sync.feed import ListedModel, Listing
-from stoa.domain.sync.provider_facts import Reading
-from stoa.workflows.sync.provider_sync import sync
+from stoa.workflows.sync.run import sync
 from tests.integration.pricing.support import DAY, HOUR
 from tests.integration.registry.support import Registry
 

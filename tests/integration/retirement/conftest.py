@@ -14,5 +14,5 @@ def clock() -> Clock:
 
 @pytest.fixture
 def desk(runtime_database: Database, tenant: UUID, clock: Clock) -> Desk:
-    """A new member of a new tenant, whose providers answer "Hello there." and whose time stands still."""
+    """Returns a new member of a new tenant. Providers answer "Hello there.", and time stands still."""
     return Desk(runtime_database, make_member(runtime_database, tenant), ScriptedProviders(), clock)

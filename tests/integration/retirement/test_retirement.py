@@ -1,4 +1,4 @@
-"""A chosen model ends: its members are told, and moved on the date; the answers before say so, too."""
+"""Members who chose a model that ends are told, and moved on the date. Answers before the date say so, too."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -9,7 +9,9 @@ from uuid import UUID
 import pytest
 
 from stoa.database.pool import Database, Scope
+from stoa.identity.caller import Caller
 from stoa.store.operations import mail_outbox
+from stoa.store.tenancy.audit import Actor
 from stoa.store.tenancy.tenants import Tenant
 from stoa.workflows.catalogue import retire_models as retire_module
 from stoa.workflows.catalogue.retire_models import RetirementReport, retire_models
@@ -22,12 +24,12 @@ OLD, NEW = "phi-4", "codestral-latest"  # both free; neither ends in the registr
 
 @pytest.fixture(autouse=True)
 def no_other_tenants(monkeypatch: pytest.MonkeyPatch, tenant: UUID) -> None:
-    """Tenants of other tests have members, too."""
+    """Hides tenants of other tests, which have members, too."""
     monkeypatch.setattr("stoa.store.tenancy.tenants.all_tenants", lambda _: [Tenant(tenant, "test")])
 
 
 def ends(desk: Desk, at: datetime, successor_id: str | None = NEW) -> None:
-    """What the tenant has accepted of the provider's announcement."""
+    """Accepts the provider's announcement for the tenant."""
     desk.change(
         """
         INSERT INTO tenant_models (tenant_id, model_id, deprecated_at, successor_id)
@@ -39,9 +41,14 @@ def ends(desk: Desk, at: datetime, successor_id: str | None = NEW) -> None:
     )
 
 
+def caller(desk: Desk, now: datetime) -> Caller:
+    """Returns the member at the desk as the caller of a use case."""
+    return Caller(desk.database, desk.member, Actor(desk.member.user_id), now)
+
+
 def chooses(desk: Desk, now: datetime) -> None:
-    put_preferences(desk.database, desk.member, {"default_model_id": OLD, "favorite_models": ["gpt-4o-mini", OLD]}, now)
-    patch_model_preferences(desk.database, desk.member, {"persona_overrides": {"lao": OLD}})
+    put_preferences(caller(desk, now), {"default_model_id": OLD, "favorite_models": ["gpt-4o-mini", OLD]})
+    patch_model_preferences(caller(desk, now), {"persona_overrides": {"lao": OLD}})
 
 
 def mails(desk: Desk) -> list[dict[str, Any]]:
@@ -80,7 +87,7 @@ def test_members_are_warned_thirty_and_seven_days_before_once_each(desk: Desk, c
 )
 def test_every_kind_of_choice_is_found_by_itself(desk: Desk, clock: Clock, choice: dict[str, Any]) -> None:
     ends(desk, clock.now)
-    put_preferences(desk.database, desk.member, choice, clock.now)
+    put_preferences(caller(desk, clock.now), choice)
     assert retire_models(desk.database, clock.now).members_moved == 1
 
 
@@ -88,7 +95,7 @@ def test_every_kind_of_choice_is_found_by_itself(desk: Desk, clock: Clock, choic
 def test_who_was_told_is_not_looked_at_again_each_hour(
     desk: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch, days: int
 ) -> None:
-    """They may be millions: a run that began with them again each time would never come to the others."""
+    """They may be millions. A run that began with them again each time would never reach the others."""
     looked_at: list[UUID] = []
     load = retire_module.load_view_of
 
@@ -152,7 +159,7 @@ def test_owners_of_scheduled_prompts_are_told_and_their_schedules_move(
 
 def test_nobody_else_is_told(desk: Desk, clock: Clock) -> None:
     ends(desk, clock.now + timedelta(days=5))
-    put_preferences(desk.database, desk.member, {"default_model_id": NEW}, clock.now)
+    put_preferences(caller(desk, clock.now), {"default_model_id": NEW})
     assert retire_models(desk.database, clock.now) == RetirementReport()
     assert mails(desk) == []
 
@@ -163,11 +170,11 @@ def test_on_the_date_their_choices_move_once_and_they_are_told_once(desk: Desk, 
     assert desk.send()[0].data["modelId"] == OLD
     clock.passes(3600)
     assert desk.send()[0].data["modelId"] == NEW  # at the instant, whether anything has run or not
-    assert read_preferences(desk.database, desk.member, clock.now)["defaultModelId"] == OLD
+    assert read_preferences(caller(desk, clock.now)).default_model_id == OLD
     assert retire_models(desk.database, clock.now) == RetirementReport(members_moved=1)
     assert retire_models(desk.database, clock.now) == RetirementReport()
-    moved = read_preferences(desk.database, desk.member, clock.now)
-    assert (moved["defaultModelId"], moved["favoriteModels"], moved["notices"]) == (NEW, ("gpt-4o-mini", NEW), [])
+    moved = read_preferences(caller(desk, clock.now))
+    assert (moved.default_model_id, moved.favorite_models, moved.notices) == (NEW, ["gpt-4o-mini", NEW], [])
     assert desk.send(persona_id="lao")[0].data["modelId"] == NEW
     (line,) = moves(desk)
     assert (line["actor_id"], line["target"]) == (None, str(desk.member.user_id))
@@ -197,7 +204,7 @@ def test_killed_before_it_is_told_nothing_has_moved(desk: Desk, clock: Clock, mo
         with pytest.raises(KeyboardInterrupt):
             retire_models(desk.database, clock.now)
     assert moves(desk) == []
-    assert read_preferences(desk.database, desk.member, clock.now)["defaultModelId"] == OLD
+    assert read_preferences(caller(desk, clock.now)).default_model_id == OLD
     assert retire_models(desk.database, clock.now).members_moved == 1
     assert (len(moves(desk)), len(mails(desk))) == (1, 1)
 
@@ -206,7 +213,7 @@ def test_nobody_is_moved_to_a_model_that_is_locked_for_them(desk: Desk, clock: C
     ends(desk, clock.now, "gpt-4o")  # premium, with trials
     chooses(desk, clock.now)
     assert retire_models(desk.database, clock.now).members_moved == 0
-    assert read_preferences(desk.database, desk.member, clock.now)["defaultModelId"] == OLD
+    assert read_preferences(caller(desk, clock.now)).default_model_id == OLD
     assert desk.send()[0].data["modelId"] == "gpt-4o-mini"
     assert retire_models(desk.database, clock.now).members_moved == 0
     assert moves(desk) == []
@@ -235,14 +242,14 @@ def test_preferences_tell_the_client_beforehand(desk: Desk, clock: Clock) -> Non
     at = (clock.now + timedelta(days=60)).replace(microsecond=0)
     ends(desk, at)
     chooses(desk, clock.now)
-    (notice,) = read_preferences(desk.database, desk.member, clock.now)["notices"]
-    assert (notice["kind"], notice["modelId"], notice["successorId"]) == ("model_retiring", OLD, NEW)
-    assert datetime.fromisoformat(notice["retiresAt"]) == at
-    assert notice["message"] == (
+    (notice,) = read_preferences(caller(desk, clock.now)).notices
+    assert (notice.kind, notice.model_id, notice.successor_id) == ("model_retiring", OLD, NEW)
+    assert notice.retires_at == at
+    assert notice.message == (
         f"Phi-4 will be withdrawn by its provider on {at:%d %B %Y}. Codestral then takes its place in your choices."
     )
-    (after,) = read_preferences(desk.database, desk.member, at)["notices"]
-    assert after["kind"] == "model_retired"
+    (after,) = read_preferences(caller(desk, at)).notices
+    assert after.kind == "model_retired"
 
 
 def test_answers_of_a_model_that_will_end_say_so(desk: Desk, clock: Clock) -> None:

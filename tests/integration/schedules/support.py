@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from functions.scheduled_prompts.handler import answered
 from stoa.clients.aws.run_queue import Job
 from stoa.core.ids import new_id
 from stoa.database.pool import Scope
 from stoa.identity.members import Member
 from stoa.workflows.schedules import owner, runs
+from stoa.workflows.schedules.ask import answered
 from stoa.workflows.schedules.deliver import deliver
 from stoa.workflows.schedules.prompt_run import RunAnswer, RunPrompt
 from stoa.workflows.schedules.run import run

@@ -12,13 +12,14 @@ from threading import Event, Lock
 from typing import Any
 from uuid import UUID
 
-from functions.scheduled_prompts.handler import TOGETHER, answered
+from functions.scheduled_prompts.handler import TOGETHER
 from stoa.clients.aws.run_queue import Job
 from stoa.clients.wires.types import Call, Cancel, Endpoint, Finish, Text
 from stoa.database.dsn import parse_url
 from stoa.database.pool import Database
 from stoa.identity.members import Member
 from stoa.workflows.chat import Tools
+from stoa.workflows.schedules.ask import answered
 from stoa.workflows.schedules.prompt_run import RunAnswer, RunPrompt
 from stoa.workflows.schedules.run import run
 from stoa.workflows.schedules.values import Worker

@@ -1,15 +1,13 @@
 """People's web clients, as far as teams go."""
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from functions.catalog import handler as catalog
 from functions.model_admin import handler as model_admin
 from functions.teams import handler as teams
-from stoa.http.api import Api
-from stoa.http.routes import Route
+from tests.door import route_of
 from tests.integration.member.support import Client, Reply, api_event, check_shape
 
 HANDLERS = (teams, catalog, model_admin)
@@ -37,8 +35,8 @@ class Person(Client):
         text = raw if raw is not None else None if body is None else json.dumps(body)
         event = api_event(method, path, text, query, {**self._claims(), "cognito:groups": self.groups})
         event["headers"].update(headers or {})
-        route, api = _route_of(method, path)
-        answered = api(event, None)
+        route, door = route_of(HANDLERS, method, path)
+        answered = door(event, None)
         reply = Reply(answered["statusCode"], answered["headers"], json.loads(answered["body"]))
         check_shape(reply, route, answered["body"])
         return reply
@@ -79,11 +77,3 @@ class Person(Client):
 def code(reply: Reply) -> tuple[int, str]:
     """How a request was refused."""
     return reply.status, reply.error["code"]
-
-
-def _route_of(method: str, path: str) -> tuple[Route, Api]:
-    for module in HANDLERS:
-        for route in module.api.routes:
-            if route.method == method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route.path), path):
-                return route, module.api
-    raise AssertionError(f"no route for {method} {path}")

@@ -98,7 +98,7 @@ def make_team(
 
 def metadata(events: list[Any]) -> dict[str, Any]:
     """What an answer tells of itself."""
-    (found,) = [event.data for event in events if type(event).__name__ == "Metadata"]
+    (found,) = [event.data for event in events if event.name == "metadata"]
     return dict(found)
 
 

@@ -7,8 +7,10 @@ import pytest
 
 from stoa.clients.wires.types import ProviderError
 from stoa.database.pool import Database
+from stoa.http.answers import status_of
 from stoa.workflows.chat import answer
 from stoa.workflows.operations.sweep import sweep_all
+from tests.door import shown
 from tests.integration.chat.support import Desk, ScriptedProviders, fails, make_member, overlay, says
 from tests.integration.teams.support import DAY, MODEL, Team, make_team, metadata, refusal
 
@@ -82,11 +84,11 @@ def test_trap_the_shared_pool_is_checked(team: Team, ada: Desk) -> None:
     ada.send(model_id=MODEL)
 
     refused = refusal(ada)
-    assert (refused.status, refused.code) == (402, "TEAM_POOL_EXHAUSTED")
-    assert refused.details["reason"] == "POOL_USED_UP"
-    assert refused.details["resetAt"] == "2026-04-05T00:00:00Z"
-    assert refused.details["teamId"] == str(team.id)
-    assert refused.details["purchase"]["body"]["modelId"] == MODEL
+    assert (status_of(refused), refused.code) == (402, "TEAM_POOL_EXHAUSTED")
+    assert shown(refused)[1]["reason"] == "POOL_USED_UP"
+    assert shown(refused)[1]["resetAt"] == "2026-04-05T00:00:00Z"
+    assert shown(refused)[1]["teamId"] == str(team.id)
+    assert shown(refused)[1]["purchase"]["body"]["modelId"] == MODEL
     assert team.pool_used() == 30
 
 
@@ -112,9 +114,9 @@ def test_without_a_shared_pool_the_allotment_is_the_limit(team: Team) -> None:
 
     rich.send(model_id=MODEL)
     rich.send(model_id=MODEL)
-    assert refusal(rich).details["reason"] == "ALLOTMENT_USED_UP"
-    assert refusal(rich).details["limit"] == 40
-    assert refusal(poor).details["limit"] == 0
+    assert shown(refusal(rich))[1]["reason"] == "ALLOTMENT_USED_UP"
+    assert shown(refusal(rich))[1]["limit"] == 40
+    assert shown(refusal(poor))[1]["limit"] == 0
     assert team.agree()
 
 
@@ -122,11 +124,11 @@ def test_a_shared_pool_and_an_allotment_hold_both(team: Team) -> None:
     ben, cleo = team.join("ben", allotment=30), team.join("cleo")
     overlay(ben, MODEL, trial_messages=0)
     ben.send(model_id=MODEL)
-    assert refusal(ben).details["reason"] == "ALLOTMENT_USED_UP"
+    assert shown(refusal(ben))[1]["reason"] == "ALLOTMENT_USED_UP"
 
     team.set(total_tokens_monthly=60)
     cleo.send(model_id=MODEL)
-    assert refusal(cleo).details["reason"] == "POOL_USED_UP"
+    assert shown(refusal(cleo))[1]["reason"] == "POOL_USED_UP"
     assert team.pool_used() == 60
     assert team.agree()
 
@@ -137,7 +139,7 @@ def test_without_a_shared_pool_the_pool_still_holds(team: Team) -> None:
     overlay(ben, MODEL, trial_messages=0)
     ben.send(model_id=MODEL)
 
-    assert refusal(cleo).details["reason"] == "POOL_USED_UP"
+    assert shown(refusal(cleo))[1]["reason"] == "POOL_USED_UP"
 
 
 def test_an_allotment_given_later_counts_what_was_used_before(team: Team, ada: Desk) -> None:
@@ -145,7 +147,7 @@ def test_an_allotment_given_later_counts_what_was_used_before(team: Team, ada: D
     ada.send(model_id=MODEL)
     team.rows("UPDATE team_members SET allotment = 30 RETURNING id")
 
-    assert refusal(ada).details["reason"] == "ALLOTMENT_USED_UP"
+    assert shown(refusal(ada))[1]["reason"] == "ALLOTMENT_USED_UP"
 
 
 def test_a_provider_that_fails_takes_nothing(team: Team, ada: Desk) -> None:

@@ -31,7 +31,7 @@ def outcome(desk: Desk) -> str:
         events = desk.send(model_id=MODEL)
     except StoaError as error:
         return error.code
-    return next(str(event.data["access"]) for event in events if type(event).__name__ == "Metadata")
+    return next(str(event.data["access"]) for event in events if event.name == "metadata")
 
 
 def test_fifty_members_share_a_pool_with_room_for_a_hundred_messages(team: Team, desks: list[Desk]) -> None:

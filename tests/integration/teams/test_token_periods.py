@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.door import shown
 from tests.integration.chat.support import Desk, overlay
 from tests.integration.teams.support import MODEL, Team, metadata, refusal
 
@@ -37,7 +38,7 @@ def test_a_period_that_begins_on_the_31st_begins_with_the_tenants_last_day(
     begins = datetime(2026, 2, 28, tzinfo=UTC) - timedelta(minutes=minutes)
     ada.clock = lambda: begins - timedelta(seconds=1)
     ada.send(model_id=MODEL)
-    assert refusal(ada).details["resetAt"] == begins.isoformat().replace("+00:00", "Z")
+    assert shown(refusal(ada))[1]["resetAt"] == begins.isoformat().replace("+00:00", "Z")
 
     ada.clock = lambda: begins
     assert metadata(ada.send(model_id=MODEL))["access"] == "team"

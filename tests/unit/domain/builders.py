@@ -14,9 +14,9 @@ from stoa.domain.selection.offers import (
     Offer,
     Preferences,
     Prices,
-    Refusal,
     Snapshot,
 )
+from stoa.domain.selection.refusals import Refusal
 from stoa.domain.selection.selection import select
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)

@@ -13,7 +13,7 @@ def feed_model(
     rates: dict[str, Any] | None = None,
     **changed: Any,
 ) -> FeedModel:
-    """A model of the provider `acme` at 1 and 2 USD; name what is different."""
+    """Returns a model of the provider `acme` at 1 and 2 USD, with the given changes."""
     fields: dict[str, Any] = {
         "provider_id": "acme",
         "provider_model": name,

@@ -1,4 +1,4 @@
-"""A price book in memory, kept as the store keeps it: what the planner's tests look at."""
+"""A price book in memory, kept as the store keeps it, for the planner's tests."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ class Kept:
 
 @dataclass
 class Book:
-    """One model's price book, and the things its prices follow from."""
+    """A model's price book, and the things that its prices follow from."""
 
     base: Timeline[BasePrices] = field(default_factory=lambda: Timeline.always(BasePrices(Decimal("2.5"), Decimal(10))))
     config: PricingConfig = field(default_factory=PricingConfig)
@@ -39,7 +39,7 @@ class Book:
     edits: list[datetime] = field(default_factory=list)
 
     def replan(self, now: datetime, source: str = "config") -> Plan:
-        """Plan at `now`, and write what the plan says."""
+        """Plans at `now`, and writes what the plan says."""
         planned = self.planned(now, source)
         self.edits.append(now)
         cancelled = {row.row_id for row in planned.cancelled}
@@ -51,12 +51,12 @@ class Book:
         return planned
 
     def planned(self, now: datetime, source: str = "config") -> Plan:
-        """The plan alone."""
+        """Returns the plan and writes nothing."""
         lines = Timelines(self.base, Timeline.always(self.config), self.overrides, is_self_hosted=False)
         return plan(lines, self.live(), now=now, grace=self.grace, source=source)
 
     def override(self, now: datetime, begins: datetime, ends: datetime | None = None, **values: str) -> Plan:
-        """Set an override, as the workflow does it."""
+        """Sets an override, as the workflow does it."""
         wanted = Override(**{name: Decimal(value) for name, value in values.items()})
         self.overrides = self.overrides.replaced(begins, wanted)
         if ends is not None:
@@ -67,7 +67,7 @@ class Book:
         return [kept.stored for kept in self.kept if kept.cancelled_at is None]
 
     def seen(self, instant: datetime) -> list[PriceRow]:
-        """The rows that somebody saw who looked just after the edits of this instant, in order of time."""
+        """Returns the rows that somebody saw just after the edits of this instant, in order of time."""
         rows = [
             kept.stored.row
             for kept in self.kept
@@ -76,11 +76,11 @@ class Book:
         return sorted(rows, key=lambda row: row.effective_from)
 
     def price_at(self, instant: datetime) -> PriceRow:
-        """The row in force."""
+        """Returns the row in force."""
         return [row for row in self.seen(instant) if row.effective_from <= instant][-1]
 
     def figures(self) -> list[tuple[float, str, str]]:
-        """Hours since START, input and output price of every live row, in order of time."""
+        """Returns hours since START, input and output price of every live row, in order of time."""
         rows = sorted((stored.row for stored in self.live()), key=lambda row: row.effective_from)
         return [
             (
@@ -93,12 +93,12 @@ class Book:
 
 
 def plain(amount: Decimal) -> str:
-    """The number without zeros at its end."""
+    """Returns the number without zeros at its end."""
     return f"{amount.normalize():f}"
 
 
 def opened(**things: object) -> Book:
-    """A book whose first row was written at START."""
+    """Returns a book whose first row was written at START."""
     book = Book(**things)  # type: ignore[arg-type]
     book.replan(START, "initial")
     return book

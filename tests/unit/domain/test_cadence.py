@@ -95,7 +95,7 @@ def test_at_the_calendars_end_nothing_comes() -> None:
 def test_a_refusal_names_the_field(given: dict[str, Any], problems: dict[str, str]) -> None:
     with pytest.raises(InvalidFields) as refused:
         read_cadence(given, ANCHOR)
-    assert {problem["path"]: problem["reason"] for problem in refused.value.details} == problems
+    assert {problem.path: problem.reason for problem in refused.value.problems} == problems
 
 
 @pytest.mark.parametrize(

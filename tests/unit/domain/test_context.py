@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stoa.domain.chat.context import FittedConversation, fit_conversation, input_limit, output_budget, turn_tokens
-from stoa.domain.selection.offers import Refusal
+from stoa.domain.selection.refusals import Refusal
+from stoa.http.refusals import STATUSES as REFUSALS
+from stoa.http.refusals import refusal_details
 from tests.unit.domain.builders import offer
 
 
@@ -82,8 +84,8 @@ def test_an_answer_without_its_question_is_not_kept() -> None:
 def test_a_message_that_does_not_fit_alone_is_refused() -> None:
     refusal = fit_conversation(SMALL, conversation(10, 10), system=said(100), message=said(501))
     assert isinstance(refusal, Refusal)
-    assert (refusal.code, refusal.status) == ("INPUT_TOO_LONG", 413)
-    assert refusal.details == {
+    assert (refusal.code, REFUSALS[type(refusal)]) == ("INPUT_TOO_LONG", 413)
+    assert refusal_details(refusal) == {
         "modelId": "gpt-4o-mini",
         "modelName": "Gpt 4O Mini",
         "limit": 600,

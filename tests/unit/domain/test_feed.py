@@ -1,4 +1,4 @@
-"""What is believed of a feed."""
+"""The entries of a feed that are believed."""
 
 from decimal import Decimal
 from typing import Any

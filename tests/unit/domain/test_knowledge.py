@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stoa.domain.chat.answer_report import PassageCitation
 from stoa.domain.chat.citations import MOST_QUOTE_CHARACTERS, citations, quote
 from stoa.domain.chat.tokens import estimate_tokens
 from stoa.domain.personas.knowledge import MOST_PASSAGES, PromptPassage, fitting, passages_tokens, with_passages
@@ -22,7 +23,7 @@ BOTH = (WATER, WHEEL)
 
 
 def cited(answer: str, passages: Any = BOTH) -> list[int]:
-    return [citation["marker"] for citation in citations(answer, passages)]
+    return [citation.marker for citation in citations(answer, passages)]
 
 
 @pytest.mark.parametrize(
@@ -57,13 +58,7 @@ def test_without_passages_no_number_is_a_citation() -> None:
 
 def test_a_citation_names_its_passage_and_quotes_the_sentence_it_rests_on() -> None:
     assert citations("I like wheels. Stone gives way to water, it wears it away [1].", BOTH) == [
-        {
-            "passageId": str(WATER.passage_id),
-            "personaId": "marcus",
-            "title": "Document 1",
-            "quote": "It wears away stone.",
-            "marker": 1,
-        }
+        PassageCitation(WATER.passage_id, "marcus", "Document 1", "It wears away stone.", 1)
     ]
 
 
@@ -139,12 +134,12 @@ def test_every_citation_is_of_a_passage_in_the_prompt_and_quotes_it_word_for_wor
 ) -> None:
     passages = [passage(number, content) for number, content in enumerate(contents, start=1)]
     found = citations(answer, passages)
-    assert len({citation["marker"] for citation in found}) == len(found)
+    assert len({citation.marker for citation in found}) == len(found)
     for citation in found:
-        origin = passages[citation["marker"] - 1]
-        assert citation["passageId"] == str(origin.passage_id)
-        assert citation["quote"] in origin.content
-        assert str(citation["marker"]) in answer
+        origin = passages[citation.marker - 1]
+        assert citation.passage_id == origin.passage_id
+        assert citation.quote in origin.content
+        assert str(citation.marker) in answer
 
 
 @given(st.lists(st.integers(1, 400), max_size=12), st.integers(-1000, 20_000))

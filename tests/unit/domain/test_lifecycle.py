@@ -9,12 +9,12 @@ from stoa.domain.catalogue.lifecycle import (
     columns,
     heir_of,
     moved_choices,
-    retirement_headers,
     retirements,
     retires_at,
     warning_due,
 )
 from stoa.domain.selection.offers import Offer, Preferences
+from stoa.http.headers import retirement_headers
 from tests.unit.domain.builders import NOW, TOMORROW, YESTERDAY, by_id, entitled, offer, premium
 
 
@@ -24,7 +24,7 @@ def ending(model_id: str, at: datetime = YESTERDAY, **changes: object) -> Offer:
 
 def test_headers_of_a_model_that_will_end() -> None:
     at = datetime(2026, 12, 24, 18, 30, 0, 999, tzinfo=timezone(timedelta(hours=1)))
-    assert retirement_headers(ending("a", at), NOW) == {
+    assert retirement_headers(at) == {
         "Deprecation": "@1798133400",
         "Sunset": "Thu, 24 Dec 2026 17:30:00 GMT",
     }
@@ -33,7 +33,6 @@ def test_headers_of_a_model_that_will_end() -> None:
 @pytest.mark.parametrize("at", [None, YESTERDAY, NOW])
 def test_no_headers_without_an_end_to_come(at: datetime | None) -> None:
     assert retires_at(offer(deprecated_at=at), NOW) is None
-    assert retirement_headers(offer(deprecated_at=at), NOW) == {}
 
 
 def test_every_place_in_which_a_model_can_be_chosen() -> None:
@@ -124,4 +123,4 @@ def test_only_what_changes_is_named_and_moving_twice_changes_nothing() -> None:
 
 
 def test_the_day_is_utc() -> None:
-    assert retirement_headers(ending("a", datetime(2030, 1, 1, tzinfo=UTC)), NOW)["Deprecation"] == "@1893456000"
+    assert retirement_headers(datetime(2030, 1, 1, tzinfo=UTC))["Deprecation"] == "@1893456000"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.core.errors import InvalidFields
+from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.domain.pricing.markup import (
     PARTS,
     TokenUsage,
@@ -23,6 +23,7 @@ from stoa.domain.pricing.markup import (
     user_price,
 )
 from stoa.domain.pricing.rates import Rates
+from stoa.http.answers import status_of
 from tests.unit.domain.builders import prices
 
 
@@ -51,7 +52,7 @@ def test_user_price(base: str | None, markup: str, override: str | None, expecte
 def test_an_unknown_price_is_an_error_and_never_0(price: Decimal | None) -> None:
     with pytest.raises(UnknownPrice) as caught:
         user_price(price, Decimal("0.4"))
-    assert (caught.value.code, caught.value.status) == ("PRICE_UNKNOWN", 500)
+    assert (caught.value.code, status_of(caught.value)) == ("PRICE_UNKNOWN", 500)
     assert caught.value.message == "Set the base price of this model before it is sold."
 
 
@@ -74,7 +75,7 @@ def test_trap_zero_markup_is_not_taken_for_not_set() -> None:
 def test_a_markup_in_the_other_unit_is_refused_with_a_hint(markup: str, reason: str) -> None:
     with pytest.raises(InvalidFields) as caught:
         check_markup(Decimal(markup), "pricing.markup")
-    assert caught.value.details == [{"path": "pricing.markup", "reason": reason}]
+    assert caught.value.problems == [FieldProblem("pricing.markup", reason)]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What holds of every price book, whatever admins and providers do to it."""
+"""Properties of every price book, whatever admins and providers do to it."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -79,7 +79,7 @@ edits = st.tuples(
 
 @st.composite
 def books(draw: st.DrawFn) -> Book:
-    """A book after some edits."""
+    """Draws a book after some edits."""
     book = opened(grace=timedelta(hours=draw(st.sampled_from([0, 1, 24, 24, 48]))))
     hour = 0
     for pause, edit in draw(st.lists(edits, max_size=9)):
@@ -90,7 +90,7 @@ def books(draw: st.DrawFn) -> Book:
 
 
 def paid(row: PriceRow, dimension: Dimension) -> Decimal:
-    """What a member pays under the row."""
+    """Returns the amount that a member pays under the row in one dimension."""
     if isinstance(dimension, str):
         return row.minimum_charge
     tokens, kind = dimension
@@ -98,7 +98,7 @@ def paid(row: PriceRow, dimension: Dimension) -> Decimal:
 
 
 def check_edit(book: Book, hour: int) -> None:
-    """Plan an edit, and hold the plan against what was there."""
+    """Plans an edit, and holds the plan against the book as it was."""
     now = at(hour)
     before = book.price_at(now)
     planned = book.replan(now)
@@ -139,7 +139,7 @@ def test_no_increase_comes_that_was_not_announced_for_the_whole_grace_period(boo
 
 
 def was_announced(book: Book, row: PriceRow, dimension: Dimension) -> bool:
-    """Whether whoever looked within the grace before the row saw at least its price come, no later than it does."""
+    """Returns whether everybody who looked within the grace saw at least its price come, no later than it does."""
     first = row.effective_from - book.grace
     looked = [first, *(edit for edit in book.edits if first < edit < row.effective_from)]
     return all(

@@ -13,12 +13,15 @@ from stoa.domain.selection.quota import (
     limit_reached,
     local_day,
     next_reset,
-    rate_limit_headers,
     remaining,
     seconds_until,
     utc_text,
     zone_named,
 )
+from stoa.domain.selection.refusals import rate_limit_exceeded
+from stoa.http.headers import rate_limit_headers
+from stoa.http.refusals import refusal_headers
+from tests.unit.domain.builders import offer
 
 
 def at(text: str) -> datetime:
@@ -68,7 +71,7 @@ def test_the_reset_is_told_in_utc() -> None:
 def test_an_unknown_zone_is_named(name: str) -> None:
     with pytest.raises(InvalidFields) as caught:
         zone_named(name)
-    assert caught.value.details[0]["path"] == "timezone"
+    assert caught.value.problems[0].path == "timezone"
 
 
 ZONES = [
@@ -118,18 +121,18 @@ def test_remaining(limit: int | None, used: int, left: int | None, reached: bool
 
 def test_headers_of_an_answer_and_of_a_refusal() -> None:
     now, reset = at("2026-11-21T23:58:30"), at("2026-11-22T00:00")
-    assert rate_limit_headers(50, 3, reset, now) == {
+    assert rate_limit_headers(50, 3, seconds_until(reset, now)) == {
         "RateLimit-Limit": "50",
         "RateLimit-Remaining": "47",
         "RateLimit-Reset": "90",
     }
-    assert rate_limit_headers(50, 51, reset, now, refused=True) == {
+    refusal = rate_limit_exceeded(offer(), limit=50, reset_at=reset, now=now)
+    assert refusal_headers(refusal) == {
         "RateLimit-Limit": "50",
         "RateLimit-Remaining": "0",
         "RateLimit-Reset": "90",
         "Retry-After": "90",
     }
-    assert rate_limit_headers(None, 3, reset, now) == {}
 
 
 @pytest.mark.parametrize(("milliseconds", "seconds"), [(0, 0), (1, 1), (1000, 1), (1001, 2), (-5000, 0)])

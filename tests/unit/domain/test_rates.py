@@ -1,4 +1,4 @@
-"""Rates beyond input and output: their JSON, what they make tokens cost, and comparing them."""
+"""Rates beyond input and output: their JSON, the prices that they make, and comparing them."""
 
 from decimal import Decimal
 from typing import Any

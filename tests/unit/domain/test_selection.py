@@ -8,6 +8,8 @@ import pytest
 
 from stoa.domain.selection.offers import ChatRequest, ModeDefaults, Offer, Preferences, Snapshot
 from stoa.domain.selection.selection import select
+from stoa.http.refusals import STATUSES as REFUSALS
+from stoa.http.refusals import refusal_details
 from tests.unit.domain.builders import (
     NOW,
     TOMORROW,
@@ -156,7 +158,7 @@ def test_without_a_system_default_it_falls_to_the_cheapest_free_model(why: str) 
 def test_nothing_available_is_503(why: str) -> None:
     given = snapshot(offer(**UNAVAILABLE[why]), offer("other", **UNAVAILABLE[why]), LOCKED, EMBED)
     refusal = refused(given)
-    assert (refusal.code, refusal.status) == ("NO_MODEL_AVAILABLE", 503)
+    assert (refusal.code, REFUSALS[type(refusal)]) == ("NO_MODEL_AVAILABLE", 503)
     assert refused(replace(given, offers={})).code == "NO_MODEL_AVAILABLE"
 
 
@@ -208,13 +210,17 @@ def test_a_successor_that_does_not_exist_ends_the_chain() -> None:
 
 def test_an_unknown_model_in_the_request_is_404() -> None:
     refusal = refused(snapshot(request="gpt-9"))
-    assert (refusal.code, refusal.status, refusal.details) == ("MODEL_NOT_FOUND", 404, {"modelId": "gpt-9"})
+    assert (refusal.code, REFUSALS[type(refusal)], refusal_details(refusal)) == (
+        "MODEL_NOT_FOUND",
+        404,
+        {"modelId": "gpt-9"},
+    )
 
 
 def test_a_model_that_cannot_chat_is_422_by_request() -> None:
     refusal = refused(snapshot(DEFAULT, EMBED, request="embed"))
-    assert (refusal.code, refusal.status) == ("MODEL_CANNOT_CHAT", 422)
-    assert refusal.details == {"modelId": "embed", "modelName": "Embed", "capabilities": ["embeddings"]}
+    assert (refusal.code, REFUSALS[type(refusal)]) == ("MODEL_CANNOT_CHAT", 422)
+    assert refusal_details(refusal) == {"modelId": "embed", "modelName": "Embed", "capabilities": ["embeddings"]}
 
 
 def test_a_standing_choice_that_is_gone_gives_way_to_the_next_rule_and_is_told() -> None:
@@ -294,8 +300,8 @@ def test_when_every_last_resort_is_barred_the_refusal_says_by_what(
 ) -> None:
     barred = [replace(entry, **changes) for entry in (HAIKU, LLAMA, DEFAULT)]
     refusal = refused(snapshot(*barred, preferences=preferences))
-    assert (refusal.code, refusal.details["modelId"]) == (code, "gpt-4o-mini")
-    assert refused(snapshot(*barred[:2], preferences=preferences)).details["modelId"] == "haiku"
+    assert (refusal.code, refusal_details(refusal)["modelId"]) == (code, "gpt-4o-mini")
+    assert refusal_details(refused(snapshot(*barred[:2], preferences=preferences)))["modelId"] == "haiku"
 
 
 def test_trap_asking_for_auto_never_lands_on_a_choice_that_would_spend_a_trial() -> None:

@@ -15,10 +15,11 @@ from stoa.domain.selection.offers import (
     ModeDefaults,
     Offer,
     Preferences,
-    Refusal,
     Snapshot,
 )
+from stoa.domain.selection.refusals import Refusal
 from stoa.domain.selection.selection import MEMBERS_OWN_RULES, REASONS, RULE_AUTO, select
+from stoa.http.refusals import STATUSES as REFUSALS
 from tests.unit.domain.builders import MIDNIGHT, NOW, TOMORROW, YESTERDAY, by_id, offer, prices
 
 IDS = ["gpt-4o-mini", "a", "b", "c", "d", "e"]
@@ -132,7 +133,7 @@ def assert_usable(entry: Candidate, given_snapshot: Snapshot) -> None:
 def test_every_outcome_is_a_usable_decision_or_a_known_refusal(given_snapshot: Snapshot) -> None:
     outcome = select(given_snapshot)
     if isinstance(outcome, Refusal):
-        assert STATUSES[outcome.code] == outcome.status
+        assert STATUSES[outcome.code] == REFUSALS[type(outcome)]
         assert outcome.message
         return
     assert outcome.rule in {*REASONS, RULE_AUTO}

@@ -6,6 +6,8 @@ from decimal import Decimal
 import pytest
 
 from stoa.domain.selection.offers import ChatRequest, ModeDefaults, Offer, Preferences
+from stoa.http.refusals import STATUSES as REFUSALS
+from stoa.http.refusals import refusal_details, refusal_headers
 from tests.unit.domain.builders import (
     YESTERDAY,
     decided,
@@ -93,8 +95,8 @@ def test_a_tenants_choice_that_cannot_be_had_gives_way_to_the_next_rule() -> Non
 )
 def test_a_locked_refusal_says_how_to_buy(locked: Offer, reason: str, message: str) -> None:
     refusal = refused(snapshot(*THREE, locked, request="gpt-4o"))
-    assert (refusal.status, refusal.message) == (402, message)
-    assert refusal.details == {
+    assert (REFUSALS[type(refusal)], refusal.message) == (402, message)
+    assert refusal_details(refusal) == {
         "reason": reason,
         "modelId": "gpt-4o",
         "modelName": "GPT-4o",
@@ -111,7 +113,7 @@ def test_a_locked_refusal_says_how_to_buy(locked: Offer, reason: str, message: s
 
 def test_a_locked_model_that_is_not_for_sale_says_whom_to_ask() -> None:
     refusal = refused(snapshot(*THREE, replace(LOCKED, unlock_price_cents=None), request="gpt-4o"))
-    assert (refusal.details["priceCents"], refusal.details["purchase"]) == (None, None)
+    assert (refusal_details(refusal)["priceCents"], refusal_details(refusal)["purchase"]) == (None, None)
     assert "Ask an admin to grant access" in refusal.message
 
 
@@ -121,15 +123,15 @@ def test_a_locked_model_that_is_not_for_sale_says_whom_to_ask() -> None:
 )
 def test_the_daily_limit_holds_for_free_and_premium_models(full: Offer) -> None:
     refusal = refused(snapshot(DEFAULT, full, request="haiku"))
-    assert (refusal.code, refusal.status) == ("RATE_LIMIT_EXCEEDED", 429)
-    assert refusal.details == {
+    assert (refusal.code, REFUSALS[type(refusal)]) == ("RATE_LIMIT_EXCEEDED", 429)
+    assert refusal_details(refusal) == {
         "modelId": "haiku",
         "modelName": full.display_name,
         "limit": 50,
         "remaining": 0,
         "resetAt": "2026-11-22T00:00:00Z",
     }
-    assert refusal.headers == {
+    assert refusal_headers(refusal) == {
         "RateLimit-Limit": "50",
         "RateLimit-Remaining": "0",
         "RateLimit-Reset": "50400",
@@ -145,8 +147,8 @@ def test_a_trial_counts_against_the_daily_limit_too() -> None:
 def test_trap_the_reset_of_a_refusal_is_not_in_the_past() -> None:
     full = replace(HAIKU, daily_limit=1, used_today=1)
     refusal = refused(snapshot(DEFAULT, full, request="haiku", limit_resets_at=YESTERDAY))
-    assert refusal.details["resetAt"] == "2026-11-21T10:00:01Z"
-    assert refusal.headers["Retry-After"] == "1"
+    assert refusal_details(refusal)["resetAt"] == "2026-11-21T10:00:01Z"
+    assert refusal_headers(refusal)["Retry-After"] == "1"
 
 
 def test_the_last_message_below_the_limit_is_served() -> None:
@@ -163,8 +165,13 @@ def test_a_cost_above_the_ceiling_is_refused_with_the_estimate() -> None:
     request = ChatRequest("word" * 5000, model_id="gpt-4o")
     given = snapshot(*THREE, OWNED, request=request, preferences=Preferences(max_cost_per_message=Decimal("0.02")))
     refusal = refused(given)
-    assert (refusal.code, refusal.status) == ("COST_LIMIT_EXCEEDED", 402)
-    assert refusal.details == {"modelId": "gpt-4o", "modelName": "GPT-4o", "estimate": "0.024514000", "limit": "0.02"}
+    assert (refusal.code, REFUSALS[type(refusal)]) == ("COST_LIMIT_EXCEEDED", 402)
+    assert refusal_details(refusal) == {
+        "modelId": "gpt-4o",
+        "modelName": "GPT-4o",
+        "estimate": "0.024514000",
+        "limit": "0.02",
+    }
     assert "would cost about 0.024514 USD with GPT-4o, more than your ceiling of 0.02 USD" in refusal.message
     exact = replace(given, preferences=Preferences(max_cost_per_message=Decimal("0.024514")))
     assert model_of(exact) == ("gpt-4o", "request", "entitled")
@@ -208,8 +215,8 @@ def test_trap_a_model_without_a_price_is_never_sold_for_nothing() -> None:
 def test_a_message_longer_than_the_named_models_window_is_413() -> None:
     small = offer("small", context_window=2_000, max_output_tokens=500)
     refusal = refused(snapshot(DEFAULT, small, request=ChatRequest("word" * 1497, model_id="small")))
-    assert (refusal.code, refusal.status) == ("INPUT_TOO_LONG", 413)
-    assert refusal.details == {"modelId": "small", "modelName": "Small", "limit": 1500, "estimate": 1501}
+    assert (refusal.code, REFUSALS[type(refusal)]) == ("INPUT_TOO_LONG", 413)
+    assert refusal_details(refusal) == {"modelId": "small", "modelName": "Small", "limit": 1500, "estimate": 1501}
     fits = snapshot(DEFAULT, small, request=ChatRequest("word" * 1496, model_id="small"))
     assert model_of(fits)[0] == "small"
 
@@ -225,4 +232,4 @@ def test_history_alone_never_makes_a_message_too_long_but_the_system_prompt_does
 def test_the_price_of_a_locked_model_is_told_in_the_tenants_currency() -> None:
     refusal = refused(snapshot(LOCKED, request="gpt-4o", currency="eur"))
     assert "2.99 EUR" in refusal.message
-    assert refusal.details["currency"] == "eur"
+    assert refusal_details(refusal)["currency"] == "eur"

@@ -9,6 +9,8 @@ import pytest
 from stoa.domain.selection.offers import ACCESS_ENTITLED, ACCESS_TEAM, Candidate
 from stoa.domain.selection.refusals import model_locked
 from stoa.domain.teams.team_tokens import TeamShare, effective_allotment, paying_team
+from stoa.http.refusals import STATUSES as REFUSALS
+from stoa.http.refusals import refusal_details
 from tests.unit.domain.builders import premium
 
 
@@ -90,8 +92,8 @@ def test_an_exhausted_team_is_told_with_what_ran_out_and_when_it_resets(
 ) -> None:
     refusal = model_locked(premium(team=team, unlock_price_cents=499), "eur")
 
-    assert (refusal.code, refusal.status) == ("TEAM_POOL_EXHAUSTED", 402)
-    assert refusal.details["reason"] == reason
-    assert refusal.details["limit"] == limit
-    assert refusal.details["resetAt"] == "2026-04-05T00:00:00Z"
+    assert (refusal.code, REFUSALS[type(refusal)]) == ("TEAM_POOL_EXHAUSTED", 402)
+    assert refusal_details(refusal)["reason"] == reason
+    assert refusal_details(refusal)["limit"] == limit
+    assert refusal_details(refusal)["resetAt"] == "2026-04-05T00:00:00Z"
     assert "Unlock it once for 4.99 EUR" in refusal.message

@@ -7,12 +7,13 @@ import pytest
 
 from stoa.core.errors import StoaError
 from stoa.domain.teams import teams
+from stoa.http.answers import status_of
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
 
 
 def code_of(error: pytest.ExceptionInfo[StoaError]) -> tuple[int, str]:
-    return error.value.status, error.value.code
+    return status_of(error.value), error.value.code
 
 
 @pytest.mark.parametrize(

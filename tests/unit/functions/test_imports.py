@@ -1,19 +1,21 @@
-"""What a cold start must not pay for."""
+"""Libraries that a cold start must not pay for."""
 
 import subprocess
 import sys
 
 from dev.build import function_names
+from tests.contract.template import FUNCTIONS, properties
 
 HEAVY = (
     *("pydantic", "boto3", "cryptography", "jwt", "urllib3", "stripe", "croniter", "genai_prices", "model_prices"),
     *("numpy", "yaml"),
 )
-# Pydantic costs 70 ms: worth it at init where every event needs it, as an API function's GET does not.
+# SnapStart functions import at the top: the snapshot holds it, and the first request after a restore does not pay.
+SNAPSHOT = {"pydantic", "boto3", "urllib3", "stripe", "croniter", "cryptography"}
 NEEDED = {
     "chat": {"pydantic"},
-    "model_admin": {"pydantic", "boto3", "urllib3"},  # the client of KMS is part of the snapshot
     "provider_sync": {"pydantic"},
+    **{name: SNAPSHOT for name in FUNCTIONS if "SnapStart" in properties(name)},
     "authorizer": {"cryptography", "jwt"},
 }
 

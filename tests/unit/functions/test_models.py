@@ -12,9 +12,10 @@ from functions.preferences.models import MOST_FAVORITES, DomainModeId, SelectReq
 from functions.pricing_admin.models.config import SyncPolicy, SyncPolicyUpdate
 from functions.schedules.models import NewSchedule
 from functions.teams.models import Invite
-from stoa.domain.sync.review_policy import DEFAULTS
+from stoa.domain.sync.policy import DEFAULTS
 from stoa.http.schemas import EmailAddress
 from stoa.workflows.members.preferences import MAX_FAVORITES
+from stoa.workflows.pricing import sync_policy
 
 
 def test_the_dry_run_takes_what_chat_takes() -> None:
@@ -69,5 +70,5 @@ def test_mail_goes_to_such_addresses_alone() -> None:
 
 
 def test_every_default_of_the_sync_policy_is_a_rule_that_can_be_set() -> None:
-    assert SyncPolicyUpdate.model_validate(DEFAULTS).rules() == DEFAULTS
-    assert SyncPolicy.model_validate(DEFAULTS).model_dump(by_alias=True) == DEFAULTS
+    assert sync_policy.changed({}, SyncPolicyUpdate.model_validate(DEFAULTS).given()) == DEFAULTS
+    assert SyncPolicy.model_validate(sync_policy.policy_of({})).model_dump(by_alias=True) == DEFAULTS

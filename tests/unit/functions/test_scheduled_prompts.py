@@ -7,6 +7,7 @@ import pytest
 
 from functions.scheduled_prompts import handler as function
 from stoa.core.errors import StoaError
+from stoa.workflows.schedules import ask
 from stoa.workflows.schedules.prompt_run import RunFailed, RunPrompt, TryAgain
 
 PROMPT = RunPrompt(key="k", content="One thought.", model_id="gpt-4o-mini", persona_id=None, domain_mode=None)
@@ -25,11 +26,11 @@ def test_what_may_be_another_answer_in_a_moment_is_asked_again(
     monkeypatch: pytest.MonkeyPatch, code: str, becomes: type[Exception]
 ) -> None:
     def refuses(*_: Any) -> Any:
-        raise StoaError(code, "No.", status=503)
+        raise StoaError(code, "No.")
 
-    monkeypatch.setattr(function, "chat", refuses)
+    monkeypatch.setattr(ask, "chat", refuses)
     with pytest.raises(becomes):
-        function.answered(SimpleNamespace(), SimpleNamespace(), PROMPT)
+        ask.answered(SimpleNamespace(), SimpleNamespace(), PROMPT)
 
 
 @pytest.mark.parametrize(("context", "seconds"), [(None, 300), (100.0, 100)])

@@ -23,6 +23,8 @@ from stoa.core.errors import (
 from stoa.core.failures import failure
 from stoa.core.observe import logger
 from stoa.core.text import camel_case, to_json
+from stoa.http.refusals import STATUSES as REFUSALS
+from stoa.http.refusals import refusal_details, refusal_headers
 from stoa.workflows.selection.member_view import Refused
 
 JSON_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
@@ -82,14 +84,14 @@ class StreamingAnswer:
 def status_of(error: StoaError) -> int:
     """Returns the HTTP status of an error: its kind's, or the nearest kind's that it is a case of."""
     if isinstance(error, Refused):
-        return error.refusal.status
+        return REFUSALS[type(error.refusal)]
     return next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), 500)
 
 
 def error_headers(error: StoaError) -> dict[str, str]:
     """Returns the headers that belong to an error beside those of every answer."""
     if isinstance(error, Refused):
-        return dict(error.refusal.headers)
+        return refusal_headers(error.refusal)
     if isinstance(error, MethodNotAllowed):
         return {"Allow": error.allow}
     return {} if error.retry_after is None else {"Retry-After": str(max(1, round(error.retry_after)))}
@@ -98,11 +100,12 @@ def error_headers(error: StoaError) -> dict[str, str]:
 def error_body(error: StoaError, request_id: str) -> dict[str, Any]:
     """Returns the one error shape: `{"error": {code, message, details?, requestId}}`."""
     described: dict[str, Any] = {"code": error.code, "message": error.message, "requestId": request_id}
-    details = error.refusal.details if isinstance(error, Refused) else error.details
-    if isinstance(error, InvalidFields):
+    if isinstance(error, Refused):
+        described["details"] = refusal_details(error.refusal)
+    elif isinstance(error, InvalidFields):
         described["details"] = [{"path": one.path, "reason": one.reason} for one in error.problems]
-    elif details is not None:
-        described["details"] = {camel_case(name): value for name, value in details.items()}
+    elif error.details is not None:
+        described["details"] = {camel_case(name): value for name, value in error.details.items()}
     return {"error": described}
 
 

@@ -2,16 +2,27 @@
 
 import base64
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from stoa.core.errors import FieldProblem, InvalidFields, MalformedRequest, PayloadTooLarge
-from stoa.http.schemas import path_of, reason_of
+from stoa.http.schemas import Schema, path_of, reason_of
 
 MAX_BODY_BYTES = 1_000_000
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class TextBody(Schema):
+    """Base of a body that may also come as text of `media_type` instead of JSON, such as a sheet."""
+
+    media_type: ClassVar[str]
+
+    @classmethod
+    def of_bytes(cls, body: bytes) -> Self:
+        """Returns the body for the text. Raises MalformedRequest where it cannot be read."""
+        raise NotImplementedError
 
 
 def body_bytes(event: Mapping[str, Any]) -> bytes:
@@ -24,6 +35,13 @@ def body_bytes(event: Mapping[str, Any]) -> bytes:
     if len(raw) > MAX_BODY_BYTES:
         raise PayloadTooLarge(f"The request body is larger than {MAX_BODY_BYTES:,} bytes.")
     return raw
+
+
+def read_body(model: type[Model], content_type: str, body: bytes) -> Model:
+    """Returns the request body as `model`, from JSON or from the text that it also takes. Raises as `parse_body`."""
+    if issubclass(model, TextBody) and content_type.startswith(model.media_type):
+        return model.of_bytes(body)
+    return parse_body(model, body)
 
 
 def parse_body(model: type[Model], body: bytes) -> Model:

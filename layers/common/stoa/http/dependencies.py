@@ -1,5 +1,6 @@
 """Dependencies of routes: the caller in each role, and the database. A route without a caller is public."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -16,7 +17,9 @@ from stoa.store.tenancy.audit import Actor
 def member(request: Request) -> Caller:
     """Returns the member who asks. The first request makes their row. Raises Unauthenticated or Forbidden."""
     event = request.resolved_event.raw_event
-    found = members.get(database(), principal_from_event(event, settings()))
+    # Members are kept for a while. The claims are this request's: an e-mail may be unverified by now.
+    principal = principal_from_event(event, settings())
+    found = replace(members.get(database(), principal), principal=principal)
     request_id = (event.get("requestContext") or {}).get("requestId")
     return Caller(database(), found, Actor(found.user_id, found.principal.email, request_id), _now())
 

@@ -51,14 +51,3 @@ class Edit(Part):
     def clearable(cls) -> frozenset[str]:
         """Fields for which null means something."""
         return frozenset()
-
-
-class EditParameters(Schema):
-    """The version that was read, as a header."""
-
-    if_match: str | None = Field(
-        None,
-        alias="If-Match",
-        description="The version you read, where it is not in the body.",
-        json_schema_extra={"in": "header"},
-    )

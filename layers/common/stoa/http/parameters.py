@@ -1,6 +1,7 @@
 """Parameters that many routes share: page size, cursor, versions, texts to look for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,6 +12,9 @@ from stoa.core.text import storable
 
 MAX_PAGE = 200
 DEFAULT_PAGE = 50
+
+DEFAULT_DAYS = 30
+MOST_DAYS = 366
 
 NEVER = -1  # a version that nothing has
 
@@ -44,6 +48,49 @@ def short_text(most: int) -> Callable[[Any], str | None]:
     return read
 
 
+def one_of(words: Sequence[str], said: str | None = None) -> Callable[[Any], Any]:
+    """Returns a reader of one of these words. `said` names them in a refusal. None is kept."""
+    reason = said or f"one of {', '.join(words)}"
+
+    def read(value: Any) -> Any:
+        if value is not None and value not in words:
+            raise ValueError(reason)
+        return value
+
+    return read
+
+
+def flag(value: Any) -> bool | None:
+    """Reads `true` or `false`."""
+    if value not in (None, "true", "false"):
+        raise ValueError("true or false")
+    return None if value is None else value == "true"
+
+
+def user_id(value: Any) -> UUID | None:
+    """Reads a user's id. An empty text is no filter."""
+    try:
+        return UUID(value) if value else None
+    except ValueError as error:
+        raise ValueError("a user's id, as the answers give it") from error
+
+
+def day(value: Any) -> date | None:
+    """Reads a day of the years 2000 to 2200. An empty text is no filter."""
+    if not value:
+        return None
+    try:
+        found = date.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError("a day such as 2026-03-31") from error
+    if not 2000 <= found.year <= 2200:
+        raise ValueError("a day of the years 2000 to 2200")
+    return found
+
+
+TEXT = WithJsonSchema({"type": "string"})
+FLAG = WithJsonSchema({"type": "boolean"})
+
 UuidText = Annotated[UUID, WithJsonSchema({"type": "string"})]
 
 Limit = Annotated[
@@ -51,6 +98,13 @@ Limit = Annotated[
     BeforeValidator(whole_number(MAX_PAGE)),
     WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_PAGE}),
     Query(description="How many at most."),
+]
+
+Days = Annotated[
+    int,
+    BeforeValidator(whole_number(MOST_DAYS)),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST_DAYS, "default": DEFAULT_DAYS}),
+    Query(description="How many days, today included."),
 ]
 
 Cursor = Annotated[

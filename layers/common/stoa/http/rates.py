@@ -3,18 +3,10 @@
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
-from pydantic import (
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    WithJsonSchema,
-    model_serializer,
-    model_validator,
-)
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from stoa.domain.pricing.rates import Rates
-from stoa.http.schemas import AnswerSchema, Schema, exact
+from stoa.http.schemas import AnswerSchema, Schema, absent, exact
 
 MOST_TIERS = 8
 
@@ -42,12 +34,12 @@ class _GivenRates(Schema):
     output_image: Rate = Decimal(0)
 
     def stored(self) -> dict[str, Any]:
-        """The rates that were sent, as `Rates.from_json` takes them."""
+        """Returns the rates that were sent, as `Rates.from_json` takes them."""
         return {name: value for name, value in self.given().items() if isinstance(value, Decimal)}
 
 
 class GivenTier(_GivenRates):
-    """What changes for messages of more input tokens than this: the whole message is charged so."""
+    """Rates for messages of more input tokens than the threshold. They apply to the whole message."""
 
     above_input_tokens: Annotated[int, Field(ge=1, le=100_000_000)] = Field(examples=[200_000])
     input: Rate = Field(Decimal(0), examples=[2.5])
@@ -55,7 +47,7 @@ class GivenTier(_GivenRates):
 
 
 class GivenRates(_GivenRates):
-    """What a provider asks for tokens that are not plain input or output, USD per one million. {} is none of it."""
+    """Rates of a provider for tokens that are not plain input or output, USD per one million. {} removes them all."""
 
     tiers: Annotated[list[GivenTier], Field(max_length=MOST_TIERS)] = Field([], description="By rising thresholds.")
 
@@ -65,45 +57,44 @@ class GivenRates(_GivenRates):
         return self
 
     def rates(self) -> Rates:
-        """The same as the rules take it."""
+        """Returns the rates as the rules take them. Raises ValueError where thresholds do not rise."""
         tiers = [{"above_input_tokens": tier.above_input_tokens, **tier.stored()} for tier in self.tiers]
         return Rates.from_json({**self.stored(), "tiers": tiers})
 
 
-class _ShownRates(AnswerSchema):
-    cached_input: float | None = Field(None, description="Input that the provider has in its cache.", examples=[0.3])
-    cache_write: float | None = Field(None, description="Input that the provider puts into its cache.")
-    input_audio: float | None = None
-    output_audio: float | None = None
-    input_image: float | None = None
-    output_image: float | None = None
-
-    @model_serializer(mode="wrap")
-    def _only_what_there_is(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in write(self).items() if value is not None}
-
-
-class ShownTier(_ShownRates):
-    """What changes for messages of more input tokens than this: the whole message is charged so."""
+class ShownTier(AnswerSchema):
+    """Rates for messages of more input tokens than the threshold. They apply to the whole message."""
 
     above_input_tokens: int = Field(examples=[200_000])
-    input: float | None = None
-    output: float | None = None
+    input: float | None = absent()
+    output: float | None = absent()
+    cached_input: float | None = absent("Input that the provider has in its cache.", examples=[0.3])
+    cache_write: float | None = absent("Input that the provider puts into its cache.")
+    input_audio: float | None = absent()
+    output_audio: float | None = absent()
+    input_image: float | None = absent()
+    output_image: float | None = absent()
 
 
-class ShownRates(_ShownRates):
-    """What tokens cost that are not plain input or output, USD per one million. What is absent costs as these do."""
+class ShownRates(AnswerSchema):
+    """Rates for tokens that are not plain input or output, USD per one million. An absent kind costs as those do."""
 
-    tiers: Annotated[list[ShownTier] | None, BeforeValidator(lambda tiers: tiers or None)] = Field(
-        None, description="Above a tier, what it does not name stays as below it."
+    cached_input: float | None = absent("Input that the provider has in its cache.", examples=[0.3])
+    cache_write: float | None = absent("Input that the provider puts into its cache.")
+    input_audio: float | None = absent()
+    output_audio: float | None = absent()
+    input_image: float | None = absent()
+    output_image: float | None = absent()
+    tiers: Annotated[list[ShownTier] | None, BeforeValidator(lambda tiers: tiers or None)] = absent(
+        "A kind that a tier does not name costs what it costs below the tier."
     )
 
 
-# Null where everything costs as input and output do.
-OptionalRates = Annotated[ShownRates | None, BeforeValidator(lambda rates: rates or None)]
+# Reads `Rates`. Rates without any exception from the two prices are null.
+ShownRatesOrNull = Annotated[ShownRates | None, BeforeValidator(lambda rates: rates or None)]
 
 
 def with_stored_rates(given: dict[str, Any]) -> dict[str, Any]:
-    """Fields that were sent, with `base_rates` in the form in which it is stored."""
+    """Returns the fields that were sent, with `base_rates` in the form in which they are stored."""
     rates = given.get("base_rates")
     return {**given, "base_rates": rates.rates().to_json()} if rates is not None else given

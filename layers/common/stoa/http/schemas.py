@@ -78,6 +78,19 @@ Day = Annotated[
 ]
 ExactAmount = Annotated[str, BeforeValidator(lambda value: money_text(value) if isinstance(value, Decimal) else value)]
 
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return float(value) if isinstance(value, Decimal) else value
+
+
+# A document that is answered as it was saved. Numbers stay numbers, which pydantic would write as text.
+Document = Annotated[dict[str, Any], BeforeValidator(_plain)]
+
+
 # As far as mail can be tried; what would end a header, or make one address into two, is no address.
 EmailAddress = Annotated[
     str,
@@ -123,6 +136,15 @@ class AnswerSchema(BaseModel):
         from_attributes=True,
         defer_build=True,
     )
+
+
+def absent(description: str | None = None, **described: Any) -> Any:
+    """Returns the field of an answer that is left out where its value is None."""
+    return Field(None, description=description, exclude_if=_is_none, **described)
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 DataType = TypeVar("DataType")

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from stoa.core.errors import FieldProblem, InvalidFields, NotFound, StoaError
 from stoa.core.text import storable
-from stoa.http.bodies import body_bytes, parse_body
+from stoa.http.bodies import body_bytes, read_body
 from stoa.http.schemas import reason_of
 
 # Where Powertools keeps what dependencies returned, so that each is resolved once a request.
@@ -54,7 +54,8 @@ class RequestCheck(OpenAPIRequestValidationMiddleware):
         """
         (field,) = app.context["_route"].dependant.body_params
         model: type[BaseModel] = field.type_
-        return parse_body(model, body_bytes(app.current_event.raw_event))
+        content_type = app.current_event.headers.get("content-type", "")
+        return read_body(model, content_type, body_bytes(app.current_event.raw_event))
 
 
 def problems_of(errors: list[dict[str, Any]]) -> StoaError:

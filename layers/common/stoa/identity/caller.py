@@ -33,6 +33,12 @@ class Caller:
         return self.member.user_id
 
     @property
+    def email(self) -> str | None:
+        """The verified e-mail that invitations may be for, in lower case. None: there is none."""
+        email = self.member.principal.email
+        return email and email.lower()
+
+    @property
     def own_scope(self) -> Scope:
         """Sees the caller's own rows and nothing else."""
         return self.member.scope
@@ -41,21 +47,6 @@ class Caller:
     def tenant_scope(self) -> Scope:
         """Sees the whole tenant: for admins, and for use cases that check membership themselves."""
         return Scope(tenant_id=self.member.tenant_id)
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """Where an admin works: on which tenant's rows, as whom, and when."""
-
-    database: Database
-    tenant_id: UUID
-    actor: Actor
-    now: datetime
-
-    @property
-    def scope(self) -> Scope:
-        """The whole tenant."""
-        return Scope(tenant_id=self.tenant_id)
 
 
 def check_version(present: int, read: int | None, what: str) -> None:

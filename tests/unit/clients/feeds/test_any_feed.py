@@ -1,4 +1,4 @@
-"""Whatever a feed holds: reading it does not fail, and no price comes of it that could not be charged."""
+"""Reading never fails, whatever a feed holds, and gives no price that could not be charged."""
 
 import json
 from collections.abc import Callable
@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from stoa.clients.feeds.fetch import FeedUnreadable, parse_json
 from stoa.clients.feeds.genai_prices_feed import GenaiPrices
 from stoa.clients.feeds.model_prices_feed import ModelPrices
+from stoa.domain.sync.agreement import agreement
 from stoa.domain.sync.feed import PRICE_LIMIT, FeedResult
-from stoa.domain.sync.feed_agreement import agreement
-from stoa.domain.sync.feed_matching import counterparts
+from stoa.domain.sync.matching import counterparts
 from tests.unit.clients.feeds.samples import entry, genai, interval, snapshot
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -64,13 +64,13 @@ SECOND = snapshot(
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The path to every value inside a value."""
+    """Yields the path to every value inside a value."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [path, *(deeper for key, part in inner for deeper in places(part, (*path, key)))]
 
 
 def changed(value: Any, path: tuple[Any, ...], put: Any) -> Any:
-    """A copy with another value in one place; LEFT_OUT takes the place away."""
+    """Returns a copy with another value in one place. LEFT_OUT removes the place."""
     if not path:
         return put
     copy = dict(value) if isinstance(value, dict) else list(value)
@@ -86,7 +86,7 @@ LEFT_OUT: Any = object()
 
 @st.composite
 def spoilt(draw: st.DrawFn, whole: Any) -> Any:
-    """The feed with up to three of its values replaced or left out."""
+    """Draws the feed with up to three of its values replaced or left out."""
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from(places(whole)[1:] or [()]))
         whole = changed(whole, path, draw(st.just(LEFT_OUT) | ANY_JSON if path else ANY_JSON))
@@ -94,7 +94,7 @@ def spoilt(draw: st.DrawFn, whole: Any) -> Any:
 
 
 def sent(data: Any) -> Any:
-    """The data as they arrive."""
+    """Returns the data as they arrive."""
     return parse_json(json.dumps(data).encode())
 
 
@@ -107,7 +107,7 @@ def second(data: Any) -> FeedResult:
 
 
 def could_be_charged(result: FeedResult) -> bool:
-    """True when every price and rate could be charged, and what has one price has both."""
+    """Returns whether every price and rate could be charged, and each model has both prices or none."""
     assert len({model.key for model in result.models}) == len(result.models)
     for model in result.models:
         assert (model.input_price is None) == (model.output_price is None)

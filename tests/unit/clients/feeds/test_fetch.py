@@ -1,4 +1,4 @@
-"""JSON of somebody else's, and the addresses it may come from."""
+"""Foreign JSON, and the addresses it may come from."""
 
 from decimal import Decimal
 

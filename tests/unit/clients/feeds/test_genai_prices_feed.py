@@ -1,4 +1,4 @@
-"""The first source: what is read of its format."""
+"""The first source: the parts of its format that are read."""
 
 import json
 from datetime import UTC, datetime
@@ -17,12 +17,12 @@ OURS = ("openai", "xai", "bedrock", "huggingface")
 
 
 def read(data: Any, now: datetime = NOW, last_count: int | None = None) -> FeedResult:
-    """The result of data that were sent as JSON."""
+    """Returns the result of data that were sent as JSON."""
     return GenaiPrices(OURS).parse(parse_json(json.dumps(data).encode()), now, last_count)
 
 
 def only(data: Any, now: datetime = NOW) -> FeedModel:
-    """The one model of a feed that has nothing wrong."""
+    """Returns the only model of a feed without problems."""
     result = read(data, now)
     assert result.problems == ()
     (model,) = result.models

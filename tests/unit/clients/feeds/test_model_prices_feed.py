@@ -1,4 +1,4 @@
-"""The second source: what is read of its format."""
+"""The second source: the parts of its format that are read."""
 
 import json
 from datetime import UTC, datetime
@@ -16,12 +16,12 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 def read(data: Any, now: datetime = NOW) -> FeedResult:
-    """The result of data that were sent as JSON."""
+    """Returns the result of data that were sent as JSON."""
     return ModelPrices(("openai", "bedrock")).parse(parse_json(json.dumps(data).encode()), now)
 
 
 def only(data: Any, now: datetime = NOW) -> FeedModel:
-    """The one model of a feed that has nothing wrong."""
+    """Returns the only model of a feed without problems."""
     result = read(data, now)
     assert result.problems == ()
     (model,) = result.models

@@ -1,4 +1,4 @@
-"""The feeds as the locked packages bring them: that our reading fits them, and them our registry."""
+"""The feeds of the locked packages fit our reading, and our registry fits them."""
 
 import csv
 from collections import Counter
@@ -13,9 +13,9 @@ from stoa.clients.feeds.genai_prices_feed import GenaiPrices, bundled
 from stoa.clients.feeds.model_prices_feed import ModelPrices
 from stoa.clients.wires.endpoints import model_names, packaged_providers
 from stoa.domain.pricing.rates import Tier
+from stoa.domain.sync.agreement import agreement
 from stoa.domain.sync.feed import FeedResult
-from stoa.domain.sync.feed_agreement import agreement
-from stoa.domain.sync.feed_matching import Matches, counterparts, match
+from stoa.domain.sync.matching import Matches, counterparts, match
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 IDS = frozenset(provider.id for provider in packaged_providers())

@@ -1,6 +1,6 @@
-"""Where prices and models come from: one module a source, each with a `read` that never raises for what it reads.
+"""The sources of prices and models: one module a source, each with a `read` that never raises for what it reads.
 
-Imported by the price sync alone: the packages behind it take 0.5 s to import, and only `read` imports them.
+Only the price sync imports this package. The libraries behind it take 0.5 s to import, and only `read` imports them.
 """
 
 from datetime import datetime
@@ -14,9 +14,12 @@ class Feed(Protocol):
 
     @property
     def name(self) -> str:
-        """What the source is called in facts and problems."""
+        """The name of the source in facts and problems."""
         ...
 
     def read(self, now: datetime, last_count: int | None = None) -> FeedResult:
-        """What the source says at `now`. `last_count`: how many models it had the last time; None: never read yet."""
+        """Returns the models of the source at `now`.
+
+        `last_count` is the number of models it had the last time. None: it was never read.
+        """
         ...

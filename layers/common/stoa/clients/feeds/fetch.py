@@ -1,4 +1,4 @@
-"""Reading somebody else's JSON over HTTP, within bounds of size and time."""
+"""Reads somebody else's JSON over HTTP, within bounds of size and time."""
 
 import json
 import time
@@ -30,7 +30,7 @@ class FeedUnreadable(UpstreamFailed):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. Only statuses 200 and 304 do."""
+    """The answer of an address, with status 200 or 304."""
 
     status: int
     body: bytes
@@ -38,7 +38,7 @@ class Answer:
 
 
 def get(url: str, headers: Mapping[str, str] = PLAIN, *, seconds: float = ANSWER_SECONDS) -> Answer:
-    """The answer of an address. Redirects are not followed. Raises FeedUnreadable."""
+    """Returns the answer of an address. Redirects are not followed. Raises FeedUnreadable."""
     until = time.monotonic() + seconds
     limits = Limits(connect_timeout=CONNECT_SECONDS, first_token_timeout=seconds, deadline=until)
     try:
@@ -54,7 +54,7 @@ def get(url: str, headers: Mapping[str, str] = PLAIN, *, seconds: float = ANSWER
 
 
 def check_address(url: str) -> None:
-    """Raises FeedUnreadable unless the address is https, or on this machine: prices must not be changed on the way."""
+    """Raises FeedUnreadable unless the address is https or on this machine. Nobody may change prices on the way."""
     try:
         parts = urlsplit(url)
         if parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and _is_here(parts.hostname))):
@@ -65,9 +65,9 @@ def check_address(url: str) -> None:
 
 
 def parse_json(body: bytes) -> Any:
-    """The JSON value, with Decimals for numbers that are not whole. Raises FeedUnreadable.
+    """Returns the JSON value, with Decimals for numbers that are not whole. Raises FeedUnreadable.
 
-    A number that nothing could be is Decimal("NaN"), so that it spoils its own entry and not the whole feed.
+    An impossible number becomes Decimal("NaN"), so that it spoils its own entry and not the whole feed.
     """
     if body.lstrip()[:1] == b"<":
         raise FeedUnreadable("a web page and not JSON")
@@ -78,7 +78,7 @@ def parse_json(body: bytes) -> Any:
 
 
 class Download:
-    """One address that is read now and then; while it says that nothing changed, its last body holds."""
+    """An address that is read now and then. While it answers that nothing changed, its last body holds."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -86,7 +86,7 @@ class Download:
         self._body = b""
 
     def read(self) -> bytes:
-        """The present body. Raises FeedUnreadable."""
+        """Returns the present body. Raises FeedUnreadable."""
         check_address(self.url)
         asked = {**PLAIN, "If-None-Match": self._etag} if self._etag else PLAIN
         answer = get(self.url, asked)
@@ -99,7 +99,7 @@ class Download:
 
 @cache
 def download(url: str) -> Download:
-    """The one download of an address in this process, so that an unchanged feed is not sent again."""
+    """Returns this process's download of an address. It is kept so that an unchanged feed is not sent again."""
     return Download(url)
 
 

@@ -1,4 +1,4 @@
-"""How a feed's values are read: shapes by pydantic here, what the values may be by `stoa.domain.sync.feed`."""
+"""Fields of feeds as pydantic reads their shapes. `stoa.domain.sync.feed` decides which values are possible."""
 
 from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -14,7 +14,7 @@ READING = ConfigDict(frozen=True, extra="ignore")
 PLACES = Decimal("0.000001")  # as price columns keep them: what is compared later must be what was stored
 LONGEST_REASON = 200
 
-# What an entry that is only a number of tokens, prices by kind and the same above thresholds comes to.
+# Prices by kind of token, above each threshold of input tokens.
 Levels = Mapping[int, Mapping[str, Decimal]]
 
 
@@ -29,16 +29,16 @@ Label = Annotated[str, Field(max_length=200)]
 
 
 def rounded(price: Decimal) -> Decimal:
-    """The price to the places that are kept; what cannot be a price stays as it is, to be reported."""
+    """Returns the price to the places that are kept. An impossible price stays as it is, to be reported."""
     if not price.is_finite() or abs(price) >= PRICE_LIMIT:
         return price
     return price.quantize(PLACES, ROUND_HALF_EVEN)
 
 
 def rates_from(levels: Levels) -> Rates:
-    """Rates from what each kind of token costs above each threshold, from 0 on. Every level names input and output.
+    """Returns rates, from the prices of each kind of token above each threshold. Every level names input and output.
 
-    Raises ValueError naming a rate that is none.
+    Raises ValueError naming a rate that is impossible.
     """
     filled = []
     for above, prices in sorted(levels.items()):
@@ -49,12 +49,12 @@ def rates_from(levels: Levels) -> Rates:
 
 
 def display_name(text: str | None, otherwise: str) -> str:
-    """A name that people may be shown."""
+    """Returns a name that can be shown to people."""
     return " ".join(made_storable(text or "").split())[:200] or otherwise
 
 
 def problems_of(source: str, entry: str, error: ValueError) -> Iterable[FeedProblem]:
-    """What a ValidationError, or a ValueError of a rule, says of an entry. Never what the entry held."""
+    """Returns the problems that a ValidationError, or a ValueError of a rule, tells of an entry, without its values."""
     if not isinstance(error, ValidationError):
         field, _, reason = str(error).partition(": ")
         return [_problem(source, entry, field, reason)]
@@ -65,7 +65,7 @@ def problems_of(source: str, entry: str, error: ValueError) -> Iterable[FeedProb
 
 
 def entry_name(*parts: Any) -> str:
-    """How problems name an entry whose parts may be anything."""
+    """Returns the name by which problems refer to an entry. Its parts may be anything."""
     return "/".join(made_storable(part)[:100] if isinstance(part, str) and part else "?" for part in parts)
 
 

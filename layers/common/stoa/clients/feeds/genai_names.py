@@ -1,4 +1,4 @@
-"""By which names genai-prices knows a model: its `match` clauses, read without running any pattern of theirs.
+"""Reads the names by which genai-prices knows a model from its `match` clauses, without running their patterns.
 
 A clause is {"equals": …}, {"starts_with": …}, {"ends_with": …}, {"contains": …}, {"regex": …}, {"or": […]} or
 {"and": […]}: https://github.com/pydantic/genai-prices, prices/README.md.
@@ -7,15 +7,15 @@ A clause is {"equals": …}, {"starts_with": …}, {"ends_with": …}, {"contain
 import re
 from typing import Any
 
-DEEPEST = 8  # clauses within clauses; the feed's own go to 3
-# A pattern that says `this name and a date`, which is what all but three patterns of the feed say.
+DEEPEST = 8  # levels of clauses within clauses; the feed has 3
+# A pattern that means `this name and a date`, as all but three patterns of the feed do.
 _DATED = re.compile(r"\^([\w./\\-]+)-\\d\{(?:8\}|4\}-\\d\{2\}-\\d\{2\})\$")
 
 
 def names_of(clause: Any, deep: int = 0) -> tuple[list[str], list[str]]:
-    """Exact names, in the feed's order, and beginnings of names that are this model with any date or version.
+    """Returns exact names, in the feed's order, and beginnings of names that are this model with any date or version.
 
-    What stands in an `and` names nothing by itself.
+    A clause within an `and` names nothing by itself.
     """
     exact: list[str] = []
     stems: list[str] = []
@@ -35,7 +35,7 @@ def names_of(clause: Any, deep: int = 0) -> tuple[list[str], list[str]]:
 
 
 def accepts(clause: Any, name: str, deep: int = 0) -> bool:
-    """True when the clause lets the name through. A pattern is taken to: it only ever narrows what else is said."""
+    """Returns whether the clause accepts the name. A pattern counts as accepting, because it only narrows clauses."""
     name = name.lower()
     return any(_lets_through(kind, said, name, deep) for kind, said in _parts(clause, deep))
 

@@ -1,8 +1,8 @@
 """The first source: genai-prices, as it came with the software or from an address that serves the same data.
 
 Format: https://github.com/pydantic/genai-prices (prices/data.json): providers with models, prices in USD per 1,000,000
-tokens, some under conditions of time, some rising with the number of input tokens. Read here are the prices of plain
-requests; batches and service tiers (`price_variants`) are none of ours.
+tokens, some under conditions of time, some rising with the number of input tokens. This module reads the prices of
+plain requests. Stoa sends no batches and uses no service tiers (`price_variants`).
 """
 
 from collections import Counter
@@ -40,12 +40,12 @@ KINDS = {
     "input_image_mtok": "input_image",
     "output_image_mtok": "output_image",
 }
-# What a plain request may also cost and Stoa has no way to charge. An admin should know.
+# Units that a plain request may also cost and Stoa cannot charge. An admin is told of them.
 NOT_CHARGED = ("requests_kcount", "output_reasoning_mtok", "output_citation_mtok")
 
 
 class Tier(BaseModel):
-    """What a kind of token costs once there are more than `start` input tokens."""
+    """The price of a kind of token in a message of more than `start` input tokens."""
 
     model_config = READING
     start: int
@@ -53,7 +53,7 @@ class Tier(BaseModel):
 
 
 class Price(BaseModel):
-    """What a kind of token costs. A plain number is a price without tiers."""
+    """The price of a kind of token. A plain number is a price without tiers."""
 
     model_config = READING
     base: Number
@@ -65,13 +65,13 @@ class Price(BaseModel):
         return value if isinstance(value, dict) else {"base": value}
 
     def above(self, input_tokens: int) -> Decimal:
-        """What it costs with more than so many input tokens."""
+        """Returns the price in a message of more than this many input tokens."""
         reached = [tier for tier in self.tiers if tier.start <= input_tokens]
         return max(reached, key=lambda tier: tier.start).price if reached else self.base
 
 
 class Prices(BaseModel):
-    """One set of prices. Units that are not here are charged for what Stoa does not do."""
+    """A set of prices. Units that are not here are charged for things that Stoa does not do."""
 
     model_config = READING
     input_mtok: Price | None = None
@@ -87,13 +87,13 @@ class Prices(BaseModel):
     output_citation_mtok: Price | None = None
 
     def in_and_out(self) -> Decimal:
-        """What a token in and a token out cost together: by it the dearest of several is told."""
+        """Returns the price of a token in and a token out together, to find the dearest of several sets."""
         asked = [price.base for price in (self.input_mtok, self.output_mtok) if price is not None]
         return sum((price for price in asked if price.is_finite()), Decimal(0))
 
 
 class Constraint(BaseModel):
-    """When a set of prices holds: from a day on, or every day between two times."""
+    """The time at which a set of prices holds: from a day on, or every day between two times."""
 
     model_config = READING | {"extra": "forbid"}
     start_date: date | None = None
@@ -102,7 +102,7 @@ class Constraint(BaseModel):
 
 
 class Conditional(BaseModel):
-    """A set of prices and when it holds; always, without a constraint."""
+    """A set of prices and the time at which it holds. Without a constraint it always holds."""
 
     model_config = READING
     constraint: Constraint | None = None
@@ -114,7 +114,7 @@ def _as_list(prices: Any) -> Any:
 
 
 class Entry(BaseModel):
-    """One model."""
+    """A model of the feed."""
 
     model_config = READING
     id: Label
@@ -126,7 +126,7 @@ class Entry(BaseModel):
 
 
 class GenaiPrices:
-    """The feed for the providers of these ids. With an address it is read there each time, else from the package."""
+    """The feed for the providers of these ids, read from the address each time, or from the package without one."""
 
     name = "genai-prices"
 
@@ -135,8 +135,11 @@ class GenaiPrices:
         self._download = download(url) if url else None
 
     def read(self, now: datetime, last_count: int | None = None) -> FeedResult:
-        """What holds at `now`. Where the address fails, nothing changes; only a first reading falls back on the
-        package, whose prices may be older than those that hold already."""
+        """Returns the models and prices at `now`.
+
+        A failing address changes nothing. Only a first reading falls back on the package, whose prices may be older
+        than those that hold already.
+        """
         if self._download is None:
             return self.parse(bundled(), now, last_count)
         try:
@@ -150,7 +153,7 @@ class GenaiPrices:
         return replace(packaged, problems=(*result.problems, instead, *packaged.problems))
 
     def parse(self, data: Any, now: datetime, last_count: int | None = None) -> FeedResult:
-        """What these data say at `now`."""
+        """Returns the models and prices of these data at `now`."""
         if not isinstance(data, list):
             return unreadable(self.name, "not a list of providers")
         models: list[FeedModel] = []
@@ -173,16 +176,16 @@ class GenaiPrices:
 
 
 def bundled() -> list[Any]:
-    """The data of the installed package, in the form of its data.json."""
+    """Returns the data of the installed package, in the form of its data.json."""
     from genai_prices.data import providers  # 0.3 s
 
     return [{"id": provider.id, "models": _plain(provider.models)} for provider in providers]
 
 
 def holding(prices: list[Conditional], now: datetime) -> Prices:
-    """The prices that hold on the day of `now`; where they change with the time of day, the dearest.
+    """Returns the prices that hold on the day of `now`. If they change with the time of day, the dearest are returned.
 
-    The last condition that is met decides, and the first of all where none is, as the feed defines it.
+    The feed defines that the last condition that is met decides, and the first of all where none is met.
     """
     candidates: list[Prices] = []
     for conditional in reversed(prices):
@@ -196,7 +199,7 @@ def holding(prices: list[Conditional], now: datetime) -> Prices:
 
 
 def _entries(data: list[Any]) -> Iterator[tuple[str, Any]]:
-    """Each model with the feed's id of its provider. A provider that is none has the id `?`, which is nobody's."""
+    """Yields each model with the feed's id of its provider. A malformed provider has the id `?`, which nobody has."""
     for provider in data:
         feed_id = provider.get("id") if isinstance(provider, dict) else None
         models = provider.get("models") if isinstance(provider, dict) else None
@@ -244,7 +247,7 @@ def _priced(prices: Prices) -> tuple[Decimal | None, Decimal | None, Rates]:
 
 
 def _plain(value: Any) -> Any:
-    """The package's objects as its data.json has them."""
+    """Returns the package's objects as its data.json has them."""
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if is_dataclass(value):

@@ -1,9 +1,9 @@
 """The second source: model-prices, made from the history of models.dev and dated corrections, apart from the first.
 
 Format: https://github.com/wakamex/model-prices: snapshot.json, schema 1, with each model's prices as dated intervals,
-USD per 1,000,000 tokens. Read here is the interval of plain requests (`standard`) that `now` lies in, and where a
-provider asks more at some hours, what it asks then. The address is that of a snapshot, or of a latest.json that names
-one beside it by its SHA-256.
+USD per 1,000,000 tokens. This module reads the interval of plain requests (`standard`) that `now` lies in. Where a
+provider asks more at some hours, it reads the price of those hours. The address is that of a snapshot, or of a
+latest.json that names one beside it by its SHA-256.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ KINDS = {"input": "input", "output": "output", "cache_read": "cached_input", "ca
 
 
 class Costs(BaseModel):
-    """What kinds of tokens cost, as far as they are named."""
+    """The prices of kinds of tokens, as far as they are named."""
 
     model_config = READING
     input: Number | None = None
@@ -34,7 +34,7 @@ class Costs(BaseModel):
     cache_write: Number | None = None
 
     def times(self, factor: Decimal) -> dict[str, Decimal]:
-        """By our kinds of token; a cache price of 0 is how models.dev writes that there is none."""
+        """Returns prices by our kinds of token. A cache price of 0 is left out: models.dev means that there is none."""
         given = {kind: getattr(self, name) for name, kind in KINDS.items()}
         return {
             kind: rounded(price * factor)
@@ -44,19 +44,19 @@ class Costs(BaseModel):
 
 
 class Tier(Costs):
-    """What changes above a number of input tokens."""
+    """The prices that change above a number of input tokens."""
 
     above: Annotated[int, Field(ge=1)]
 
 
 class Listed(Costs):
-    """The prices of one interval."""
+    """The prices of an interval."""
 
     tiers: Annotated[tuple[Tier, ...], Field(max_length=10)] = ()
 
 
 class Interval(BaseModel):
-    """Prices from a moment on; without one, from ever. No prices: not sold then."""
+    """Prices from `start` on. None: from the beginning. Without `rates` the model is not sold in the interval."""
 
     model_config = READING
     start: AwareDatetime | None
@@ -73,13 +73,13 @@ class Schedule(BaseModel):
     peak_multiplier: Annotated[Number, Field(ge=1, le=10)] | None = None
 
     def holds(self, provider: str, now: datetime) -> bool:
-        """True when it is this provider's and in force."""
+        """Returns whether the schedule is this provider's and in force."""
         begun = self.valid_from <= now and (self.valid_until is None or now < self.valid_until)
         return begun and self.provider == provider and self.peak_multiplier is not None
 
 
 class Snapshot(BaseModel):
-    """The parts of a snapshot that are read; the prices, one by one, later."""
+    """The parts of a snapshot that are read at once. Prices are read one by one, later."""
 
     model_config = READING
     schema_: Annotated[Literal[1], Field(alias="schema")]
@@ -95,7 +95,7 @@ SCHEDULES = TypeAdapter(list[Schedule])
 
 
 class ModelPrices:
-    """The feed for the providers of these ids. With an address it is read there each time, else from the package."""
+    """The feed for the providers of these ids, read from the address each time, or from the package without one."""
 
     name = "model-prices"
 
@@ -104,14 +104,14 @@ class ModelPrices:
         self._download = download(url) if url else None
 
     def read(self, now: datetime, last_count: int | None = None) -> FeedResult:
-        """What holds at `now`. Where it cannot be read, nothing is confirmed and so nothing moves without review."""
+        """Returns the models and prices at `now`. Without it no price is confirmed, so none moves without review."""
         try:
             return self.parse(parse_json(_fetched(self._download) if self._download else bundled()), now, last_count)
         except FeedUnreadable as error:
             return unreadable(self.name, error.message)
 
     def parse(self, data: Any, now: datetime, last_count: int | None = None) -> FeedResult:
-        """What these data say at `now`."""
+        """Returns the models and prices of these data at `now`."""
         try:
             snapshot = Snapshot.model_validate(data)
             schedules = SCHEDULES.validate_python(snapshot.schedules.get("schedule", []))
@@ -153,7 +153,7 @@ class ModelPrices:
 
 
 def bundled() -> bytes:
-    """The snapshot of the installed package."""
+    """Returns the snapshot of the installed package."""
     from importlib.resources import files
 
     return files("model_prices").joinpath("snapshot.json").read_bytes()
@@ -203,7 +203,7 @@ def _priced(timelines: Any, now: datetime, factor: Decimal) -> tuple[Decimal | N
         return input_price, output_price, NO_RATES  # for the rules to report
     levels = {0: base}
     for tier in sorted(listed.tiers, key=lambda tier: tier.above):
-        # What a tier does not name stays as it is below.
+        # A price that a tier does not name stays as it is below the tier.
         levels[tier.above] = levels[max(levels)] | tier.times(factor)
     return input_price, output_price, rates_from(levels)
 

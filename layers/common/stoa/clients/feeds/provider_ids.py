@@ -1,4 +1,4 @@
-"""What the feeds call the providers that we call otherwise. An id that is not here is the same in both."""
+"""Ids of providers whose names in the feeds differ from ours. An id that is not here is the same in both."""
 
 OURS = {
     "amazon-bedrock": "bedrock",
@@ -11,7 +11,7 @@ ROUTED = {"huggingface_": "huggingface"}
 
 
 def our_provider(feed_id: str) -> tuple[str, str]:
-    """Our id of a feed's provider, and what its names for models end in with us."""
+    """Returns our id of a feed's provider, and the ending that its names for models have with us."""
     for beginning, ours in ROUTED.items():
         if feed_id.startswith(beginning):
             return ours, ":" + feed_id.removeprefix(beginning)

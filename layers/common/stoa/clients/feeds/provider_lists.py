@@ -1,7 +1,7 @@
-"""What the providers themselves list: which models are there, and how much context they take.
+"""The providers' own lists: the models there are, and how much context they take.
 
-OpenAI's form (https://platform.openai.com/docs/api-reference/models/list) is everybody's, with context windows under
-several names; some leave its envelope out. OpenAI, OpenRouter and Mistral also tell when a model ends. OpenRouter's may
+All use OpenAI's form (https://platform.openai.com/docs/api-reference/models/list), with context windows under several
+names. Some leave its envelope out. OpenAI, OpenRouter and Mistral also tell when a model ends. OpenRouter's list may
 come in pages (https://openrouter.ai/docs/api-reference/list-available-models), and Anthropic's does
 (https://docs.anthropic.com/en/api/models-list). Bedrock, Replicate and Azure's deployments have no list of this kind.
 """
@@ -25,7 +25,7 @@ MOST_PAGES = 20
 
 
 def _day(value: object) -> date | None:
-    """The day of a date, or of an instant in UTC."""
+    """Returns the day of a date, or of an instant in UTC."""
     if value is None:
         return None
     moment = datetime.fromisoformat(value) if isinstance(value, str) else None
@@ -35,7 +35,7 @@ def _day(value: object) -> date | None:
 
 
 class Entry(BaseModel):
-    """One model of a list."""
+    """A model of a list."""
 
     model_config = READING
     id: Label = Field(validation_alias=AliasChoices("id", "name"))
@@ -55,12 +55,12 @@ class Entry(BaseModel):
 
 
 def has_list(endpoint: Endpoint) -> bool:
-    """True for a provider whose models can be asked for."""
+    """Returns whether the provider has a list of its models."""
     return _address(endpoint) is not None
 
 
 def read_list(endpoint: Endpoint, last_count: int | None = None) -> Listing:
-    """The provider's list. Never raises for what the provider does; see `Listing.complete`."""
+    """Returns the provider's list. Never raises for what the provider does. See `Listing.complete`."""
     source = f"list:{endpoint.provider_id}"
     try:
         entries = _entries(endpoint)
@@ -110,7 +110,7 @@ def _entries(endpoint: Endpoint) -> list[Any]:
 
 
 def _following(page: Any, address: str) -> str | None:
-    """Where the next page is; None: this was the last one. Raises FeedUnreadable."""
+    """Returns the address of the next page. None: this was the last one. Raises FeedUnreadable."""
     if not isinstance(page, Mapping):
         return None
     links = page.get("links")

@@ -1,4 +1,4 @@
-"""Everything that tells of prices and models in this installation, read at once."""
+"""All sources of prices and models in this installation, read at once."""
 
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,20 +12,20 @@ from stoa.clients.wires.endpoints import endpoint_for
 from stoa.clients.wires.types import Endpoint, ProviderError
 from stoa.core.settings import settings
 from stoa.domain.providers.provider import Provider
-from stoa.domain.sync.provider_facts import Reading
+from stoa.domain.sync.facts import Reading
 
-AT_ONCE = 8  # lists; each has its time limit, so that all of them have
-WITHOUT_LIST = frozenset({"iam", "service_account"})  # ways to sign in of providers that have none
+AT_ONCE = 8  # lists; each has a time limit, so all of them together have one
+WITHOUT_LIST = frozenset({"iam", "service_account"})  # providers with these ways to sign in have no list
 
 
 def price_feeds(provider_ids: Collection[str]) -> tuple[Feed, Feed]:
-    """The source of prices and the one that confirms them, for the providers of these ids."""
+    """Returns the source of prices and the one that confirms them, for the providers of these ids."""
     configured = settings()
     return GenaiPrices(provider_ids, configured.feed_url), ModelPrices(provider_ids, configured.second_feed_url)
 
 
 def endpoints_with_lists(providers: Iterable[Provider]) -> list[Endpoint]:
-    """The endpoints of those providers that this installation has a key for and that list their models."""
+    """Returns the endpoints of the providers that list their models and for which this installation has a key."""
     found = []
     for provider in providers:
         if provider.auth in WITHOUT_LIST:
@@ -40,9 +40,9 @@ def endpoints_with_lists(providers: Iterable[Provider]) -> list[Endpoint]:
 
 
 def read_sources(providers: Iterable[Provider], now: datetime, last_counts: Mapping[str, int]) -> Reading:
-    """One reading of both feeds and of the lists of the providers of these rows.
+    """Returns a reading of both feeds and of these providers' lists.
 
-    `last_counts` has how many models each source had when it was last read in full, by the feed's name, or
+    `last_counts` holds the number of models that each source had when it was last read in full, by the feed's name, or
     `list:` and the provider's id. Raises nothing for what a source does.
     """
     known = list(providers)

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from stoa.domain.catalogue.access import standing_access
@@ -26,18 +25,6 @@ class Retirement:
 def retires_at(offer: Offer, now: datetime) -> datetime | None:
     """Returns the announced end of a model that still answers."""
     return offer.deprecated_at if offer.deprecated_at is not None and offer.deprecated_at > now else None
-
-
-def retirement_headers(offer: Offer, now: datetime) -> dict[str, str]:
-    """Returns the headers `Deprecation` (RFC 9745: a structured date) and `Sunset` (RFC 8594: an HTTP date).
-
-    Both name the same instant: until then the model answers as ever, from then on its successor does.
-    """
-    ends_at = retires_at(offer, now)
-    if ends_at is None:
-        return {}
-    at = ends_at.astimezone(UTC).replace(microsecond=0)
-    return {"Deprecation": f"@{int(at.timestamp())}", "Sunset": format_datetime(at, usegmt=True)}
 
 
 def chosen_models(preferences: Preferences) -> frozenset[str]:

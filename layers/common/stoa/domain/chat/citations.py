@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
+from stoa.domain.chat.answer_report import PassageCitation
 from stoa.domain.personas.knowledge import PromptPassage
 
 MOST_QUOTE_CHARACTERS = 300
@@ -24,8 +24,8 @@ _CHINESE, _KOREAN = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff", r"\uac00-\ud7a3"
 _WORD = re.compile(rf"[{_CHINESE}]|(?P<stem>[{_KOREAN}]+?)[{_KOREAN}]?(?![{_KOREAN}])|[^\W{_CHINESE}{_KOREAN}]{{3,}}")
 
 
-def citations(answer: str, passages: Sequence[PromptPassage]) -> list[dict[str, Any]]:
-    """The passages that the answer cites, in the order in which it does, each once with a verbatim quote.
+def citations(answer: str, passages: Sequence[PromptPassage]) -> list[PassageCitation]:
+    """Returns the passages that the answer cites, in the order in which it does, each once with a verbatim quote.
 
     `passages` are those that were in the prompt; a number that none of them has is no citation.
     """
@@ -35,13 +35,13 @@ def citations(answer: str, passages: Sequence[PromptPassage]) -> list[dict[str, 
         for digits in _NUMBER.findall(marker[1]):
             first.setdefault(int(digits), marker.start())
     return [
-        {
-            "passageId": str(passage.passage_id),
-            "personaId": passage.persona_id,
-            "title": passage.title,
-            "quote": quote(passage.content, _sentence_before(text, position)),
-            "marker": number,
-        }
+        PassageCitation(
+            passage_id=passage.passage_id,
+            persona_id=passage.persona_id,
+            title=passage.title,
+            quote=quote(passage.content, _sentence_before(text, position)),
+            marker=number,
+        )
         for number, position in first.items()
         for passage in passages[number - 1 : number]
     ]

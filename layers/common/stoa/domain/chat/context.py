@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from stoa.domain.chat.tokens import estimate_tokens
-from stoa.domain.selection.offers import Offer, Refusal
-from stoa.domain.selection.refusals import input_too_long
+from stoa.domain.selection.offers import Offer
+from stoa.domain.selection.refusals import Refusal, input_too_long
 
 DEFAULT_OUTPUT_TOKENS = 4096  # about six pages; a client that wants more says so
 DEFAULT_THINKING_OUTPUT_TOKENS = 16384  # models that think first spend their output tokens on thinking, too

@@ -1,7 +1,7 @@
-"""Money: what a member pays for tokens and what the provider asks for them.
+"""Money: the charge of a member for tokens, and the provider's price of them.
 
-Prices are USD per 1,000,000 tokens, rounded to 6 places; charges are USD, rounded to 9; both half-even and
-once, at the end. A price that is not known is an error and never reads as 0.
+Prices are USD per 1,000,000 tokens, rounded to 6 places. Charges are USD, rounded to 9 places. Both are rounded
+half-even and once, at the end. A price that is not known is an error and never reads as 0.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ PARTS = (
     "output_audio_tokens",
     "output_image_tokens",
 )
-_PER_MILLION = -6  # power of ten: moving the point is exact where a division might not be
+_PER_MILLION = -6  # a power of ten, because moving the point is exact where a division might not be
 
 
 class UnknownPrice(StoaError):
@@ -37,7 +37,7 @@ class UnknownPrice(StoaError):
 
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
-    """Tokens of one message as the provider counted them, or as we estimated them when it did not.
+    """Tokens of one message as the provider counted them, or as we estimated them where it did not.
 
     The kinds that may have rates of their own are parts of `input_tokens` or `output_tokens`, not additions to them,
     and no token is in two of them. Raises ValueError when a count is negative or the parts are more than the whole.
@@ -61,7 +61,7 @@ class TokenUsage:
 
     @classmethod
     def counted(cls, input_tokens: int, output_tokens: int, parts: Mapping[str, int | None]) -> "TokenUsage":
-        """What a provider counted, by the names of `PARTS`; None: it said nothing of that part.
+        """Returns the tokens that a provider counted, by the names of `PARTS`. None: it said nothing of that part.
 
         Providers count some tokens in two parts, such as audio that was read from the cache. Each is counted once, in
         the first part of `PARTS` that has it, and no part is larger than what is left of the whole.
@@ -76,18 +76,18 @@ class TokenUsage:
 
     @property
     def plain_input_tokens(self) -> int:
-        """Input that is in no other part."""
+        """Input tokens that are in no other part."""
         others = self.cached_input_tokens + self.cache_write_tokens + self.input_audio_tokens + self.input_image_tokens
         return self.input_tokens - others
 
     @property
     def plain_output_tokens(self) -> int:
-        """Output that is in no other part."""
+        """Output tokens that are in no other part."""
         return self.output_tokens - self.output_audio_tokens - self.output_image_tokens
 
 
 def check_markup(markup: Decimal, path: str = "markup") -> Decimal:
-    """The markup as given, a fraction from 0 to 10 (0.4 is 40 %).
+    """Returns the markup as given, a fraction from 0 to 10 (0.4 is 40 %).
 
     Raises InvalidFields otherwise, with a hint when the number looks like a percentage.
     """
@@ -101,7 +101,7 @@ def check_markup(markup: Decimal, path: str = "markup") -> Decimal:
 
 
 def markup_from_percent(percent: Decimal, path: str = "markup") -> Decimal:
-    """A markup sent in percent (40) as the fraction that all rules use (0.4). 0 is a markup.
+    """Returns a markup sent in percent (40) as the fraction that all rules use (0.4). 0 is a markup.
 
     Raises InvalidFields outside 0 to 1000, and with a hint when the number looks like a fraction.
     """
@@ -114,12 +114,12 @@ def markup_from_percent(percent: Decimal, path: str = "markup") -> Decimal:
 
 
 def effective_markup(override: Decimal | None, default: Decimal) -> Decimal:
-    """The override's markup where one is set, else the tenant's default. Zero is set; only None is not."""
+    """Returns the override's markup where one is set, else the tenant's default. Zero is set. Only None is not."""
     return check_markup(default if override is None else override)
 
 
 def user_price(base: Decimal | None, markup: Decimal, override: Decimal | None = None) -> Decimal:
-    """(override of the price, else base price) x (1 + markup), USD per 1,000,000 tokens, 6 places.
+    """Returns (override of the price, else base price) x (1 + markup), USD per 1,000,000 tokens, 6 places.
 
     Raises UnknownPrice when neither price is known, InvalidFields when the markup is not a fraction from 0 to 10.
     """
@@ -128,26 +128,29 @@ def user_price(base: Decimal | None, markup: Decimal, override: Decimal | None =
 
 
 def known_price(price: Decimal | None, which: str) -> Decimal:
-    """The price itself. Raises UnknownPrice when it is missing, negative or not a number."""
+    """Returns the price itself. Raises UnknownPrice when it is missing, negative or not a number."""
     if price is None or not price.is_finite() or price < 0:
         raise UnknownPrice(which)
     return price
 
 
 def charge(usage: TokenUsage, prices: Prices | None) -> Decimal:
-    """What a member pays: max(minimum charge, sum of tokens x user price or rate / 1e6), USD, 9 places."""
+    """Returns the member's charge: max(minimum charge, sum of tokens x user price or rate / 1e6), USD, 9 places.
+
+    Raises UnknownPrice without a price row.
+    """
     if prices is None:
         raise UnknownPrice("price")
     return _charged(_token_sum(usage, prices.input_price, prices.output_price, prices.rates), prices)
 
 
 def charge_for(access: str, usage: TokenUsage, prices: Prices | None) -> Decimal:
-    """The charge under this access. Trial messages are free: the one exception, and the ledger line says `trial`."""
+    """Returns the charge under this access. Trial messages are free, and the ledger line then says `trial`."""
     return NOTHING if access == ACCESS_TRIAL else charge(usage, prices)
 
 
 def estimate(prices: Prices | None, input_tokens: int, output_tokens: int) -> Decimal:
-    """What a message of so many tokens would be charged, USD, 9 places, were they all plain input and output.
+    """Returns the charge of a message of so many plain input and output tokens, USD, 9 places.
 
     Raises UnknownPrice without a price row.
     """
@@ -160,7 +163,10 @@ def estimate(prices: Prices | None, input_tokens: int, output_tokens: int) -> De
 
 
 def provider_cost(usage: TokenUsage, prices: Prices | None) -> Decimal:
-    """What the provider asks us for the message: base prices and rates, no minimum charge, USD, 9 places."""
+    """Returns the provider's cost of the message: base prices and rates, no minimum charge, USD, 9 places.
+
+    Raises UnknownPrice without a price row.
+    """
     if prices is None:
         raise UnknownPrice("base price")
     cost = _token_sum(usage, prices.base_input_price, prices.base_output_price, prices.base_rates)
@@ -168,7 +174,7 @@ def provider_cost(usage: TokenUsage, prices: Prices | None) -> Decimal:
 
 
 def money_text(amount: Decimal) -> str:
-    """The exact amount for JSON, never in scientific notation (`str` would write 0.000000001 as 1E-9)."""
+    """Returns the exact amount as text, never in scientific notation (`str` would write 0.000000001 as 1E-9)."""
     return format(amount, "f")
 
 

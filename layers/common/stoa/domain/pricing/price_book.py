@@ -1,7 +1,7 @@
-"""The price book: dated, immutable rows of what one tenant's members pay for one model.
+"""The price book: dated, immutable rows of the prices that one tenant's members pay for one model.
 
-A row is in force from `effective_from` until a later row is. Every row is made by `price_row`, whatever the cause,
-so that a planner over timelines of base prices, configuration and overrides only has to say when and why.
+A row is in force from `effective_from` until a later row is. `price_row` makes every row, whatever the cause, so that
+the planner over timelines of base prices, configuration and overrides only says when and why.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from stoa.domain.pricing.markup import PRICE_PLACES, effective_markup, known_pri
 from stoa.domain.pricing.rates import NO_RATES, Rates, levels_of, rates_of, scaled
 from stoa.domain.selection.offers import Prices
 
-# Why a row was written: columns `price_book.source` and `price_changes.change_source`.
+# Causes of a row: columns `price_book.source` and `price_changes.change_source`.
 SOURCE_INITIAL = "initial"
 SOURCE_CONFIG = "config"
 SOURCE_BULK = "bulk"
@@ -27,20 +27,20 @@ SOURCE_SYNC = "sync"
 
 @dataclass(frozen=True, slots=True)
 class PricingConfig:
-    """A tenant's pricing rules. Markups are fractions (0.4 is 40 %); the minimum charge is USD per message."""
+    """A tenant's pricing rules. Markups are fractions (0.4 is 40 %). The minimum charge is USD per message."""
 
     external_default_markup: Decimal = Decimal("0.4")
     self_hosted_default_markup: Decimal = Decimal("0.75")
     minimum_charge: Decimal = Decimal("0.001")
 
     def default_markup(self, *, is_self_hosted: bool) -> Decimal:
-        """The markup of a model that has no override of its own."""
+        """Returns the markup of a model that has no override of its own."""
         return self.self_hosted_default_markup if is_self_hosted else self.external_default_markup
 
 
 @dataclass(frozen=True, slots=True)
 class BasePrices:
-    """What the provider asks, USD per 1,000,000 tokens. None: not known, and then the model cannot be sold."""
+    """Prices of the provider, USD per 1,000,000 tokens. None is not known, and then the model cannot be sold."""
 
     input_price: Decimal | None
     output_price: Decimal | None
@@ -49,10 +49,10 @@ class BasePrices:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """What an admin sets for one model. None: as base price and default markup say; 0 is a price and a markup.
+    """Values that an admin sets for one model. None is as base price and default markup say. 0 is a price and a markup.
 
-    Prices are USD per 1,000,000 tokens and stand in the place of the provider's, so the markup still comes on top. The
-    provider's rates keep their ratio to the price that is overridden.
+    Prices are USD per 1,000,000 tokens and replace the provider's, so the markup still comes on top. The provider's
+    rates keep their ratio to the price that is overridden.
     """
 
     markup: Decimal | None = None
@@ -65,10 +65,11 @@ NO_OVERRIDE = Override()
 
 @dataclass(frozen=True, slots=True)
 class PriceRow:
-    """A price-book row before it is stored; the store adds tenant, model, id and actor.
+    """A price-book row before it is stored. The store adds tenant, model, id and actor.
 
-    `held`: a price, a rate or the minimum charge is lower than base, override and markup make it, since an increase
-    waits. `rates` are what `rates_of` makes, so rows under which members pay the same have the same.
+    `held` says that a price, a rate or the minimum charge is lower than base, override and markup make it, because an
+    increase waits. `rates` have the form that `rates_of` makes, so rows under which members pay the same are equal
+    in them.
     """
 
     input_price: Decimal
@@ -86,7 +87,7 @@ class PriceRow:
     base_rates: Rates = NO_RATES
 
     def prices(self, row_id: UUID) -> Prices:
-        """The row as the rules read it once it has been stored under `row_id`."""
+        """Returns the row as the rules read it once it has been stored under `row_id`."""
         return Prices(
             row_id=row_id,
             input_price=self.input_price,
@@ -99,12 +100,12 @@ class PriceRow:
         )
 
     def columns(self) -> dict[str, Any]:
-        """The row by the names of its columns, as JSON takes it."""
+        """Returns the row by the names of its columns, as JSON takes it."""
         return {**asdict(self), "rates": self.rates.to_json(), "base_rates": self.base_rates.to_json()}
 
 
 def first_row(base: BasePrices, config: PricingConfig, *, is_self_hosted: bool, effective_from: datetime) -> PriceRow:
-    """The first row of a tenant and model: base prices under the tenant's default markup.
+    """Returns the first row of a tenant and model: base prices under the tenant's default markup.
 
     Raises UnknownPrice when a base price or the minimum charge is not known.
     """
@@ -121,10 +122,10 @@ def price_row(
     source: str,
     override: Override = NO_OVERRIDE,
 ) -> PriceRow:
-    """One row from what holds at one instant; `markup` is the default that the override may replace.
+    """Returns the row for what holds at one instant. `markup` is the default that the override may replace.
 
-    Raises UnknownPrice or InvalidFields rather than pricing at 0. Base prices must be known also where the override
-    has its own: they say what the provider takes.
+    Raises UnknownPrice or InvalidFields rather than pricing at 0. Base prices must be known even where the override
+    has its own, because the provider takes them.
     """
     markup = effective_markup(override.markup, markup)
     input_price = user_price(base.input_price, markup, override.input_price)
@@ -146,7 +147,7 @@ def price_row(
 
 
 def user_rates(base: BasePrices, markup: Decimal, override: Override = NO_OVERRIDE) -> Rates:
-    """The provider's rates as members pay them: each as its side's user price is to the base price, 6 places."""
+    """Returns the provider's rates as members pay them: in proportion to the price of their side, 6 places."""
     return scaled(
         base.rates,
         _scale(base.input_price, override.input_price, markup),
@@ -155,7 +156,7 @@ def user_rates(base: BasePrices, markup: Decimal, override: Override = NO_OVERRI
 
 
 def _scale(base: Decimal | None, override: Decimal | None, markup: Decimal) -> Callable[[Decimal], Decimal]:
-    """What makes a user rate of the provider's. An override of a price of 0 has no ratio to it."""
+    """Returns the function from a provider's rate to the user's. An override of a price of 0 has no ratio to it."""
     if override is None or not base:
         return lambda rate: user_price(rate, markup)
 

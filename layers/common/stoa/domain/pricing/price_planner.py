@@ -2,11 +2,10 @@
 
 Every change of a price goes through `plan`, whatever its cause:
 
-- a decrease holds at once, an increase after the grace period; input price, output price, each rate and the minimum
-  charge on their own, so that one change may need two rows;
-- what the price book has announced stays announced: within the grace a price may rise as far as a row to come said that
-  it would, and no further;
-- rows are never edited. Those to come that the plan no longer wants are cancelled, those that it still wants are kept.
+- A decrease holds at once, an increase after the grace period. Input price, output price, each rate and the minimum
+  charge do so on their own, so that one change may need two rows.
+- An announced price stays announced: within the grace a price may rise as far as a row to come said, and no further.
+- Rows are never edited. Rows to come that the plan no longer wants are cancelled. Those that it still wants are kept.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +31,7 @@ from stoa.domain.pricing.timeline import Step, Timeline
 
 @dataclass(frozen=True, slots=True)
 class Timelines:
-    """All that the price of one model at one tenant follows from. An override of None: there is none at the time."""
+    """Everything that the price of one model at one tenant follows from. An override of None is no override."""
 
     base: Timeline[BasePrices]
     config: Timeline[PricingConfig]
@@ -42,7 +41,7 @@ class Timelines:
 
 @dataclass(frozen=True, slots=True)
 class StoredRow:
-    """A row of the price book that is not cancelled."""
+    """A row of the price book with its id."""
 
     row_id: UUID
     row: PriceRow
@@ -50,22 +49,26 @@ class StoredRow:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What becomes of a price book: rows to cancel, rows to add, and the whole of it from now on."""
+    """A change of a price book: rows to cancel, rows to add, and the whole of it from now on.
 
-    in_force: StoredRow | None  # before the change
+    `in_force` is the row in force before the change. `rows` are those in force at the time of planning and to come, in
+    order. `wanted` are the same rows as they would be if no increase had to wait.
+    """
+
+    in_force: StoredRow | None
     kept: tuple[StoredRow, ...]
     cancelled: tuple[StoredRow, ...]
     added: tuple[PriceRow, ...]
-    rows: tuple[PriceRow, ...]  # in force at the time of planning and to come, in order
-    wanted: tuple[PriceRow, ...]  # the same as if no increase had to wait
+    rows: tuple[PriceRow, ...]
+    wanted: tuple[PriceRow, ...]
 
     @property
     def changes_anything(self) -> bool:
-        """False when the book says already what it should."""
+        """Returns False when the book already says what it should."""
         return bool(self.cancelled or self.added)
 
     def in_full_from(self, start: datetime) -> datetime | None:
-        """The first instant from `start` on at which nothing is held back; None when no such instant comes."""
+        """Returns the first instant from `start` on at which nothing is held back. None: no such instant comes."""
         rows, wanted = (Timeline([Step(row.effective_from, row) for row in line]) for line in (self.rows, self.wanted))
         later = {step.begins for line in (rows, wanted) for step in line.after(start)}
         for instant in (start, *sorted(later)):
@@ -82,7 +85,7 @@ class _Money(NamedTuple):
     minimum_charge: Decimal
 
     def each(self, other: "_Money", pick: Callable[[Decimal, Decimal], Decimal]) -> "_Money":
-        """Picked dimension by dimension."""
+        """Returns the money picked from the two, dimension by dimension."""
         return _Money(combined(self.tokens, other.tokens, pick), pick(self.minimum_charge, other.minimum_charge))
 
 
@@ -90,9 +93,9 @@ _NOTHING = _Money(levels_of(Decimal(0), Decimal(0), NO_RATES), Decimal(0))
 
 
 def plan(timelines: Timelines, book: Sequence[StoredRow], *, now: datetime, grace: timedelta, source: str) -> Plan:
-    """The changes that make the price book follow the timelines from `now` on.
+    """Returns the changes that make the price book follow the timelines from `now` on.
 
-    `book` are the rows not cancelled: the one in force and those to come; earlier ones do not matter. Raises
+    `book` are the rows not cancelled: the one in force and those to come. Earlier ones do not matter. Raises
     UnknownPrice when a base price is not known, InvalidFields when a markup is not a fraction.
     """
     stored = Timeline([Step(row.row.effective_from, row) for row in book])
@@ -101,15 +104,14 @@ def plan(timelines: Timelines, book: Sequence[StoredRow], *, now: datetime, grac
     rows = tuple(_allowed_rows(wanted, stored, now, now + grace))
     there = {stored_row.row.effective_from: stored_row for stored_row in book}
     if in_force is not None:
-        there[now] = in_force  # it began earlier, and what holds from now on is compared with it
+        there[now] = in_force  # it began earlier, and the row that holds from now on is compared with it
     kept = {
         row.effective_from: there[row.effective_from]
         for row in rows
         if row.effective_from in there and _content(there[row.effective_from].row) == _content(row)
     }
-    open_rows = [
-        step.value for step in stored.steps if step.begins >= now
-    ]  # two edits at one instant: the later counts
+    # A row that begins just now is still open: of two edits at one instant the later counts.
+    open_rows = [step.value for step in stored.steps if step.begins >= now]
     return Plan(
         in_force=in_force,
         kept=tuple(kept.values()),
@@ -121,7 +123,7 @@ def plan(timelines: Timelines, book: Sequence[StoredRow], *, now: datetime, grac
 
 
 def _wanted_rows(timelines: Timelines, now: datetime, source: str) -> Iterator[PriceRow]:
-    """What the timelines make of each instant at which one of them changes, from `now` on."""
+    """Yields the row that the timelines make at each instant at which one of them changes, from `now` on."""
     later = {step.begins for line in (timelines.base, timelines.config, timelines.override) for step in line.after(now)}
     for instant in (now, *sorted(later)):
         config = timelines.config.at(instant)
@@ -165,7 +167,7 @@ def _allowed_rows(
 def _announced_ceiling(
     ceiling: _Money | None, stored: Timeline[StoredRow], instant: datetime, now: datetime
 ) -> _Money | None:
-    """How far each dimension may have risen by `instant`, by the increases among the rows that were to come."""
+    """Returns the most that each dimension may have risen to by `instant`, by the announced increases."""
     announced = stored.at(instant)
     if announced is None or announced.row.effective_from != instant or instant <= now:
         return ceiling
@@ -176,7 +178,7 @@ def _announced_ceiling(
 
 
 def _kept_back(wish: PriceRow, before: PriceRow, ceiling: _Money | None, announced: StoredRow | None) -> PriceRow:
-    """The wish without the increases that have not been announced for long enough."""
+    """Returns the wish without the increases that have not been announced for long enough."""
     money = _money(wish)
     most = _money(before) if ceiling is None else _money(before).each(ceiling, max)
     allowed = money.each(most, min)
@@ -191,7 +193,7 @@ def _kept_back(wish: PriceRow, before: PriceRow, ceiling: _Money | None, announc
         minimum_charge=allowed.minimum_charge,
         held=True,
     )
-    # Where nothing changes for the member or for us, the row that said so before stays as it is.
+    # The row that said the same before stays as it is where nothing changes for the member or for us.
     for known in (before, announced.row if announced else None):
         if known is not None and _effect(known) == _effect(row):
             return replace(known, effective_from=row.effective_from, source=row.source)
@@ -203,11 +205,11 @@ def _money(row: PriceRow) -> _Money:
 
 
 def _effect(row: PriceRow) -> tuple[Decimal | Rates, ...]:
-    """What a message comes to under the row: for the member, and at the provider."""
+    """Returns everything that a charge or a cost under the row follows from."""
     paid = (row.input_price, row.output_price, row.rates, row.minimum_charge)
     return (*paid, row.base_input_price, row.base_output_price, row.base_rates)
 
 
 def _content(row: PriceRow) -> PriceRow:
-    """The row without the instant and the cause of its writing: what makes two rows say the same."""
+    """Returns the row without the instant and the cause of its writing. Rows of equal content say the same."""
     return replace(row, effective_from=datetime.min, source="")

@@ -1,11 +1,11 @@
-"""What tokens cost that are not plain input or output: read from a cache, written to one, audio, images.
+"""Rates of tokens that are not plain input or output: read from a cache, written to one, audio, images.
 
-Rates are USD per 1,000,000 tokens, like prices, and are the exceptions from a model's two prices: what has no rate of
-its own costs as input (or output) does. Tiers tell what changes once a message has more input tokens than a threshold.
-Then the whole message is charged at the tier's rates, not only what is above it, and what was read from a cache counts
-towards the threshold: https://ai.google.dev/gemini-api/docs/pricing ("prompts > 200k"),
+Rates are USD per 1,000,000 tokens, like prices, and are the exceptions from a model's two prices: a kind without a rate
+of its own costs as input (or output) does. Tiers hold the rates of messages with more input tokens than a threshold.
+The whole message is then charged at the tier's rates, not only the tokens above the threshold, and tokens that were
+read from a cache count towards it: https://ai.google.dev/gemini-api/docs/pricing ("prompts > 200k"),
 https://docs.anthropic.com/en/docs/about-claude/pricing ("Long context pricing").
-What a tier does not name stays as it is below the tier.
+A kind that a tier does not name costs what it costs below the tier.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ Levels = tuple[tuple[int, "TokenPrices"], ...]
 
 
 class TokenPrices(NamedTuple):
-    """What each kind of token costs in one message, USD per 1,000,000."""
+    """Prices of each kind of token in one message, USD per 1,000,000."""
 
     input: Decimal
     output: Decimal
@@ -35,7 +35,7 @@ OUTPUT_KINDS = frozenset(kind for kind in KINDS if kind.startswith("output"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Given:
-    """Rates by kind of token; None: there is none. Raises ValueError for a rate that is no price."""
+    """Rates by kind of token. None: there is none. Raises ValueError for a rate that is no price."""
 
     cached_input: Decimal | None = None
     cache_write: Decimal | None = None
@@ -50,24 +50,24 @@ class _Given:
                 raise ValueError(f"{kind}: a rate is a decimal number of at least 0, not {rate}")
 
     def given(self) -> dict[str, Decimal]:
-        """The rates there are, by kind of token."""
+        """Returns the rates there are, by kind of token."""
         return {kind: rate for kind in KINDS if (rate := getattr(self, kind, None)) is not None}
 
     def to_json(self) -> dict[str, Any]:
-        """Decimal strings by kind; only what there is."""
+        """Returns decimal strings by kind, only those there are."""
         return {kind: format(rate.normalize(), "f") for kind, rate in self.given().items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tier(_Given):
-    """What changes for messages of more than `above_input_tokens`; here also input and output themselves may."""
+    """Rates of messages of more than `above_input_tokens`. A tier may also name input and output themselves."""
 
     above_input_tokens: int
     input: Decimal | None = None
     output: Decimal | None = None
 
     def __post_init__(self) -> None:
-        # Not super(): https://github.com/python/cpython/issues/90562 (a class with slots is made a second time).
+        # super() fails, because a class with slots is made a second time: https://github.com/python/cpython/issues/90562
         _Given.__post_init__(self)
         if type(self.above_input_tokens) is not int or self.above_input_tokens < 1:
             raise ValueError("above_input_tokens: a tier begins above a whole number of tokens, at least 1")
@@ -75,13 +75,13 @@ class Tier(_Given):
             raise ValueError(f"tiers: the tier above {self.above_input_tokens} tokens names no rate")
 
     def to_json(self) -> dict[str, Any]:
-        """The threshold, and decimal strings by kind."""
+        """Returns the threshold, and decimal strings by kind."""
         return {"above_input_tokens": self.above_input_tokens, **_Given.to_json(self)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates(_Given):
-    """All rates of a model beside its input and output price; tiers in the order of their thresholds."""
+    """Rates of a model beside its input and output price. Tiers are in the order of their thresholds."""
 
     tiers: tuple[Tier, ...] = ()
 
@@ -92,12 +92,12 @@ class Rates(_Given):
             raise ValueError("tiers: thresholds rise from one tier to the next")
 
     def __bool__(self) -> bool:
-        """False where everything costs as input and output do."""
+        """Returns False where everything costs as input and output do."""
         return self is not NO_RATES and self != NO_RATES
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Rates":
-        """The rates in the form of `to_json`. Raises ValueError naming the field that is none of them or no rate."""
+        """Returns the rates from the form of `to_json`. Raises ValueError naming a field that is unknown or no rate."""
         if not stored:
             return NO_RATES
         values = dict(stored)
@@ -107,12 +107,12 @@ class Rates(_Given):
         return cls(**_numbers(cls, values), tiers=tuple(_tier(tier) for tier in tiers))
 
     def to_json(self) -> dict[str, Any]:
-        """Decimal strings by kind, and the tiers; only what there is, so {} for none."""
+        """Returns decimal strings by kind, and the tiers, only those there are. {} is no rates."""
         tiers = {"tiers": [tier.to_json() for tier in self.tiers]} if self.tiers else {}
         return {**_Given.to_json(self), **tiers}
 
     def highest(self) -> Decimal:
-        """The largest rate of all, 0 where there is none: to compare with a limit."""
+        """Returns the largest rate of all, to compare with a limit. 0 where there is none."""
         return max((rate for part in (self, *self.tiers) for rate in part.given().values()), default=Decimal(0))
 
 
@@ -120,7 +120,7 @@ NO_RATES = Rates()
 
 
 def token_prices(input_price: Decimal, output_price: Decimal, rates: Rates, input_tokens: int) -> TokenPrices:
-    """What each token costs in a message of so many input tokens, cached ones included."""
+    """Returns the price of each kind in a message of so many input tokens, cached ones included."""
     given = rates.given()
     for tier in rates.tiers:
         if input_tokens > tier.above_input_tokens:
@@ -129,7 +129,7 @@ def token_prices(input_price: Decimal, output_price: Decimal, rates: Rates, inpu
 
 
 def levels_of(input_price: Decimal, output_price: Decimal, rates: Rates) -> Levels:
-    """All that a message can be charged at: thresholds with the prices above them, from 0 on, each unlike the last.
+    """Returns thresholds with the prices of messages above them, from 0 on, each unlike the last.
 
     Two ways to write the same prices have the same levels.
     """
@@ -142,14 +142,14 @@ def levels_of(input_price: Decimal, output_price: Decimal, rates: Rates) -> Leve
 
 
 def combined(one: Levels, other: Levels, pick: Callable[[Decimal, Decimal], Decimal]) -> Levels:
-    """The levels in which each price is picked from the two, at every threshold of either."""
+    """Returns the levels in which each price is picked from the two, at every threshold of either."""
     thresholds = sorted({above for above, _ in (*one, *other)})
     picked = [(above, TokenPrices(*map(pick, _at(one, above), _at(other, above)))) for above in thresholds]
     return _without_repeats(picked)
 
 
 def rates_of(levels: Levels) -> tuple[Decimal, Decimal, Rates]:
-    """Input price, output price and the rates that make these levels: the inverse of `levels_of`."""
+    """Returns the input price, output price and rates that make these levels: the inverse of `levels_of`."""
     (_, first), *higher = levels
     known = {"input": first.input, "output": first.output}
     untiered = _differing(first, known)
@@ -160,7 +160,7 @@ def rates_of(levels: Levels) -> tuple[Decimal, Decimal, Rates]:
 def scaled(
     rates: Rates, scale_input: Callable[[Decimal], Decimal], scale_output: Callable[[Decimal], Decimal]
 ) -> Rates:
-    """Each rate of the input side and of the output side put through the function of its side."""
+    """Returns the rates with each one put through the function of its side."""
 
     def each(part: _Given) -> dict[str, Any]:
         given = part.given().items()
@@ -176,7 +176,7 @@ def _filled(input_price: Decimal, output_price: Decimal, given: Mapping[str, Dec
 
 
 def _differing(prices: TokenPrices, known: dict[str, Decimal]) -> dict[str, Any]:
-    """What has to be named for these prices, where all that is `known` has been named below; adds it to `known`."""
+    """Returns the prices to name, where those in `known` were named below, and adds them to `known`."""
     named = {
         kind: price for kind, price in prices._asdict().items() if kind in ("input", "output") and price != known[kind]
     }

@@ -13,14 +13,14 @@ BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Step(Generic[Value]):
-    """What holds from `begins` on."""
+    """A value that holds from `begins` on."""
 
     begins: datetime
     value: Value
 
 
 class Timeline(Generic[Value]):
-    """Steps in order of time. Raises ValueError when two begin at once: nobody could say which one holds."""
+    """Steps in order of time. Raises ValueError when two begin at once, because nobody could say which one holds."""
 
     def __init__(self, steps: Iterable[Step[Value]] = ()) -> None:
         self.steps = tuple(sorted(steps, key=lambda step: step.begins))
@@ -30,24 +30,27 @@ class Timeline(Generic[Value]):
 
     @classmethod
     def always(cls, value: Value) -> "Timeline[Value]":
-        """One value that holds at every instant."""
+        """Returns a timeline of one value that holds at every instant."""
         return cls([Step(BEGINNING, value)])
 
     def at(self, instant: datetime) -> Value | None:
-        """What holds at this instant; None before the first step."""
+        """Returns the value that holds at this instant. None before the first step."""
         position = bisect_right(self._begins, instant)
         return self.steps[position - 1].value if position else None
 
     def after(self, instant: datetime) -> tuple[Step[Value], ...]:
-        """The steps that begin later than this instant."""
+        """Returns the steps that begin later than this instant."""
         return self.steps[bisect_right(self._begins, instant) :]
 
     def since(self, instant: datetime) -> tuple[Step[Value], ...]:
-        """The step that holds at this instant and those that begin later."""
+        """Returns the step that holds at this instant and those that begin later."""
         return self.steps[max(0, bisect_right(self._begins, instant) - 1) :]
 
     def replaced(self, begins: datetime, value: Value) -> "Timeline[Value]":
-        """The same up to `begins`, and from there on `value` alone. No step is made where it holds already."""
+        """Returns the same timeline up to `begins`, and `value` alone from there on.
+
+        Makes no step where the value holds already.
+        """
         kept = [step for step in self.steps if step.begins < begins]
         if value == (kept[-1].value if kept else None):
             return Timeline(kept)

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from stoa.domain.catalogue.access import standing_access
 from stoa.domain.chat.context import input_limit, output_budget, turn_tokens
 from stoa.domain.pricing.markup import NOTHING, estimate
-from stoa.domain.selection.offers import ACCESS_TEAM, ACCESS_TRIAL, Candidate, Offer, Prices, Refusal, Snapshot
+from stoa.domain.selection.offers import ACCESS_TEAM, ACCESS_TRIAL, Candidate, Offer, Prices, Snapshot
 from stoa.domain.selection.quota import limit_reached
-from stoa.domain.selection.refusals import cost_limit_exceeded, input_too_long, rate_limit_exceeded
+from stoa.domain.selection.refusals import Refusal, cost_limit_exceeded, input_too_long, rate_limit_exceeded
 
 # What an answer is expected to take when its cost is estimated: some 375 words of English, a typical chat answer;
 # models that think first are billed for the thinking. Never more than the budget that the client asked for.

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from stoa.domain.pricing.rates import NO_RATES, Rates
@@ -189,18 +188,3 @@ class Decision:
     reason: str
     requested_model_id: str | None = None
     fallbacks: tuple[Candidate, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why no model serves the message, with what the client needs to act on it.
-
-    Codes: MODEL_LOCKED, TEAM_POOL_EXHAUSTED, COST_LIMIT_EXCEEDED (402), RATE_LIMIT_EXCEEDED (429), MODEL_NOT_FOUND
-    (404), MODEL_CANNOT_CHAT (422), INPUT_TOO_LONG (413), NO_MODEL_AVAILABLE (503).
-    """
-
-    code: str
-    message: str
-    status: int
-    details: Mapping[str, Any] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)

@@ -55,26 +55,6 @@ def seconds_until(reset_at: datetime, now: datetime) -> int:
     return max(0, -((now - reset_at) // timedelta(seconds=1)))
 
 
-def rate_limit_headers(
-    limit: int | None, used: int, reset_at: datetime, now: datetime, *, refused: bool = False
-) -> dict[str, str]:
-    """`RateLimit-*` headers of an answer, with `Retry-After` on a refusal; empty where there is no limit.
-
-    `used` counts the message that is answered.
-    """
-    if limit is None:
-        return {}
-    seconds = str(seconds_until(reset_at, now))
-    headers = {
-        "RateLimit-Limit": str(limit),
-        "RateLimit-Remaining": str(max(0, limit - used)),
-        "RateLimit-Reset": seconds,
-    }
-    if refused:
-        headers["Retry-After"] = seconds
-    return headers
-
-
 def utc_text(instant: datetime) -> str:
     """The instant for JSON: ISO 8601 in UTC with a Z, to the second (2026-11-21T23:00:00Z)."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

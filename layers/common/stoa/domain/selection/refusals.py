@@ -1,11 +1,17 @@
-"""The refusals a selection may end in, each with what the client needs to act on it."""
+"""Refusals that a selection may end in: typed facts, each with a message that says what to do.
 
+A refusal knows no status and no JSON. Each door tells it in its own shape (`stoa.http.refusals`).
+"""
+
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import ClassVar
+from uuid import UUID
 
 from stoa.domain.pricing.markup import money_text
-from stoa.domain.selection.offers import Offer, Refusal
-from stoa.domain.selection.quota import rate_limit_headers, utc_text
+from stoa.domain.selection.offers import Offer
+from stoa.domain.selection.quota import seconds_until, utc_text
 from stoa.domain.teams.team_tokens import TeamShare
 
 MODEL_NOT_FOUND = "MODEL_NOT_FOUND"
@@ -17,149 +23,242 @@ COST_LIMIT_EXCEEDED = "COST_LIMIT_EXCEEDED"
 INPUT_TOO_LONG = "INPUT_TOO_LONG"
 NO_MODEL_AVAILABLE = "NO_MODEL_AVAILABLE"
 
-PURCHASE_PATH = "/api/purchases/create-session"
+
+class Refusal:
+    """No model serves the message. `code` is stable: clients switch on it."""
+
+    __slots__ = ()
+    code: ClassVar[str]
+
+    @property
+    def message(self) -> str:
+        """What happened and what to do, for people."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class ModelNotFound(Refusal):
+    """The request names a model that this tenant does not have."""
+
+    code: ClassVar[str] = MODEL_NOT_FOUND
+    model_id: str
+
+    @property
+    def message(self) -> str:
+        """What happened and what to do, for people."""
+        return (
+            f"There is no model {self.model_id!r}. GET /api/models lists those you can use; null or 'auto' lets Stoa "
+            "choose."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCannotChat(Refusal):
+    """The model exists and gives no text answers."""
+
+    code: ClassVar[str] = MODEL_CANNOT_CHAT
+    model_id: str
+    model_name: str
+    capabilities: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        """What happened and what to do, for people."""
+        return f"{self.model_name} does not answer in text. Choose a model that can chat."
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLocked(Refusal):
+    """The member has not bought a premium model and has no trial messages left on it.
+
+    `reason` is TRIAL_EXPIRED or NOT_PURCHASED. `price_cents` None: it is not for sale, an admin may grant it.
+    """
+
+    code: ClassVar[str] = MODEL_LOCKED
+    model_id: str
+    model_name: str
+    reason: str
+    price_cents: int | None
+    currency: str
+
+    @property
+    def message(self) -> str:
+        """What happened and what to do, for people."""
+        used_up = self.reason == "TRIAL_EXPIRED"
+        why = "your trial messages are used up" if used_up else "it has not been purchased"
+        how = _how_to_unlock(self.price_cents, self.currency)
+        return f"{self.model_name} is locked: {why}. {how}, or choose another model."
+
+
+@dataclass(frozen=True, slots=True)
+class TeamTokensUsedUp(Refusal):
+    """A team covers the model, and its tokens, or the member's part of them, are used up until `resets_at`.
+
+    `reason` is POOL_USED_UP or ALLOTMENT_USED_UP. `limit` is the pool or the allotment, in tokens.
+    """
+
+    code: ClassVar[str] = TEAM_POOL_EXHAUSTED
+    model_id: str
+    model_name: str
+    reason: str
+    team_id: UUID
+    team_name: str
+    limit: int | None
+    resets_at: datetime
+    price_cents: int | None
+    currency: str
+
+    @property
+    def message(self) -> str:
+        """What happened and what to do, for people."""
+        pool = self.reason == "POOL_USED_UP"
+        what = f"the tokens of {self.team_name}" if pool else f"your tokens from {self.team_name}"
+        return (
+            f"{self.model_name} is paid for by your team, and {what} are used up, messages under way included. New "
+            f"ones come at {utc_text(self.resets_at)}. Ask the team's owner for more or choose another model. "
+            f"{_how_to_unlock(self.price_cents, self.currency)}."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DailyLimitReached(Refusal):
+    """The member has used up today's messages on this model. `resets_at` is never in the past."""
+
+    code: ClassVar[str] = RATE_LIMIT_EXCEEDED
+    model_id: str
+    model_name: str
+    limit: int
+    resets_at: datetime
+    wait_seconds: int
+
+    @property
+    def message(self) -> str:
+        """What happened and what to do, for people."""
+        return (
+            f"Today's limit of {self.limit} messages on {self.model_name} is reached. Wait for the reset at "
+            f"{utc_text(self.resets_at)} or choose another model."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TooExpensive(Refusal):
+    """The message would probably cost more than the member's own ceiling per message. Both in USD."""
+
+    code: ClassVar[str] = COST_LIMIT_EXCEEDED
+    model_id: str
+    model_name: str
+    estimate: Decimal
+    ceiling: Decimal
+
+    @property
+    def message(self) -> str:
+        """What happened and what to do, for people."""
+        return (
+            f"This message would cost about {_dollars(self.estimate)} with {self.model_name}, more than your ceiling "
+            f"of {_dollars(self.ceiling)} per message. Choose a cheaper model, shorten the message or raise the "
+            "ceiling."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class InputTooLong(Refusal):
+    """The message and system prompt alone do not fit the model's window beside the answer. In tokens."""
+
+    code: ClassVar[str] = INPUT_TOO_LONG
+    model_id: str
+    model_name: str
+    limit: int
+    estimate: int
+
+    @property
+    def message(self) -> str:
+        """What happened and what to do, for people."""
+        return (
+            f"The message is about {self.estimate} tokens and {self.model_name} accepts {self.limit}. Shorten it, ask "
+            "for a shorter answer or choose a model with a larger window."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NoModelAvailable(Refusal):
+    """Nothing that the member may use can serve the message."""
+
+    code: ClassVar[str] = NO_MODEL_AVAILABLE
+
+    @property
+    def message(self) -> str:
+        """What happened and what to do, for people."""
+        return (
+            "No model can serve this message at the moment. Try again soon, choose a model by name or ask an admin to "
+            "enable one."
+        )
 
 
 def model_not_found(model_id: str) -> Refusal:
-    """404: the request names a model that this tenant does not have."""
-    return Refusal(
-        MODEL_NOT_FOUND,
-        f"There is no model {model_id!r}. GET /api/models lists those you can use; null or 'auto' lets Stoa choose.",
-        404,
-        {"modelId": model_id},
-    )
+    """Refuses a model that this tenant does not have."""
+    return ModelNotFound(model_id)
 
 
 def model_cannot_chat(offer: Offer) -> Refusal:
-    """422: the model exists and gives no text answers."""
-    return Refusal(
-        MODEL_CANNOT_CHAT,
-        f"{offer.display_name} does not answer in text. Choose a model that can chat.",
-        422,
-        {"modelId": offer.model_id, "modelName": offer.display_name, "capabilities": list(offer.capabilities)},
-    )
+    """Refuses a model that gives no text answers."""
+    return ModelCannotChat(offer.model_id, offer.display_name, offer.capabilities)
 
 
 def model_locked(offer: Offer, currency: str) -> Refusal:
-    """402: a premium model that the member has not bought and has no trial messages left on.
+    """Refuses a premium model that is neither bought nor on trial. `currency` is the tenant's, of the unlock price.
 
-    `currency` is the tenant's, of the unlock price. Where a team covers the model, its tokens are used up and the
-    refusal says when there are new ones.
+    Where a team covers the model, its tokens are used up and the refusal says when there are new ones.
     """
     if offer.team is not None:
         return _team_exhausted(offer, offer.team, currency)
-    trial_used_up = offer.trial_messages > 0
-    why = "your trial messages are used up" if trial_used_up else "it has not been purchased"
-    return Refusal(
-        MODEL_LOCKED,
-        f"{offer.display_name} is locked: {why}. {_how_to_unlock(offer, currency)}, or choose another model.",
-        402,
-        {
-            "reason": "TRIAL_EXPIRED" if trial_used_up else "NOT_PURCHASED",
-            "modelId": offer.model_id,
-            "modelName": offer.display_name,
-            "priceCents": offer.unlock_price_cents,
-            "currency": currency,
-            "trialMessagesRemaining": 0,
-            "purchase": _purchase(offer),
-        },
-    )
+    reason = "TRIAL_EXPIRED" if offer.trial_messages > 0 else "NOT_PURCHASED"
+    return ModelLocked(offer.model_id, offer.display_name, reason, offer.unlock_price_cents, currency)
+
+
+def rate_limit_exceeded(offer: Offer, *, limit: int, reset_at: datetime, now: datetime) -> Refusal:
+    """Refuses a message over today's limit."""
+    resets_at = max(reset_at, now + timedelta(seconds=1))
+    wait = seconds_until(resets_at, now)
+    return DailyLimitReached(offer.model_id, offer.display_name, limit, resets_at, wait)
+
+
+def cost_limit_exceeded(offer: Offer, *, estimate: Decimal, ceiling: Decimal) -> Refusal:
+    """Refuses a message above the member's own ceiling."""
+    return TooExpensive(offer.model_id, offer.display_name, estimate, ceiling)
+
+
+def input_too_long(offer: Offer, *, limit: int, estimate: int) -> Refusal:
+    """Refuses a message that does not fit the model's window."""
+    return InputTooLong(offer.model_id, offer.display_name, limit, estimate)
+
+
+def no_model_available() -> Refusal:
+    """Refuses because nothing can serve the message."""
+    return NoModelAvailable()
 
 
 def _team_exhausted(offer: Offer, team: TeamShare, currency: str) -> Refusal:
     pool_used_up = team.pool_remaining == 0
-    what = f"the tokens of {team.team_name}" if pool_used_up else f"your tokens from {team.team_name}"
-    return Refusal(
-        TEAM_POOL_EXHAUSTED,
-        f"{offer.display_name} is paid for by your team, and {what} are used up, messages under way included. New "
-        f"ones come at {utc_text(team.resets_at)}. Ask the team's owner for more or choose another model. "
-        f"{_how_to_unlock(offer, currency)}.",
-        402,
-        {
-            "reason": "POOL_USED_UP" if pool_used_up else "ALLOTMENT_USED_UP",
-            "modelId": offer.model_id,
-            "modelName": offer.display_name,
-            "teamId": str(team.team_id),
-            "teamName": team.team_name,
-            "limit": team.pool if pool_used_up else team.allotment,
-            "remaining": 0,
-            "resetAt": utc_text(team.resets_at),
-            "priceCents": offer.unlock_price_cents,
-            "currency": currency,
-            "purchase": _purchase(offer),
-        },
+    return TeamTokensUsedUp(
+        model_id=offer.model_id,
+        model_name=offer.display_name,
+        reason="POOL_USED_UP" if pool_used_up else "ALLOTMENT_USED_UP",
+        team_id=team.team_id,
+        team_name=team.team_name,
+        limit=team.pool if pool_used_up else team.allotment,
+        resets_at=team.resets_at,
+        price_cents=offer.unlock_price_cents,
+        currency=currency,
     )
 
 
-def _how_to_unlock(offer: Offer, currency: str) -> str:
-    if offer.unlock_price_cents is None:
+def _how_to_unlock(price_cents: int | None, currency: str) -> str:
+    if price_cents is None:
         return "Ask an admin to grant access"
-    return f"Unlock it once for {Decimal(offer.unlock_price_cents).scaleb(-2):.2f} {currency.upper()}"
-
-
-def _purchase(offer: Offer) -> dict[str, object] | None:
-    if offer.unlock_price_cents is None:
-        return None
-    return {"method": "POST", "path": PURCHASE_PATH, "body": {"productType": "model", "modelId": offer.model_id}}
-
-
-def rate_limit_exceeded(offer: Offer, *, limit: int, reset_at: datetime, now: datetime) -> Refusal:
-    """429: the member has used up today's messages on this model. The reset told is never in the past."""
-    reset_at = max(reset_at, now + timedelta(seconds=1))
-    return Refusal(
-        RATE_LIMIT_EXCEEDED,
-        f"Today's limit of {limit} messages on {offer.display_name} is reached. Wait for the reset at "
-        f"{utc_text(reset_at)} or choose another model.",
-        429,
-        {
-            "modelId": offer.model_id,
-            "modelName": offer.display_name,
-            "limit": limit,
-            "remaining": 0,
-            "resetAt": utc_text(reset_at),
-        },
-        rate_limit_headers(limit, limit, reset_at, now, refused=True),
-    )
-
-
-def cost_limit_exceeded(offer: Offer, *, estimate: Decimal, ceiling: Decimal) -> Refusal:
-    """402: the message would probably cost more than the member's own ceiling per message."""
-    return Refusal(
-        COST_LIMIT_EXCEEDED,
-        f"This message would cost about {_dollars(estimate)} with {offer.display_name}, more than your ceiling of "
-        f"{_dollars(ceiling)} per message. Choose a cheaper model, shorten the message or raise the ceiling.",
-        402,
-        {
-            "modelId": offer.model_id,
-            "modelName": offer.display_name,
-            "estimate": money_text(estimate),
-            "limit": money_text(ceiling),
-        },
-    )
+    return f"Unlock it once for {Decimal(price_cents).scaleb(-2):.2f} {currency.upper()}"
 
 
 def _dollars(amount: Decimal) -> str:
-    """The amount for people: at least cents, and no zeros behind them."""
+    """Returns the amount for people: at least cents, and no zeros behind them."""
     whole, _, fraction = money_text(amount).partition(".")
     return f"{whole}.{fraction.rstrip('0'):0<2} USD"
-
-
-def input_too_long(offer: Offer, *, limit: int, estimate: int) -> Refusal:
-    """413: the message and system prompt alone do not fit the model's window beside the answer. In tokens."""
-    return Refusal(
-        INPUT_TOO_LONG,
-        f"The message is about {estimate} tokens and {offer.display_name} accepts {limit}. Shorten it, ask for a "
-        "shorter answer or choose a model with a larger window.",
-        413,
-        {"modelId": offer.model_id, "modelName": offer.display_name, "limit": limit, "estimate": estimate},
-    )
-
-
-def no_model_available() -> Refusal:
-    """503: nothing that the member may use can serve the message."""
-    return Refusal(
-        NO_MODEL_AVAILABLE,
-        "No model can serve this message at the moment. Try again soon, choose a model by name or ask an admin to "
-        "enable one.",
-        503,
-    )

@@ -27,10 +27,9 @@ from stoa.domain.selection.offers import (
     Candidate,
     Decision,
     Offer,
-    Refusal,
     Snapshot,
 )
-from stoa.domain.selection.refusals import model_cannot_chat, model_locked, model_not_found, no_model_available
+from stoa.domain.selection.refusals import Refusal, model_cannot_chat, model_locked, model_not_found, no_model_available
 from stoa.domain.selection.routing import route
 
 AUTO = "auto"  # stands wherever a model id may, and as a selection mode

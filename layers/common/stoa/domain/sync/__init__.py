@@ -1,1 +1,1 @@
-"""Rules of sync: the price feeds, and what they propose."""
+"""Rules of sync: the price feeds, and the changes that they propose."""

@@ -1,7 +1,7 @@
-"""What price feeds and providers' own lists say of models, and which of it is believed.
+"""Models as price feeds and providers' own lists tell of them, and the rules for what is believed.
 
-A feed is somebody else's file. An entry that cannot be right is reported and left out, and what is left out changes
-nothing: that a model is absent from a feed says nothing of it. Only `lifecycle` tells of a retirement.
+A feed is somebody else's file. An entry that cannot be right is reported and left out. An absent model changes nothing,
+because absence from a feed says nothing of a model. Only `lifecycle` tells of a retirement.
 """
 
 import re
@@ -16,7 +16,7 @@ from stoa.domain.pricing.rates import NO_RATES, Rates, Tier
 
 Lifecycle = Literal["active", "deprecated", "removed"]
 
-# USD per 1,000,000 tokens. The dearest model on any list asks 600; this is a slip of the decimal point.
+# USD per 1,000,000 tokens. The dearest model on any list asks 600. A price from here on is a slip of the decimal point.
 PRICE_LIMIT = Decimal(10_000)
 CONTEXT_LIMIT = 1_000_000_000
 # A feed with fewer models than this part of what it last had is taken for a broken one.
@@ -26,11 +26,11 @@ _NAME = re.compile(r"[A-Za-z0-9@~][A-Za-z0-9._:/@+~=\[\]-]{0,199}")
 
 @dataclass(frozen=True, slots=True)
 class FeedModel:
-    """One model at one provider, as a feed tells of it at one instant. Prices are USD per 1,000,000 tokens.
+    """A model at a provider, as a feed tells of it at one instant. Prices are USD per 1,000,000 tokens.
 
-    Both prices are known and above 0, or both are None: then the feed has none that could be charged.
-    `names` are all exact names the provider answers to, in lower case; `stems` are beginnings of names which the feed
-    says are this model, whatever date or version follows.
+    Both prices are known and above 0, or both are None because the feed has none that could be charged.
+    `names` are all exact names that the provider answers to, in lower case. `stems` are beginnings of names that mean
+    this model, whatever date or version follows.
     """
 
     provider_id: str
@@ -49,18 +49,18 @@ class FeedModel:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What tells it from every other model."""
+        """The pair that no other model has."""
         return self.provider_id, self.provider_model
 
     @property
     def entry(self) -> str:
-        """How problems name it."""
+        """The name by which problems refer to the model."""
         return f"{self.provider_id}/{self.provider_model}"
 
 
 @dataclass(frozen=True, slots=True)
 class FeedProblem:
-    """What is wrong with an entry of a feed; with an empty `entry`, with the feed."""
+    """A problem with an entry of a feed. An empty `entry` means the whole feed."""
 
     source: str
     entry: str
@@ -70,7 +70,7 @@ class FeedProblem:
 
 @dataclass(frozen=True, slots=True)
 class FeedResult:
-    """What one reading of a feed came to. Not `complete`: change nothing by it this time.
+    """The result of reading a feed. A result that is not `complete` changes nothing.
 
     `skipped` counts the models of providers that Stoa does not have, by the feed's name for the provider.
     """
@@ -84,7 +84,7 @@ class FeedResult:
 
 @dataclass(frozen=True, slots=True)
 class ListedModel:
-    """A model that its provider lists as being there. `tells_end`: the list says when it ends, or that nobody knows."""
+    """A model that its provider lists. `tells_end`: the list says when the model ends, or that no end is known."""
 
     provider_id: str
     provider_model: str
@@ -95,7 +95,7 @@ class ListedModel:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a provider's own list came to. Not `complete`: nothing follows from a model's absence."""
+    """The result of reading a provider's own list. If it is not `complete`, a model's absence means nothing."""
 
     provider_id: str
     models: tuple[ListedModel, ...]
@@ -104,7 +104,7 @@ class Listing:
 
 
 def is_name(text: str) -> bool:
-    """True for what can be a provider's name for a model."""
+    """Returns whether the text can be a provider's name for a model."""
     return _NAME.fullmatch(text) is not None
 
 
@@ -116,7 +116,7 @@ def read_result(
     last_count: int | None = None,
     skipped: Iterable[tuple[str, int]] = (),
 ) -> FeedResult:
-    """What a feed says, without what cannot be right. `last_count`: how many models it had the last time, if ever."""
+    """Returns the believable part of a feed. `last_count` is the number of models it had the last time, if ever."""
     found = list(problems)
     believed: list[FeedModel] = []
     for model in models:
@@ -133,17 +133,17 @@ def read_result(
 
 
 def unreadable(source: str, reason: str) -> FeedResult:
-    """The result of a feed that could not be read at all."""
+    """Returns the result for a feed that could not be read at all."""
     return FeedResult(source, (), (FeedProblem(source, "", None, reason),), complete=False)
 
 
 def too_few(count: int, last_count: int | None) -> bool:
-    """True when so many models have gone at once that the feed, and not the models, must have changed."""
+    """Returns whether so many models are missing at once that the feed must be broken."""
     return last_count is not None and count < last_count * SMALLEST_PART
 
 
 def checked(model: FeedModel) -> tuple[FeedModel | None, list[FeedProblem]]:
-    """The model as far as it is believed, None when not at all, and what is wrong with it."""
+    """Returns the model as far as it is believed, or None, and its problems."""
     wrong = _impossible(model)
     if wrong:
         return None, wrong
@@ -164,7 +164,7 @@ def checked(model: FeedModel) -> tuple[FeedModel | None, list[FeedProblem]]:
 
 
 def without_free_rates(rates: Rates) -> Rates:
-    """The rates without those that are 0."""
+    """Returns the rates without those that are 0."""
 
     def above_zero(given: dict[str, Decimal]) -> dict[str, Decimal]:
         return {kind: rate for kind, rate in given.items() if rate > 0}
@@ -175,7 +175,7 @@ def without_free_rates(rates: Rates) -> Rates:
 
 
 def without_duplicates(models: Iterable[FeedModel]) -> tuple[list[FeedModel], list[FeedProblem]]:
-    """Each model once. Where a feed says two things of one, neither is believed."""
+    """Returns each model once, and problems. A model of which the feed says two different things is left out."""
     by_key: defaultdict[tuple[str, str], dict[FeedModel, None]] = defaultdict(dict)
     for model in models:
         by_key[model.key][model] = None
@@ -205,7 +205,7 @@ def _impossible(model: FeedModel) -> list[FeedProblem]:
 
 
 def wrong_price(price: Decimal) -> str | None:
-    """Why this cannot be a price per 1,000,000 tokens; None when it can."""
+    """Returns why this cannot be a price per 1,000,000 tokens. None: it can be."""
     if not price.is_finite():
         return "not a number"
     if price < 0:

@@ -1,8 +1,9 @@
 """Single models of the shared registry, read and changed in the operator's scope."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from stoa.database.pool import Connection, Row, json_parameter
@@ -81,20 +82,37 @@ class RegistryModel:
     base_rates: Rates
 
 
+@dataclass(frozen=True, slots=True)
+class NewRegistryModel:
+    """A model that comes into the registry from a feed. Base prices are both known or both None."""
+
+    provider_id: str
+    provider_model: str
+    display_name: str
+    context_window: int
+    max_output_tokens: int
+    base_input_price: Decimal | None
+    base_output_price: Decimal | None
+    base_rates: Mapping[str, Any]
+
+
 def names(connection: Connection) -> list[RegistryName]:
     """Returns the names of every model of the registry."""
     return [RegistryName(**row) for row in connection.run(_NAMES)]
 
 
-def add_from_feed(connection: Connection, ids: Sequence[str], model: Mapping[str, Any]) -> str:
-    """Returns the registry's id of a provider's model. Adds it, switched off, under the first free one of `ids`."""
-    asked = {"ids": list(ids), "provider_id": model["provider_id"], "provider_model": model["provider_model"]}
+def add_from_feed(connection: Connection, ids: Sequence[str], model: NewRegistryModel) -> str:
+    """Returns the registry's id of a provider's model.
+
+    A model that is not in the registry yet is added, switched off, under the first free one of `ids`.
+    """
+    asked = {"ids": list(ids), "provider_id": model.provider_id, "provider_model": model.provider_model}
     rows = connection.run_all([(_LOCK_NEW, {}), (_NAMED, asked)])[1]
     if rows and rows[0]["is_same"]:
         return str(rows[0]["id"])
     taken = {row["id"] for row in rows}
     model_id = next(one for one in ids if one not in taken)
-    connection.run(_ADD, model=json_parameter({**model, "id": model_id}))
+    connection.run(_ADD, model=json_parameter({**asdict(model), "id": model_id}))
     return model_id
 
 

@@ -1,12 +1,13 @@
 """Saved conversations and their messages."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from stoa.database.pool import Connection, Statement, json_parameter, typed
+from stoa.database.pool import Connection, Row, Statement, json_parameter, typed
 
 # More turns than any window holds of messages a person would write; the rules then fit them into the model's window.
 HISTORY_MESSAGES = 400
@@ -138,6 +139,19 @@ def history_statements(tenant_id: UUID, user_id: UUID, conversation_id: UUID | N
         return []
     own = {"tenant_id": tenant_id, "user_id": user_id, "conversation_id": conversation_id}
     return [(_EXISTS, own), (_HISTORY, {**own, "messages": HISTORY_MESSAGES})]
+
+
+@dataclass(frozen=True, slots=True)
+class SavedTurn:
+    """One earlier turn, as the model is sent it."""
+
+    role: str
+    content: str = field(repr=False)
+
+
+def turns(rows: Sequence[Row]) -> list[SavedTurn]:
+    """Returns the turns that `history_statements` was answered with, newest first."""
+    return typed(SavedTurn, rows)
 
 
 def save_statements(tenant_id: UUID, user_id: UUID, exchange: Exchange) -> list[Statement]:

@@ -1,13 +1,13 @@
 """The ledger and its counters: reserve, settle, release, sweep. Each is one statement, so each holds or fails whole."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row, Statement
+from stoa.database.pool import Connection, Row, Statement, typed
 from stoa.domain.pricing.markup import TokenUsage
 
 # Under any concurrency N trials give N reservations and a limit of N gives N: ON CONFLICT DO UPDATE locks the counter's
@@ -267,6 +267,36 @@ def key_statements(tenant_id: UUID, user_id: UUID, key: str | None) -> list[Stat
 def recent_models_statement(tenant_id: UUID, user_id: UUID) -> Statement:
     """The last models that answered a member, `model_id`, newest first, at most ten."""
     return _RECENT_MODELS, {"tenant_id": tenant_id, "user_id": user_id}
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Counters after a reservation, its own message included. `trials_used` None: the message is no trial."""
+
+    used_today: int
+    trials_used: int | None
+
+
+def counted(rows: Sequence[Row]) -> Counted:
+    """Returns the counters that `reserve_statement` was answered with."""
+    return Counted(int(rows[0]["used_today"]), rows[0]["trials_used"])
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedAnswer:
+    """A request under an idempotency key: its hash, the status of its line, and the answer if it was saved."""
+
+    request_hash: str
+    status: str
+    message_id: UUID | None
+    content: str | None = field(repr=False)
+    metadata: dict[str, Any] | None = field(repr=False)
+    citations: list[dict[str, Any]] | None = field(repr=False)
+
+
+def keyed_answer(rows: Sequence[Row]) -> KeyedAnswer | None:
+    """Returns what `key_statements` was answered with. None: the key is new."""
+    return next(iter(typed(KeyedAnswer, rows)), None)
 
 
 def recent_models(rows: Sequence[Row]) -> list[str]:

@@ -1,9 +1,16 @@
-"""Ledger lines with the price rows they were charged by, and price rows as they were written: for recomputing."""
+"""Ledger lines with the price rows that they were charged by, and price rows as they were written: for recomputing."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from stoa.database.pool import Connection, Row
+from stoa.domain.pricing.markup import PARTS, TokenUsage
+from stoa.domain.pricing.price_book import PriceRow
+from stoa.domain.pricing.price_planner import StoredRow
+from stoa.domain.pricing.rates import Rates
+from stoa.domain.selection.offers import Prices
 
 _LINES = """
 SELECT
@@ -24,7 +31,7 @@ LIMIT :rows
 
 _ROWS = """
 SELECT
-    b.id, b.model_id, b.input_price, b.output_price, b.base_input_price, b.base_output_price, b.markup,
+    b.id, b.input_price, b.output_price, b.base_input_price, b.base_output_price, b.markup, b.minimum_charge,
     b.override_input_price, b.override_output_price, b.held, b.rates, b.base_rates,
     b.effective_from, b.source
 FROM price_book b
@@ -34,11 +41,71 @@ LIMIT :rows
 """
 
 
-def lines(connection: Connection, tenant_id: UUID, *, since: datetime, after: UUID | None, rows: int) -> list[Row]:
-    """The next ended lines that were charged, each with its price row (null where it has none of this tenant's)."""
-    return connection.run(_LINES, tenant_id=tenant_id, since=since, after=after, rows=rows)
+@dataclass(frozen=True, slots=True)
+class NamedPrice:
+    """The price row that a ledger line names."""
+
+    model_id: str
+    effective_from: datetime
+    prices: Prices
 
 
-def price_rows(connection: Connection, tenant_id: UUID, *, after: UUID | None, rows: int) -> list[Row]:
-    """The next rows of the price book, cancelled ones included."""
-    return connection.run(_ROWS, tenant_id=tenant_id, after=after, rows=rows)
+@dataclass(frozen=True, slots=True)
+class ChargedLine:
+    """A ledger line that ended. Amounts are USD. `price` is None where the line names no row of this tenant."""
+
+    id: UUID
+    model_id: str
+    access: str
+    reserved_at: datetime
+    usage: TokenUsage
+    charge: Decimal
+    provider_cost: Decimal
+    own_key: bool
+    price: NamedPrice | None
+
+
+def lines(
+    connection: Connection, tenant_id: UUID, *, since: datetime, after: UUID | None, rows: int
+) -> list[ChargedLine]:
+    """Returns the next ended lines that were charged, each with its price row."""
+    found = connection.run(_LINES, tenant_id=tenant_id, since=since, after=after, rows=rows)
+    return [_line(row) for row in found]
+
+
+def price_rows(connection: Connection, tenant_id: UUID, *, after: UUID | None, rows: int) -> list[StoredRow]:
+    """Returns the next rows of the price book, cancelled ones included."""
+    return [_stored(row) for row in connection.run(_ROWS, tenant_id=tenant_id, after=after, rows=rows)]
+
+
+def _line(row: Row) -> ChargedLine:
+    return ChargedLine(
+        id=row["id"],
+        model_id=row["model_id"],
+        access=row["access"],
+        reserved_at=row["reserved_at"],
+        usage=TokenUsage(row["input_tokens"], row["output_tokens"], *(row[part] for part in PARTS)),
+        charge=row["charge"],
+        provider_cost=row["provider_cost"],
+        own_key=row["own_key"],
+        price=None if row["row_id"] is None else _named_price(row),
+    )
+
+
+def _named_price(row: Row) -> NamedPrice:
+    prices = Prices(
+        row_id=row["row_id"],
+        input_price=row["input_price"],
+        output_price=row["output_price"],
+        base_input_price=row["base_input_price"],
+        base_output_price=row["base_output_price"],
+        minimum_charge=row["minimum_charge"],
+        rates=Rates.from_json(row["rates"]),
+        base_rates=Rates.from_json(row["base_rates"]),
+    )
+    return NamedPrice(row["row_model_id"], row["effective_from"], prices)
+
+
+def _stored(row: Row) -> StoredRow:
+    columns = {**row, "rates": Rates.from_json(row["rates"]), "base_rates": Rates.from_json(row["base_rates"])}
+    return StoredRow(columns.pop("id"), PriceRow(**columns))

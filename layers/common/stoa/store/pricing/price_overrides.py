@@ -1,6 +1,7 @@
-"""Overrides of a model's price. A row has a beginning and no end; one without values ends the one before."""
+"""Overrides of a model's price. A row has a beginning and no end. A row without values ends the one before."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -27,34 +28,30 @@ FROM jsonb_to_recordset(:rows ::jsonb) AS r (
 """
 
 
+@dataclass(frozen=True, slots=True)
+class OverrideChange:
+    """An edit of a model's override: rows to cancel, and rows to add under the edit's version."""
+
+    model_id: str
+    version: int
+    cancelled: Sequence[UUID]
+    added: Sequence[Step[Override | None]]
+
+
 def save(
-    connection: Connection,
-    tenant_id: UUID,
-    model_id: str,
-    *,
-    version: int,
-    cancelled: Iterable[UUID],
-    added: Sequence[Step[Override | None]],
-    actor_id: UUID | None,
-    now: datetime,
+    connection: Connection, tenant_id: UUID, change: OverrideChange, *, actor_id: UUID | None, now: datetime
 ) -> None:
-    """One edit of a model's override: rows cancelled and rows added, under the edit's version."""
-    connection.run_all(
-        [
-            (_CANCEL, {"tenant_id": tenant_id, "row_ids": [str(row_id) for row_id in cancelled], "now": now}),
-            (
-                _ADD,
-                {
-                    "tenant_id": tenant_id,
-                    "model_id": model_id,
-                    "version": version,
-                    "actor_id": actor_id,
-                    "now": now,
-                    "rows": json_parameter([_row(step) for step in added]),
-                },
-            ),
-        ]
-    )
+    """Writes an edit in one round trip."""
+    row_ids = [str(row_id) for row_id in change.cancelled]
+    added = {
+        "tenant_id": tenant_id,
+        "model_id": change.model_id,
+        "version": change.version,
+        "actor_id": actor_id,
+        "now": now,
+        "rows": json_parameter([_row(step) for step in change.added]),
+    }
+    connection.run_all([(_CANCEL, {"tenant_id": tenant_id, "row_ids": row_ids, "now": now}), (_ADD, added)])
 
 
 def _row(step: Step[Override | None]) -> Row:

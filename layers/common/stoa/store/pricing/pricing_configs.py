@@ -1,4 +1,4 @@
-"""How a tenant prices: its default markups, minimum charge, grace period, and what it wants of automatic updates."""
+"""A tenant's pricing configuration: default markups, minimum charge, grace period, and automatic updates."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ _COLUMNS = """
 
 _GET = f"SELECT {_COLUMNS} FROM pricing_configs c WHERE c.tenant_id = :tenant_id ::uuid"  # noqa: S608 - our own text
 
-# The row that everybody who changes prices of this tenant locks first, so that they come one after another.
+# Everybody who changes prices of this tenant locks this row first, so that they come one after another.
 _ENSURE = """
 INSERT INTO pricing_configs (tenant_id, version)
 VALUES (:tenant_id, 0)
@@ -51,7 +51,8 @@ _SYNCED = "UPDATE pricing_configs c SET last_auto_update = :now ::timestamptz WH
 class PricingSettings:
     """A tenant's pricing configuration. Markups are fractions, the charge USD, the threshold percent.
 
-    Version 0: nothing was ever saved, these defaults hold.
+    Version 0 means that nothing was ever saved and these defaults hold. `sync_policy` holds the rules that differ from
+    `domain/sync/sync/policy.py`, by its names.
     """
 
     external_default_markup: Decimal = Decimal("0.4")
@@ -63,34 +64,34 @@ class PricingSettings:
     last_auto_update: datetime | None = None
     notify_on_price_change: bool = True
     notify_threshold_percent: Decimal = Decimal(10)
-    sync_policy: Mapping[str, Any] = field(default_factory=dict)  # what differs from domain/review_policy.py
+    sync_policy: Mapping[str, Any] = field(default_factory=dict)
     notice_emails: tuple[str, ...] = ()
     version: int = 0
 
     @property
     def rules(self) -> PricingConfig:
-        """The part that prices follow from."""
+        """The part of the configuration that prices follow from."""
         return PricingConfig(self.external_default_markup, self.self_hosted_default_markup, self.minimum_charge)
 
     @property
     def grace(self) -> timedelta:
-        """How long an increase waits."""
+        """The time that an increase waits."""
         return timedelta(hours=self.price_increase_grace_hours)
 
 
 def get(connection: Connection, tenant_id: UUID) -> PricingSettings:
-    """The tenant's configuration, or the defaults where nothing was ever saved."""
+    """Returns the tenant's configuration, or the defaults where nothing was ever saved."""
     return _settings(connection.run(_GET, tenant_id=tenant_id))
 
 
 def lock(connection: Connection, tenant_id: UUID) -> PricingSettings:
-    """The configuration, held until the transaction ends: nobody else changes this tenant's prices meanwhile."""
+    """Returns the configuration, locked until the transaction ends, so that nobody else changes prices meanwhile."""
     own = {"tenant_id": tenant_id}
     return _settings(connection.run_all([(_ENSURE, own), (_LOCK, own)])[1])
 
 
 def save(connection: Connection, tenant_id: UUID, settings: PricingSettings, now: datetime) -> None:
-    """Write a configuration that was locked before, and count its version up."""
+    """Writes a configuration that was locked before, and counts its version up."""
     values: dict[str, Any] = {
         "external_default_markup": settings.external_default_markup,
         "self_hosted_default_markup": settings.self_hosted_default_markup,
@@ -107,7 +108,7 @@ def save(connection: Connection, tenant_id: UUID, settings: PricingSettings, now
 
 
 def synced(connection: Connection, tenant_id: UUID, now: datetime) -> None:
-    """Note that the tenant's registry has been compared with the feeds."""
+    """Notes that the tenant's registry has been compared with the feeds."""
     connection.run(_SYNCED, tenant_id=tenant_id, now=now)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.database.pool import Database, Row, Scope
 from stoa.domain.catalogue.access import TIER_FREE
-from stoa.identity.caller import Desk, check_version
+from stoa.identity.caller import Caller, check_version
 from stoa.identity.members import Member
 from stoa.store.billing import team_plans
 from stoa.store.tenancy import audit
@@ -28,27 +28,33 @@ def list_all_plans(database: Database, admin: Member) -> list[dict[str, Any]]:
 
 
 def put_plan(
-    desk: Desk, admin: Member, plan_type: str, given: Mapping[str, Any], version: int | None
+    caller: Caller, admin: Member, plan_type: str, given: Mapping[str, Any], version: int | None
 ) -> dict[str, Any]:
     """Write the plan of a type whole. Raises InvalidFields for models that it cannot cover, Conflict (STALE_EDIT)."""
-    _check_models(desk, admin, given["models"])
-    with desk.database.transaction(desk.scope) as connection:
-        team_plans.lock(connection, desk.tenant_id)
-        found = team_plans.plans(connection, desk.tenant_id, plan_type)
+    _check_models(caller, admin, given["models"])
+    with caller.database.transaction(caller.tenant_scope) as connection:
+        team_plans.lock(connection, caller.tenant_id)
+        found = team_plans.plans(connection, caller.tenant_id, plan_type)
         before = found[0] if found else None
         check_version(before["version"] if before else _NEVER_SAVED, version, "this plan")
         values = {**given, "models": sorted(set(given["models"]))}
-        team_plans.save(connection, desk.tenant_id, plan_type, values, desk.now)
-        (after,) = team_plans.plans(connection, desk.tenant_id, plan_type)
+        team_plans.save(connection, caller.tenant_id, plan_type, values, caller.now)
+        (after,) = team_plans.plans(connection, caller.tenant_id, plan_type)
         told_before = None if before is None else _told(before)
         audit.record(
-            connection, desk.tenant_id, desk.actor, "team_plan.set", plan_type, before=told_before, after=_told(after)
+            connection,
+            caller.tenant_id,
+            caller.actor,
+            "team_plan.set",
+            plan_type,
+            before=told_before,
+            after=_told(after),
         )
     return _told(after)
 
 
-def _check_models(desk: Desk, admin: Member, models: list[str]) -> None:
-    offers = load_member_view(desk.database, admin, desk.now).offers
+def _check_models(caller: Caller, admin: Member, models: list[str]) -> None:
+    offers = load_member_view(caller.database, admin, caller.now).offers
     problems = []
     for position, model_id in enumerate(models):
         if model_id not in offers:

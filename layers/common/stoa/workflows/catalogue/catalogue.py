@@ -204,7 +204,7 @@ def _listed_model(offer: Offer, preferences: Preferences) -> ListedModel:
         user_output_price=prices.output_price,
         rates=prices.rates,
         minimum_charge=prices.minimum_charge,
-        pending_price=offer.pending and _pending(offer.pending),
+        pending_price=None if offer.pending is None else _pending(offer.pending),
         usage_today=UsageToday(offer.used_today, offer.daily_limit),
         deprecated_at=offer.deprecated_at,
         successor_id=offer.successor_id,

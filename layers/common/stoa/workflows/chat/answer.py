@@ -3,17 +3,16 @@
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
-from uuid import UUID
 
 from stoa.clients.wires.types import Call, Cancel, Cancelled, Finish, ProviderError, Text, Turn
-from stoa.core.errors import StoaError, Unavailable
+from stoa.core.errors import Unavailable
 from stoa.core.ids import new_id
 from stoa.core.observe import logger
 from stoa.core.text import made_storable
 from stoa.database.pool import RuleRefused
-from stoa.domain.pricing.markup import TokenUsage
-from stoa.domain.selection.offers import Candidate, Decision, Refusal
+from stoa.domain.chat.answer_report import AnswerReport, Citation, WebCitation
+from stoa.domain.selection.offers import Candidate, Decision
+from stoa.domain.selection.refusals import Refusal
 from stoa.domain.selection.selection import taken_over
 from stoa.identity.members import Member
 from stoa.workflows.chat import report
@@ -31,7 +30,7 @@ from stoa.workflows.chat.values import (
     Selection,
     Tools,
 )
-from stoa.workflows.selection.member_view import refused
+from stoa.workflows.selection.member_view import Refused, refused
 
 # A counter may move between the snapshot and the reservation. Then we look again, and the fresh snapshot gives the
 # refusal or the other model that is right now. Each look sees at least one more message counted, so few are enough.
@@ -48,8 +47,8 @@ def chat(tools: Tools, member: Member, message: ChatMessage, cancel: Cancel) -> 
     """
     try:
         found = _reserved(tools, member, message)
-    except StoaError as error:
-        report.emit_refused(error.code, error.details)
+    except Refused as refused_error:
+        report.emit_refused(refused_error.refusal)
         raise
     if isinstance(found, Replay):
         yield from _replayed(found)
@@ -80,23 +79,22 @@ def _reserved(tools: Tools, member: Member, message: ChatMessage) -> Replay | tu
 
 
 def _replayed(replay: Replay) -> Iterator[Event]:
-    told = ("modelId", "modelName", "providerId", "rule", "reason", "access", "requestedModelId", "conversationId")
-    yield Selection({name: replay.metadata.get(name) for name in told}, {"Idempotent-Replay": "true"})
+    yield report.replayed(replay)
     yield Content(replay.content)
-    yield Metadata(replay.metadata)
+    yield Metadata(replay.report)
     if replay.citations:
         yield Citations(replay.citations)
-    yield Done({"conversationId": replay.metadata["conversationId"], "messageId": replay.metadata["messageId"]})
+    yield Done(replay.report.conversation_id, replay.report.message_id)
 
 
-def _citations(answer: str, finish: Finish, fits: Fitted) -> list[dict[str, Any]]:
+def _citations(answer: str, finish: Finish, fits: Fitted) -> tuple[Citation, ...]:
     # A provider that searches numbers its own sources, so a number in its answer means one of those.
     if not finish.citations:
         return _cited(answer, fits)
-    return [
-        {"url": _web_page(citation.url), "title": citation.title and made_storable(citation.title)}
+    return tuple(
+        WebCitation(_web_page(citation.url), citation.title and made_storable(citation.title))
         for citation in finish.citations
-    ]
+    )
 
 
 def _web_page(url: str) -> str | None:
@@ -104,12 +102,12 @@ def _web_page(url: str) -> str | None:
     return made_storable(url) if url.lower().startswith(("https://", "http://")) else None
 
 
-def _cited(answer: str, fits: Fitted) -> list[dict[str, Any]]:
+def _cited(answer: str, fits: Fitted) -> tuple[Citation, ...]:
     if not fits.passages:
-        return []
+        return ()
     from stoa.domain.chat.citations import citations  # its patterns cost 3 ms of a cold start
 
-    return citations(answer, fits.passages)
+    return tuple(citations(answer, fits.passages))
 
 
 @dataclass(slots=True)
@@ -133,7 +131,7 @@ class _Conversation:
         self._tools, self._member, self._message, self._cancel = tools, member, message, cancel
         self._prepared, self._line = prepared, line
         self._failed_models: list[str] = []
-        self._selection: dict[str, Any] = {}
+        self._selection: Selection | None = None
 
     def events(self, fits: Fitted) -> Iterator[Event]:
         """Try the chosen model, with what fits it, and, until a first piece of an answer has come, the fallbacks in
@@ -168,9 +166,9 @@ class _Conversation:
         if isinstance(fits, Refusal):  # a fallback with a smaller window
             line.release("INPUT_TOO_LONG")
             return ProviderError("rejected", provider_id=candidate.offer.provider_id, reason="input too long")
-        self._selection = report.selection_data(decision, line.conversation_id)
+        selected = self._selection = report.selection(decision, self._prepared, line)
         try:
-            yield Selection(self._selection, report.answer_headers(self._prepared, line))
+            yield selected
             yield from self._streamed(candidate, fits, progress)
             yield from self._complete(fits, progress)
         except ProviderError as error:
@@ -218,14 +216,15 @@ class _Conversation:
     def _complete(self, fits: Fitted, progress: _Progress) -> Iterator[Event]:
         finish = progress.finish or Finish("other")
         cited = _citations(progress.text, finish, fits)
-        answer_id, usage, data = self._accounts(fits, progress, finish.stop_reason)
-        exchange = self._line.exchange(answer_id, progress.text, data, cited, partial=False)
+        told = self._account(fits, progress, finish.stop_reason)
+        usage = told.usage
+        exchange = self._line.exchange(progress.text, told, cited)
         self._line.settle(usage, exchange, status="completed", stop_reason=finish.stop_reason)
         report.emit_sent(self._message, self._line, self._line.charge(usage))
-        yield Metadata(data)
+        yield Metadata(told)
         if cited:
             yield Citations(cited)
-        yield Done({"conversationId": data["conversationId"], "messageId": data["messageId"]})
+        yield Done(told.conversation_id, told.message_id)
 
     def _partial(
         self,
@@ -236,14 +235,15 @@ class _Conversation:
         *,
         give_back: bool,
     ) -> Metadata:
-        answer_id, usage, data = self._accounts(fits, progress, stop_reason, partial=True, give_back=give_back)
-        exchange = self._line.exchange(answer_id, progress.text, data, _cited(progress.text, fits), partial=True)
+        told = self._account(fits, progress, stop_reason, partial=True, give_back=give_back)
+        usage = told.usage
+        exchange = self._line.exchange(progress.text, told, _cited(progress.text, fits))
         self._line.settle(
             usage, exchange, status="partial", stop_reason=stop_reason, error_code=error_code, give_back=give_back
         )
         if not give_back:
             report.emit_sent(self._message, self._line, self._line.charge(usage))
-        return Metadata(data)
+        return Metadata(told)
 
     def _client_gone(self, fits: Fitted, progress: _Progress) -> None:
         # The member closed the connection. What they were shown is theirs and is paid; what they never saw is not.
@@ -253,7 +253,7 @@ class _Conversation:
             else:
                 self._line.release("CLIENT_GONE")
 
-    def _accounts(
+    def _account(
         self,
         fits: Fitted,
         progress: _Progress,
@@ -261,18 +261,16 @@ class _Conversation:
         *,
         partial: bool = False,
         give_back: bool = False,
-    ) -> tuple[UUID, TokenUsage, dict[str, Any]]:
-        answer_id = new_id()
-        usage = self._line.usage(fits.conversation.input_tokens, progress.text, progress.finish)
-        data = report.metadata(
+    ) -> AnswerReport:
+        assert self._selection is not None  # a provider is called after its selection was told
+        return report.account(
             self._line,
             self._selection,
-            usage,
-            answer_id=answer_id,
+            self._line.usage(fits.conversation.input_tokens, progress.text, progress.finish),
+            answer_id=new_id(),
             stop_reason=stop_reason,
             turns_dropped=fits.conversation.dropped,
             failed_models=self._failed_models,
             partial=partial,
             give_back=give_back,
         )
-        return answer_id, usage, data

@@ -5,21 +5,22 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from stoa.clients.wires.types import Finish, ProviderError
 from stoa.core.errors import Unavailable
 from stoa.core.ids import new_id
-from stoa.database.pool import Row, RuleRefused, Statement
+from stoa.database.pool import RuleRefused, Statement
+from stoa.domain.chat.answer_report import AnswerReport, Citation
 from stoa.domain.chat.tokens import estimate_tokens
 from stoa.domain.pricing.markup import NOTHING, PARTS, TokenUsage, charge_for, provider_cost
 from stoa.domain.providers.circuit import Circuit, Outcome, outcome_of
 from stoa.domain.selection.offers import Decision
 from stoa.identity.members import Member
 from stoa.store.chat import conversations, ledger
+from stoa.store.chat.answer_documents import citation_documents, report_document
 from stoa.store.chat.conversations import Exchange
-from stoa.store.chat.ledger import Reservation, Settlement
+from stoa.store.chat.ledger import Counted, Reservation, Settlement
 from stoa.store.personas import persona_usage
 from stoa.store.teams import team_ledger
 from stoa.workflows.chat.prepare import Prepared
@@ -44,7 +45,7 @@ class LedgerLine:
         self.id = new_id()
         self.question_id = new_id()
         self.asked_at = tools.clock()
-        self.counted: Row = {}
+        self.counted = Counted(0, None)
         self.is_open = False
         self.own_key = False  # the tenant pays its provider itself
         self._began = time.monotonic()
@@ -90,7 +91,8 @@ class LedgerLine:
         claim = health.claim_statements(self.probes, self.asked_at)
         taken = team_ledger.take_statements(reservation, team)
         with self._tools.database.autocommit(self._member.scope) as connection:
-            self.counted = connection.run_all([ledger.reserve_statement(reservation), *claim, *taken])[0][0]
+            answers = connection.run_all([ledger.reserve_statement(reservation), *claim, *taken])
+        self.counted = ledger.counted(answers[0])
         self.is_open = True
 
     def first_token(self) -> None:
@@ -193,10 +195,8 @@ class LedgerLine:
         day = self._prepared.snapshot.local_day
         return [persona_usage.count_statement(self._member.tenant_id, self._member.user_id, persona_id, day)]
 
-    def exchange(
-        self, answer_id: UUID, answer: str, metadata: dict[str, Any], citations: list[dict[str, Any]], *, partial: bool
-    ) -> Exchange:
-        """Question and answer as they are saved."""
+    def exchange(self, answer: str, told: AnswerReport, citations: Sequence[Citation]) -> Exchange:
+        """Returns question and answer as they are saved."""
         return Exchange(
             conversation_id=self.conversation_id,
             title=title_of(self._message.content),
@@ -204,13 +204,13 @@ class LedgerLine:
             question_id=self.question_id,
             question=self._message.content,
             asked_at=self.asked_at,
-            answer_id=answer_id,
+            answer_id=told.message_id,
             answer=answer,
             model_id=self.candidate.offer.model_id,
             usage_id=self.id,
-            metadata=metadata,
-            citations=citations,
-            is_partial=partial,
+            metadata=report_document(told),
+            citations=citation_documents(citations),
+            is_partial=told.is_partial,
             now=self._tools.clock(),
         )
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from stoa.clients.wires.types import Turn
 from stoa.domain.chat.context import FittedConversation, fit_conversation, input_limit, turn_tokens
 from stoa.domain.personas.knowledge import PromptPassage, fitting, with_passages
-from stoa.domain.selection.offers import Candidate, Refusal
+from stoa.domain.selection.offers import Candidate
+from stoa.domain.selection.refusals import Refusal
 from stoa.workflows.chat.prepare import Prepared
 from stoa.workflows.chat.values import ChatMessage
 

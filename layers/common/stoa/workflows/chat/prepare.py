@@ -1,20 +1,21 @@
 """Before a chat: read everything in one round trip, refuse what must be refused, and decide which model answers."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any
 
 from stoa.clients.wires.types import Turn
 from stoa.core.errors import Conflict, NotFound
 from stoa.database.pool import Row, Statement
+from stoa.domain.chat.answer_report import AnswerReport, Citation
 from stoa.domain.chat.context import turn_tokens
 from stoa.domain.chat.prompt import Prompt
-from stoa.domain.selection.offers import ChatRequest, Decision, Refusal
+from stoa.domain.selection.offers import ChatRequest, Decision
+from stoa.domain.selection.refusals import Refusal
 from stoa.domain.selection.selection import select
 from stoa.identity.members import Member
 from stoa.store.chat import conversations, ledger
+from stoa.store.chat.answer_documents import read_citations, read_report
 from stoa.store.selection.snapshots import MemberSnapshot
 from stoa.workflows.chat.values import ChatMessage, Tools
 from stoa.workflows.selection.member_view import load_with, refused
@@ -35,11 +36,11 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The same request was answered before; this is what it was answered."""
+    """The answer that the same request was given before."""
 
     content: str
-    metadata: Mapping[str, Any]
-    citations: list[dict[str, Any]]
+    report: AnswerReport
+    citations: tuple[Citation, ...]
 
 
 def prepare(tools: Tools, member: Member, message: ChatMessage) -> Prepared | Replay:
@@ -94,28 +95,28 @@ def _asked(message: ChatMessage) -> ChatRequest:
 
 
 def _earlier_answer(message: ChatMessage, answers: list[list[Row]]) -> Replay | None:
-    if not answers or not answers[0]:
+    earlier = ledger.keyed_answer(answers[0]) if answers else None
+    if earlier is None:
         return None
-    earlier = answers[0][0]
-    if earlier["request_hash"] != message.request_hash:
+    if earlier.request_hash != message.request_hash:
         raise Conflict(
             "IDEMPOTENCY_KEY_REUSED",
             "This Idempotency-Key was used for another request. Use a new key for a new message.",
         )
-    if earlier["status"] == "reserved":
+    if earlier.status == "reserved":
         raise Conflict(
             "IDEMPOTENCY_KEY_IN_PROGRESS",
             "The first request with this Idempotency-Key is still being answered. Ask again in a moment.",
             retry_after=2,
         )
-    if earlier["status"] in ("failed", "expired"):
+    if earlier.status in ("failed", "expired"):
         return None
-    if earlier["message_id"] is None:
+    if earlier.message_id is None:
         raise Conflict(
             "IDEMPOTENCY_ANSWER_DELETED",
             "This message was answered and charged once; its conversation has been deleted since. Use a new key.",
         )
-    return Replay(earlier["content"], earlier["metadata"], earlier["citations"])
+    return Replay(earlier.content or "", read_report(earlier.metadata or {}), read_citations(earlier.citations or ()))
 
 
 def _checked_history(message: ChatMessage, answers: list[list[Row]]) -> tuple[Turn, ...]:
@@ -124,4 +125,4 @@ def _checked_history(message: ChatMessage, answers: list[list[Row]]) -> tuple[Tu
     own, newest_first = answers
     if not own:
         raise NotFound("conversation")
-    return tuple(Turn(row["role"], row["content"]) for row in reversed(newest_first))
+    return tuple(Turn(turn.role, turn.content) for turn in reversed(conversations.turns(newest_first)))

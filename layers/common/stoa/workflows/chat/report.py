@@ -1,64 +1,59 @@
-"""What the client is told of a chat: the data of its events, and the product events for whoever analyses them."""
+"""Accounts of a chat: the events that tell of it, and the product events of it."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from stoa.core.observe import emit
-from stoa.core.text import iso
-from stoa.domain.catalogue.lifecycle import retirement_headers, retires_at
+from stoa.domain.catalogue.lifecycle import retires_at
+from stoa.domain.chat.answer_report import AnswerReport, ModelEnding
 from stoa.domain.pricing.markup import TokenUsage, money_text
 from stoa.domain.selection.offers import ACCESS_TRIAL, Decision, Offer
-from stoa.domain.selection.quota import rate_limit_headers
+from stoa.domain.selection.quota import seconds_until, utc_text
+from stoa.domain.selection.refusals import DailyLimitReached, ModelLocked, Refusal
 from stoa.workflows.chat.books import LedgerLine
-from stoa.workflows.chat.prepare import Prepared
-from stoa.workflows.chat.values import ChatMessage
-
-_PARTS = {
-    "cached_input_tokens": "cachedInputTokens",
-    "cache_write_tokens": "cacheWriteTokens",
-    "input_audio_tokens": "inputAudioTokens",
-    "input_image_tokens": "inputImageTokens",
-    "output_audio_tokens": "outputAudioTokens",
-    "output_image_tokens": "outputImageTokens",
-}
+from stoa.workflows.chat.prepare import Prepared, Replay
+from stoa.workflows.chat.values import ChatMessage, MessageLimit, Selection
 
 
-def selection_data(decision: Decision, conversation_id: UUID) -> dict[str, Any]:
-    """The `selection` event: which model answers, why, under which access and for about how much."""
+def selection(decision: Decision, prepared: Prepared, line: LedgerLine) -> Selection:
+    """Returns the `Selection` of a decision: which model answers, why, under which access and for about how much."""
     candidate, offer = decision.chosen, decision.chosen.offer
-    return {
-        "modelId": offer.model_id,
-        "modelName": offer.display_name,
-        "providerId": offer.provider_id,
-        "rule": decision.rule,
-        "reason": decision.reason,
-        "access": candidate.access,
-        "requestedModelId": decision.requested_model_id,
-        "estimatedCost": money_text(candidate.estimated_cost),
-        "fallbacks": [fallback.offer.model_id for fallback in decision.fallbacks],
-        "conversationId": str(conversation_id),
-    }
+    return Selection(
+        model_id=offer.model_id,
+        model_name=offer.display_name,
+        provider_id=offer.provider_id,
+        rule=decision.rule,
+        reason=decision.reason,
+        access=candidate.access,
+        requested_model_id=decision.requested_model_id,
+        conversation_id=line.conversation_id,
+        estimated_cost=candidate.estimated_cost,
+        fallbacks=tuple(fallback.offer.model_id for fallback in decision.fallbacks),
+        limit=_limit(offer, line, prepared),
+        ends_at=retires_at(offer, prepared.now),
+    )
 
 
-def answer_headers(prepared: Prepared, line: LedgerLine) -> dict[str, str]:
-    """`RateLimit-*` headers, this message counted, and `Deprecation` and `Sunset` of a model that will be retired."""
-    used, offer = int(line.counted["used_today"]), line.candidate.offer
-    limits = rate_limit_headers(offer.daily_limit, used, prepared.resets_at, prepared.now)
-    return {**limits, **retirement_headers(offer, prepared.now)}
+def replayed(replay: Replay) -> Selection:
+    """Returns the `Selection` of an answer that was given before."""
+    told = replay.report
+    return Selection(
+        model_id=told.model_id,
+        model_name=told.model_name,
+        provider_id=told.provider_id,
+        rule=told.rule,
+        reason=told.reason,
+        access=told.access,
+        requested_model_id=told.requested_model_id,
+        conversation_id=told.conversation_id,
+        replayed=True,
+    )
 
 
-def deprecation(offer: Offer, now: datetime) -> dict[str, Any] | None:
-    """The announced end of the model that answered; None where there is none."""
-    ends_at = retires_at(offer, now)
-    return None if ends_at is None else {"sunsetAt": iso(ends_at), "successorId": offer.successor_id}
-
-
-def metadata(
+def account(
     line: LedgerLine,
-    selection: Mapping[str, Any],
+    selected: Selection,
     usage: TokenUsage,
     *,
     answer_id: UUID,
@@ -67,47 +62,48 @@ def metadata(
     failed_models: list[str],
     partial: bool,
     give_back: bool,
-) -> dict[str, Any]:
-    """The `metadata` event: what served the message and what it cost. `charge` is exact, hence a string (USD)."""
+) -> AnswerReport:
+    """Returns the account of an answer: what served the message and what it cost."""
     offer, is_trial = line.candidate.offer, line.candidate.access == ACCESS_TRIAL
-    trials_used = int(line.counted["trials_used"] or offer.trials_used) - (1 if is_trial and give_back else 0)
-    return {
-        "modelId": offer.model_id,
-        "modelName": offer.display_name,
-        "providerId": offer.provider_id,
-        "rule": selection["rule"],
-        "reason": selection["reason"],
-        "access": line.candidate.access,
-        "requestedModelId": selection["requestedModelId"],
-        "failedModels": failed_models,
-        "deprecation": deprecation(offer, line.asked_at),
-        "isTrialMessage": is_trial,
-        "trialMessagesRemaining": max(0, offer.trial_messages - trials_used),
-        "unlockPrice": offer.unlock_price_cents,
-        "usage": {
-            "inputTokens": usage.input_tokens,
-            "outputTokens": usage.output_tokens,
-            "totalTokens": usage.input_tokens + usage.output_tokens,
-            "estimated": usage.estimated,
-            **_parts(usage),
-        },
-        "charge": money_text(line.charge(usage)),
-        "currency": "USD",
-        "stopReason": stop_reason,
-        "isPartial": partial,
-        "contextTurnsDropped": turns_dropped,
-        "conversationId": str(line.conversation_id),
-        "messageId": str(answer_id),
-    }
+    trials_used = (line.counted.trials_used or offer.trials_used) - (1 if is_trial and give_back else 0)
+    return AnswerReport(
+        model_id=offer.model_id,
+        model_name=offer.display_name,
+        provider_id=offer.provider_id,
+        rule=selected.rule,
+        reason=selected.reason,
+        access=line.candidate.access,
+        requested_model_id=selected.requested_model_id,
+        failed_models=tuple(failed_models),
+        deprecation=_ending(offer, line.asked_at),
+        is_trial_message=is_trial,
+        trial_messages_remaining=max(0, offer.trial_messages - trials_used),
+        unlock_price=offer.unlock_price_cents,
+        usage=usage,
+        charge=line.charge(usage),
+        currency="USD",
+        stop_reason=stop_reason,
+        is_partial=partial,
+        context_turns_dropped=turns_dropped,
+        conversation_id=line.conversation_id,
+        message_id=answer_id,
+    )
 
 
-def _parts(usage: TokenUsage) -> dict[str, int]:
-    """The kinds of tokens in it that may have a rate of their own; only those there are any of."""
-    return {outer: count for part, outer in _PARTS.items() if (count := getattr(usage, part))}
+def _limit(offer: Offer, line: LedgerLine, prepared: Prepared) -> MessageLimit | None:
+    if offer.daily_limit is None:
+        return None
+    wait = seconds_until(prepared.resets_at, prepared.now)
+    return MessageLimit(offer.daily_limit, line.counted.used_today, wait)
+
+
+def _ending(offer: Offer, now: datetime) -> ModelEnding | None:
+    ends_at = retires_at(offer, now)
+    return None if ends_at is None else ModelEnding(ends_at, offer.successor_id)
 
 
 def emit_sent(message: ChatMessage, line: LedgerLine, charge: Decimal) -> None:
-    """The product events of a message that was served, wholly or in part, and that counts."""
+    """Writes the product events of a message that was served, wholly or in part, and that counts."""
     offer, is_trial = line.candidate.offer, line.candidate.access == ACCESS_TRIAL
     emit(
         "model_message_sent",
@@ -118,7 +114,7 @@ def emit_sent(message: ChatMessage, line: LedgerLine, charge: Decimal) -> None:
         charge=money_text(charge),
     )
     if is_trial:
-        used = int(line.counted["trials_used"])
+        used = line.counted.trials_used or 0
         if used == 1:
             emit("model_trial_started", modelId=offer.model_id)
         remaining = max(0, offer.trial_messages - used)
@@ -126,7 +122,7 @@ def emit_sent(message: ChatMessage, line: LedgerLine, charge: Decimal) -> None:
 
 
 def emit_selected(message: ChatMessage, decision: Decision) -> None:
-    """The product event of a decision."""
+    """Writes the product event of a decision."""
     emit(
         "model_selected",
         modelId=decision.chosen.offer.model_id,
@@ -136,14 +132,14 @@ def emit_selected(message: ChatMessage, decision: Decision) -> None:
     )
 
 
-def emit_refused(code: str, details: Any) -> None:
-    """The product event of a refusal that analysts count."""
-    if code == "RATE_LIMIT_EXCEEDED":
+def emit_refused(refusal: Refusal) -> None:
+    """Writes the product event of a refusal that analysts count."""
+    if isinstance(refusal, DailyLimitReached):
         emit(
             "model_rate_limit_hit",
-            modelId=details["modelId"],
-            dailyLimit=details["limit"],
-            resetAt=details["resetAt"],
+            modelId=refusal.model_id,
+            dailyLimit=refusal.limit,
+            resetAt=utc_text(refusal.resets_at),
         )
-    elif code == "MODEL_LOCKED" and details["reason"] == "TRIAL_EXPIRED":
-        emit("model_trial_expired_prompt", modelId=details["modelId"], priceCents=details["priceCents"])
+    elif isinstance(refusal, ModelLocked) and refusal.reason == "TRIAL_EXPIRED":
+        emit("model_trial_expired_prompt", modelId=refusal.model_id, priceCents=refusal.price_cents)

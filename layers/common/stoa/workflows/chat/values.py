@@ -1,14 +1,15 @@
-"""What goes into a chat and the events that come out of it."""
+"""Values of a chat: the message that goes in and the events that come out. Each door gives them its own shape."""
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
 from uuid import UUID
 
 from stoa.clients.wires.types import Call, Cancel, Endpoint, Finish, Text
 from stoa.core.errors import StoaError
 from stoa.database.pool import Database
+from stoa.domain.chat.answer_report import AnswerReport, Citation
 from stoa.workflows.providers.provider_health import ProviderHealth, provider_health
 
 
@@ -40,11 +41,34 @@ class Tools:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """The model that answers and why. Comes again when a fallback takes over. `headers` belong on the HTTP answer."""
+class MessageLimit:
+    """The day's limit on the model that answers, this message counted."""
 
-    data: Mapping[str, Any]
-    headers: Mapping[str, str] = field(default_factory=dict)
+    limit: int
+    used: int
+    reset_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The model that answers and why. Comes again when a fallback takes over.
+
+    `estimated_cost` in USD. A replay of an earlier answer (`replayed`) has neither estimate nor fallbacks.
+    """
+
+    model_id: str
+    model_name: str
+    provider_id: str
+    rule: str
+    reason: str
+    access: str
+    requested_model_id: str | None
+    conversation_id: UUID
+    estimated_cost: Decimal | None = None
+    fallbacks: tuple[str, ...] = ()
+    limit: MessageLimit | None = None
+    ends_at: datetime | None = None
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +80,21 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """How the message was served, metered and charged; after the last content."""
+    """The account of the message: how it was served, metered and charged. Comes after the last content."""
 
-    data: Mapping[str, Any]
+    report: AnswerReport
 
 
 @dataclass(frozen=True, slots=True)
 class Citations:
-    """Sources the answer rests on; only where there are any."""
+    """Sources the answer rests on. Comes only where there are any."""
 
-    items: list[dict[str, Any]]
+    items: tuple[Citation, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The answer broke off after it had begun; what was produced is settled and saved."""
+    """The answer broke off after it had begun. What was produced is settled and saved."""
 
     error: StoaError
 
@@ -79,7 +103,8 @@ class Failure:
 class Done:
     """The end of a complete answer."""
 
-    data: Mapping[str, Any]
+    conversation_id: UUID
+    message_id: UUID
 
 
 Event = Selection | Content | Metadata | Citations | Failure | Done

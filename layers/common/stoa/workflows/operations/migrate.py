@@ -4,19 +4,36 @@ Our own because it must run as a Lambda function; `dbmate` itself works on the s
 (https://github.com/amacneil/dbmate: `-- migrate:up`, `-- migrate:down`, `schema_migrations`).
 """
 
+import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stoa.database.pool import Database, Scope
+from stoa.database.pool import Connection, Database, Scope
 
 # One number for all runners of this project: only one migrates at a time, the others wait and then find nothing to do.
 _ADVISORY_LOCK = 7_862_001
 
+# As dbmate creates it. The first migration adds the column `digest`.
 _BOOKKEEPING = "CREATE TABLE IF NOT EXISTS schema_migrations (version varchar(128) PRIMARY KEY)"
-_APPLIED = "SELECT version FROM schema_migrations"
-_MARK_APPLIED = "INSERT INTO schema_migrations (version) VALUES (:version)"
+# Reads the digest out of the row's JSON because a database of an older shape has no such column.
+_APPLIED = """
+    SELECT version, to_jsonb(m) ->> 'digest' AS digest, to_jsonb(m) -> 'digest' IS NOT NULL AS has_digests
+    FROM schema_migrations m ORDER BY version
+"""
+_MARK_APPLIED = "INSERT INTO schema_migrations (version, digest) VALUES (:version, :digest)"
 _EVERYONE_READS_LEVEL = "GRANT SELECT ON schema_migrations TO stoa_runtime"
+
+
+class OlderShape(RuntimeError):
+    """The database was made by other migration files than the present ones, so these cannot bring it up to date.
+
+    The message says how that shows. The caller adds what to do about it.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The database is of an older shape: {reason}. Nothing in it was changed.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +43,12 @@ class Migration:
     version: str
     name: str
     up: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the statements alone, so that a comment may be mended in a migration that was applied."""
+        statements = re.sub(r"--.*", "", self.up)
+        return hashlib.sha256(" ".join(statements.split()).encode()).hexdigest()
 
 
 def read_migrations(folder: Path) -> list[Migration]:
@@ -44,19 +67,40 @@ def migrate(database: Database, folder: Path) -> list[str]:
     """Apply what is missing, each file in a transaction of its own, and return the names of those applied.
 
     `database` connects as the owner of the schema. A failing migration is rolled back and raised; those before it stay.
+    Raises OlderShape, and changes nothing, when other files than those in `folder` made the database.
     """
+    migrations = read_migrations(folder)
     applied_now = []
-    for migration in read_migrations(folder):
+    for migration in migrations:
         with database.transaction(Scope()) as connection:
             connection.run("SELECT pg_advisory_xact_lock(:number)", number=_ADVISORY_LOCK)
             connection.run(_BOOKKEEPING)
-            if migration.version in {row["version"] for row in connection.run(_APPLIED)}:
+            if migration.version in _applied_versions(connection, migrations):
                 continue
             connection.run_script(migration.up)
-            connection.run(_MARK_APPLIED, version=migration.version)
+            connection.run(_MARK_APPLIED, version=migration.version, digest=migration.digest)
             connection.run(_EVERYONE_READS_LEVEL)
         applied_now.append(migration.name)
     return applied_now
+
+
+def _applied_versions(connection: Connection, migrations: Sequence[Migration]) -> set[str]:
+    """The versions that were applied. Raises OlderShape when `migrations` are not the ones that were.
+
+    Accepts versions beyond the newest file: a deployment that is rolled back meets the schema of the newer one.
+    Accepts versions without a digest in a table that has the column: dbmate applied them.
+    """
+    present = {migration.version: migration for migration in migrations}
+    rows = connection.run(_APPLIED)
+    for row in rows:
+        version, migration = row["version"], present.get(row["version"])
+        if not row["has_digests"]:
+            raise OlderShape("its migrations were applied before Stoa kept their digests")
+        if migration is None and version < migrations[-1].version:
+            raise OlderShape(f"migration {version} was applied to it, and there is no such file any more")
+        if migration is not None and row["digest"] not in (None, migration.digest):
+            raise OlderShape(f"{migration.name} was applied to it with other statements than it has now")
+    return {row["version"] for row in rows}
 
 
 def allow_login(database: Database, password: str | None) -> None:

@@ -1,1 +1,1 @@
-"""What an admin does with prices: configuration, bulk update, overrides, their sheet, dry runs, views."""
+"""Use cases of pricing: configuration, bulk update, overrides and their sheet, dry runs, history, recomputing."""

@@ -1,148 +1,135 @@
 """The tenant's pricing configuration, and the bulk update of a default markup."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from stoa.core.errors import FieldProblem, InvalidFields
-from stoa.core.text import iso
-from stoa.database.pool import Connection, Database, Scope
+from stoa.database.pool import Connection
 from stoa.domain.pricing.markup import check_markup, markup_from_percent
 from stoa.domain.pricing.price_book import SOURCE_BULK, SOURCE_CONFIG
-from stoa.domain.sync.review_policy import with_rules
-from stoa.identity.caller import check_version
+from stoa.identity.caller import Caller, check_version
 from stoa.store.pricing import pricing_configs
 from stoa.store.pricing.pricing_configs import PricingSettings
 from stoa.store.tenancy import audit
-from stoa.store.tenancy.audit import Actor
-from stoa.workflows.pricing.policy_view import policy_view
+from stoa.workflows.pricing import sync_policy
 from stoa.workflows.pricing.price_planning import PlannedChange, replan
+from stoa.workflows.pricing.sync_policy import SyncPolicy
 
-# Kinds of models as clients call them, and the default markup of each.
-MARKUP_FIELDS = {"external": "external_default_markup", "self_hosted": "self_hosted_default_markup"}
+EXTERNAL, SELF_HOSTED = "external", "self_hosted"
 
+# The names that clients use for the markups.
 _OUTER = {"external_default_markup": "externalDefaultMarkup", "self_hosted_default_markup": "selfHostedDefaultMarkup"}
 _READ_ONLY = frozenset({"version", "last_auto_update"})
 
 
-def read_config(database: Database, tenant_id: UUID) -> dict[str, Any]:
-    """The configuration, the defaults where nothing was ever saved."""
-    with database.autocommit(Scope(tenant_id=tenant_id)) as connection:
-        return config_view(pricing_configs.get(connection, tenant_id))
+@dataclass(frozen=True, slots=True)
+class ConfigEdit:
+    """Fields of the configuration to set. `expected_version` is the version that the editor read, if they said it."""
+
+    changes: Mapping[str, Any]
+    expected_version: int | None = None
 
 
-def put_config(
-    database: Database, tenant_id: UUID, actor: Actor, given: Mapping[str, Any], expected: int | None, now: datetime
-) -> dict[str, Any]:
-    """Set what `given` names and keep the rest; all of it as it is then. Raises Conflict for a stale edit."""
-    with database.transaction(Scope(tenant_id=tenant_id)) as connection:
-        change_config(connection, tenant_id, actor, given, expected, now)
-        return config_view(pricing_configs.get(connection, tenant_id))
+@dataclass(frozen=True, slots=True)
+class MarkupEdit:
+    """The default markup of one kind of models, `EXTERNAL` or `SELF_HOSTED`, in percent."""
+
+    kind: str
+    percent: Decimal
+    expected_version: int | None = None
 
 
-def bulk_update(
-    database: Database,
-    tenant_id: UUID,
-    actor: Actor,
-    kind: str,
-    percent: Decimal,
-    expected: int | None,
-    now: datetime,
-) -> int:
-    """Set the default markup of external or self-hosted models, in percent; returns how many models' prices change."""
-    with database.transaction(Scope(tenant_id=tenant_id)) as connection:
-        return len(change_markup(connection, tenant_id, actor, kind, percent, expected, now))
+@dataclass(frozen=True, slots=True)
+class ReadConfig:
+    """The configuration, and its rules for what providers change with the defaults filled in."""
+
+    settings: PricingSettings
+    policy: SyncPolicy
 
 
-def change_config(
-    connection: Connection,
-    tenant_id: UUID,
-    actor: Actor,
-    given: Mapping[str, Any],
-    expected: int | None,
-    now: datetime,
-) -> list[PlannedChange]:
-    """Save and plan anew, within a transaction."""
+def read_config(caller: Caller) -> ReadConfig:
+    """Returns the tenant's configuration, or the defaults where nothing was ever saved."""
+    with caller.database.autocommit(caller.tenant_scope) as connection:
+        return _read(connection, caller)
+
+
+def put_config(caller: Caller, edit: ConfigEdit) -> ReadConfig:
+    """Sets the fields that are given, keeps the others and returns the whole. Raises as `change_config`."""
+    with caller.database.transaction(caller.tenant_scope) as connection:
+        change_config(connection, caller, edit)
+        return _read(connection, caller)
+
+
+def bulk_update(caller: Caller, edit: MarkupEdit) -> int:
+    """Sets a default markup and returns the number of models whose prices change. Raises as `change_markup`."""
+    with caller.database.transaction(caller.tenant_scope) as connection:
+        return len(change_markup(connection, caller, edit))
+
+
+def change_config(connection: Connection, caller: Caller, edit: ConfigEdit) -> list[PlannedChange]:
+    """Saves the configuration and plans prices anew, within a transaction.
+
+    Raises InvalidFields for a markup or threshold in the wrong unit, Conflict for a stale edit.
+    """
     for name, outer in _OUTER.items():
-        if name in given:
-            check_markup(given[name], outer)
-    _check_threshold(given.get("notify_threshold_percent"))
-    before = pricing_configs.lock(connection, tenant_id)
-    check_version(before.version, expected, "the pricing configuration")
-    changed = {name: value for name, value in given.items() if name not in _READ_ONLY}
-    if "sync_policy" in changed:
-        changed["sync_policy"] = with_rules(before.sync_policy, changed["sync_policy"])
-    after = replace(before, **changed)
+        if name in edit.changes:
+            check_markup(edit.changes[name], outer)
+    _check_threshold(edit.changes.get("notify_threshold_percent"))
+    before = pricing_configs.lock(connection, caller.tenant_id)
+    check_version(before.version, edit.expected_version, "the pricing configuration")
+    changes = {name: value for name, value in edit.changes.items() if name not in _READ_ONLY}
+    if "sync_policy" in changes:
+        changes["sync_policy"] = sync_policy.changed(before.sync_policy, changes["sync_policy"])
+    after = replace(before, **changes)
     if after == before and before.version > 0:
         return []
-    _save(connection, tenant_id, actor, "pricing_config.update", before, after, now)
+    _save(connection, caller, "pricing_config.update", before, after)
     if after.rules == before.rules:
         return []
-    # A grace that becomes shorter in the same edit does not shorten the wait of what the edit makes dearer.
+    # A grace that becomes shorter in the same edit does not shorten the wait of the increases that the edit makes.
+    return _replan(connection, caller, SOURCE_CONFIG, before)
+
+
+def change_markup(connection: Connection, caller: Caller, edit: MarkupEdit) -> list[PlannedChange]:
+    """Saves a default markup and plans prices anew, within a transaction.
+
+    Raises InvalidFields for a percentage out of range, Conflict for a stale edit.
+    """
+    markup = markup_from_percent(edit.percent)
+    before = pricing_configs.lock(connection, caller.tenant_id)
+    check_version(before.version, edit.expected_version, "the pricing configuration")
+    if edit.kind == EXTERNAL:
+        after = replace(before, external_default_markup=markup)
+    else:
+        after = replace(before, self_hosted_default_markup=markup)
+    if after == before:
+        return []
+    _save(connection, caller, "pricing.bulk_update", before, after)
+    return _replan(connection, caller, SOURCE_BULK, before)
+
+
+def _read(connection: Connection, caller: Caller) -> ReadConfig:
+    settings = pricing_configs.get(connection, caller.tenant_id)
+    return ReadConfig(settings, sync_policy.policy_of(settings.sync_policy))
+
+
+def _replan(connection: Connection, caller: Caller, source: str, before: PricingSettings) -> list[PlannedChange]:
     return replan(
         connection,
-        tenant_id,
+        caller.tenant_id,
         None,
-        source=SOURCE_CONFIG,
-        actor_id=actor.user_id,
-        now=now,
+        source=source,
+        actor_id=caller.actor.user_id,
+        now=caller.now,
         least_grace=before.grace,
     )
 
 
-def change_markup(
-    connection: Connection,
-    tenant_id: UUID,
-    actor: Actor,
-    kind: str,
-    percent: Decimal,
-    expected: int | None,
-    now: datetime,
-) -> list[PlannedChange]:
-    """The bulk update within a transaction."""
-    markup = markup_from_percent(percent)
-    before = pricing_configs.lock(connection, tenant_id)
-    check_version(before.version, expected, "the pricing configuration")
-    field: dict[str, Any] = {MARKUP_FIELDS[kind]: markup}
-    after = replace(before, **field)
-    if after == before:
-        return []
-    _save(connection, tenant_id, actor, "pricing.bulk_update", before, after, now)
-    return replan(connection, tenant_id, None, source=SOURCE_BULK, actor_id=actor.user_id, now=now)
-
-
-def config_view(settings: PricingSettings) -> dict[str, Any]:
-    """The configuration as clients read it."""
-    return {
-        "externalDefaultMarkup": settings.external_default_markup,
-        "selfHostedDefaultMarkup": settings.self_hosted_default_markup,
-        "minimumChargePerRequest": settings.minimum_charge,
-        "priceIncreaseGracePeriodHours": settings.price_increase_grace_hours,
-        "autoUpdateFromProviders": settings.auto_update_from_providers,
-        "autoUpdateFrequency": settings.auto_update_frequency,
-        "lastAutoUpdate": settings.last_auto_update and iso(settings.last_auto_update),
-        "notifyOnPriceChange": settings.notify_on_price_change,
-        "notifyThresholdPercent": settings.notify_threshold_percent,
-        "syncPolicy": policy_view(settings.sync_policy),
-        "noticeEmails": list(settings.notice_emails),
-        "version": settings.version,
-    }
-
-
-def _save(
-    connection: Connection,
-    tenant_id: UUID,
-    actor: Actor,
-    action: str,
-    before: PricingSettings,
-    after: PricingSettings,
-    now: datetime,
-) -> None:
-    pricing_configs.save(connection, tenant_id, after, now)
-    audit.record(connection, tenant_id, actor, action, "config", before=_told(before), after=_told(after))
+def _save(connection: Connection, caller: Caller, action: str, before: PricingSettings, after: PricingSettings) -> None:
+    pricing_configs.save(connection, caller.tenant_id, after, caller.now)
+    audit.record(connection, caller.tenant_id, caller.actor, action, "config", before=_told(before), after=_told(after))
 
 
 def _told(settings: PricingSettings) -> dict[str, Any]:

@@ -7,7 +7,7 @@ FIRST_YEAR, LAST_YEAR = 2000, 2200  # far from the ends of the calendar, where a
 
 
 def moment(text: str) -> datetime:
-    """A time in ISO 8601, aware where it has an offset. Raises ValueError with what to send instead."""
+    """Returns a time in ISO 8601, aware where it has an offset. Raises ValueError that says what to send instead."""
     try:
         read = datetime.fromisoformat(text)
     except ValueError as error:
@@ -18,9 +18,11 @@ def moment(text: str) -> datetime:
 
 
 def in_utc(moment: datetime, zone: ZoneInfo) -> datetime:
-    """The instant. A time without offset is the tenant's: the earlier one where clocks are put back, and in the hour
-    that is left out when they are put forward, as the clock before would have gone on to show. Cut to milliseconds, as
-    answers and sheets show it, so that what was read can be sent back.
+    """Returns the instant in UTC. A time without an offset is in `zone`.
+
+    A time that comes twice, because clocks are put back, is the earlier one. A time in the hour that is left out,
+    because clocks are put forward, is read as if they had not been. The instant is cut to milliseconds, as answers and
+    sheets show it, so that a client can send back what it read.
     """
     instant = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)

@@ -3,32 +3,32 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from stoa.core.errors import Conflict, FieldProblem, InvalidFields, NotFound, StoaError
 from stoa.core.text import iso
-from stoa.database.pool import Connection, Database, Scope
+from stoa.database.pool import Connection
 from stoa.domain.pricing.markup import check_markup
 from stoa.domain.pricing.price_book import NO_OVERRIDE, SOURCE_OVERRIDE, SOURCE_OVERRIDE_END, Override
 from stoa.domain.pricing.timeline import Timeline
-from stoa.identity.caller import check_version
+from stoa.identity.caller import Caller, check_version
 from stoa.store.pricing import price_overrides, prices, pricing_configs
+from stoa.store.pricing.price_overrides import OverrideChange
 from stoa.store.pricing.prices import ModelPricing
 from stoa.store.tenancy import audit
-from stoa.store.tenancy.audit import Actor
 from stoa.workflows.pricing.dates import in_utc
 from stoa.workflows.pricing.price_planning import PlannedChange, is_priced, plan_each
 
-Period = tuple[datetime, datetime | None]  # from, and until where it ends
+Period = tuple[datetime, datetime | None]  # beginning, and end where there is one
 
 
 @dataclass(frozen=True, slots=True)
 class OverrideEdit:
-    """An override as an admin asks for it. Dates without an offset are meant in the tenant's time zone.
+    """An override as an admin asks for it. Dates without an offset are in the tenant's time zone.
 
-    No beginning: from now on; one that is past: from now on, too, as prices are never changed backwards.
+    An override whose beginning is omitted or in the past begins now, because prices are never changed backwards.
     """
 
     model_id: str
@@ -39,36 +39,51 @@ class OverrideEdit:
 
 
 @dataclass(frozen=True, slots=True)
+class OverrideRemoval:
+    """The model whose override is to be taken away."""
+
+    model_id: str
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SavedOverride:
-    """`effective_from` is the instant from which nothing of it is held back by the grace period any more."""
+    """A change of an override. From `effective_from` on, the grace period holds back nothing of it any more."""
 
     effective_from: datetime
     version: int
     change: PlannedChange
 
 
-def put_override(database: Database, tenant_id: UUID, actor: Actor, edit: OverrideEdit, now: datetime) -> SavedOverride:
-    """Set the model's override from its beginning on. What was set before holds until then, and nothing of it later.
+@dataclass(frozen=True, slots=True)
+class OverridePeriod:
+    """An override with its beginning and end. Prices are USD per 1,000,000 tokens."""
+
+    markup: Decimal | None
+    input_price: Decimal | None
+    output_price: Decimal | None
+    effective_from: datetime
+    effective_to: datetime | None
+
+
+def put_override(caller: Caller, edit: OverrideEdit) -> SavedOverride:
+    """Sets a model's override from its beginning on. The override before it holds until then. Later ones are dropped.
 
     Raises NotFound, InvalidFields, and Conflict for a stale edit or a model whose provider prices are not known.
     """
-    with database.transaction(Scope(tenant_id=tenant_id)) as connection:
-        return set_override(connection, tenant_id, actor, edit, now)
+    with caller.database.transaction(caller.tenant_scope) as connection:
+        return set_override(connection, caller, edit)
 
 
-def delete_override(
-    database: Database, tenant_id: UUID, actor: Actor, model_id: str, expected: int | None, now: datetime
-) -> SavedOverride:
-    """Take away the override in force and those to come. Raises NotFound without any, Conflict for a stale edit."""
-    with database.transaction(Scope(tenant_id=tenant_id)) as connection:
-        return clear_override(connection, tenant_id, actor, model_id, expected, now)
+def delete_override(caller: Caller, removal: OverrideRemoval) -> SavedOverride:
+    """Takes away the override in force and those to come. Raises NotFound without any, Conflict for a stale edit."""
+    with caller.database.transaction(caller.tenant_scope) as connection:
+        return clear_override(connection, caller, removal)
 
 
-def set_override(
-    connection: Connection, tenant_id: UUID, actor: Actor, edit: OverrideEdit, now: datetime
-) -> SavedOverride:
-    """`put_override` within a transaction."""
-    (outcome,) = apply_edits(connection, tenant_id, actor, [edit], now)
+def set_override(connection: Connection, caller: Caller, edit: OverrideEdit) -> SavedOverride:
+    """Does what `put_override` does, within a transaction."""
+    (outcome,) = apply_edits(connection, caller, [edit])
     if isinstance(outcome, StoaError):
         raise outcome
     assert outcome is not None  # only of several edits some are not tried
@@ -76,23 +91,23 @@ def set_override(
 
 
 def apply_edits(
-    connection: Connection, tenant_id: UUID, actor: Actor, edits: Sequence[OverrideEdit], now: datetime
+    connection: Connection, caller: Caller, edits: Sequence[OverrideEdit]
 ) -> list[SavedOverride | StoaError | None]:
-    """Set many overrides, those of one model in the order given, and plan once.
+    """Sets many overrides, those of one model in the order given, and plans once.
 
-    What came of each edit: an error where it cannot be, None where it was not tried because another one cannot. The
-    caller has to raise then, so that nothing stays written.
+    Returns the outcome of each edit: an error where it is refused, None where it was not tried because another one is
+    refused. The caller of this function then has to raise, so that nothing stays written.
     """
-    settings = pricing_configs.lock(connection, tenant_id)
-    zone = ZoneInfo(prices.time_zone(connection, tenant_id))
+    settings = pricing_configs.lock(connection, caller.tenant_id)
+    zone = ZoneInfo(prices.time_zone(connection, caller.tenant_id))
     asked = sorted({edit.model_id for edit in edits})
-    models = {model.model_id: model for model in prices.models(connection, tenant_id, asked, now)}
+    models = {model.model_id: model for model in prices.models(connection, caller.tenant_id, asked, caller.now)}
     wanted = {model.model_id: model.overrides for model in models.values()}
     periods: list[Period | StoaError] = []
     for edit in edits:
         try:
             _check_edit(models.get(edit.model_id), edit)
-            begins, ends = _period(edit, zone, now)
+            begins, ends = _period(edit, zone, caller.now)
         except StoaError as error:
             periods.append(error)
             continue
@@ -104,61 +119,49 @@ def apply_edits(
     if any(errors):
         return [*errors]
     versions = {
-        model_id: _save(connection, tenant_id, actor, models[model_id], wanted[model_id], "price_override.set", now)
+        model_id: _save(connection, caller, models[model_id], wanted[model_id], "price_override.set")
         for model_id in asked
     }
-    planned = plan_each(connection, tenant_id, asked, source=SOURCE_OVERRIDE, actor_id=actor.user_id, now=now)
-    changes = {change.model_id: change for change in planned}
+    changes = _plan(connection, caller, asked, SOURCE_OVERRIDE)
     return [
-        _outcome(changes[edit.model_id], versions[edit.model_id], period, max(period[0], now + settings.grace))
+        _outcome(changes[edit.model_id], versions[edit.model_id], period, max(period[0], caller.now + settings.grace))
         for edit, period in zip(edits, periods, strict=True)
         if not isinstance(period, StoaError)
     ]
 
 
-def clear_override(
-    connection: Connection, tenant_id: UUID, actor: Actor, model_id: str, expected: int | None, now: datetime
-) -> SavedOverride:
-    """`delete_override` within a transaction."""
-    pricing_configs.lock(connection, tenant_id)
-    found = prices.models(connection, tenant_id, [model_id], now)
+def clear_override(connection: Connection, caller: Caller, removal: OverrideRemoval) -> SavedOverride:
+    """Does what `delete_override` does, within a transaction."""
+    pricing_configs.lock(connection, caller.tenant_id)
+    found = prices.models(connection, caller.tenant_id, [removal.model_id], caller.now)
     if not found:
         raise NotFound("model")
     (model,) = found
-    check_version(model.override_version, expected, f"the override of {model_id}")
-    if not has_override(model, now):
+    check_version(model.override_version, removal.expected_version, f"the override of {removal.model_id}")
+    if not has_override(model, caller.now):
         raise NotFound("override")
-    wanted = model.overrides.replaced(now, None)
-    version = _save(connection, tenant_id, actor, model, wanted, "price_override.clear", now)
-    (change,) = plan_each(
-        connection, tenant_id, [model_id], source=SOURCE_OVERRIDE_END, actor_id=actor.user_id, now=now
-    )
-    in_full = change.plan.in_full_from(now)
+    wanted = model.overrides.replaced(caller.now, None)
+    version = _save(connection, caller, model, wanted, "price_override.clear")
+    change = _plan(connection, caller, [removal.model_id], SOURCE_OVERRIDE_END)[removal.model_id]
+    in_full = change.plan.in_full_from(caller.now)
     assert in_full is not None  # nothing is held back for longer than the grace
     return SavedOverride(in_full, version, change)
 
 
 def has_override(model: ModelPricing, now: datetime) -> bool:
-    """Whether an override is in force or will be."""
-    later = [step.value for step in model.overrides.after(now)]
-    return any(value is not None for value in (model.overrides.at(now), *later))
+    """Returns whether an override is in force or to come."""
+    return bool(override_periods(model.overrides, now))
 
 
-def described_override(overrides: Timeline[Override | None], now: datetime) -> list[dict[str, Any]]:
-    """The overrides in force and to come, each with its end."""
+def override_periods(overrides: Timeline[Override | None], now: datetime) -> tuple[OverridePeriod, ...]:
+    """Returns the overrides in force and to come, each with its end."""
     steps = overrides.since(now)
     ends = [*(step.begins for step in steps[1:]), None]
-    return [
-        {
-            "markup": step.value.markup,
-            "inputPrice": step.value.input_price,
-            "outputPrice": step.value.output_price,
-            "effectiveFrom": iso(step.begins),
-            "effectiveTo": end and iso(end),
-        }
+    return tuple(
+        OverridePeriod(step.value.markup, step.value.input_price, step.value.output_price, step.begins, end)
         for step, end in zip(steps, ends, strict=False)  # without any step one end is left over
         if step.value is not None
-    ]
+    )
 
 
 def _check_edit(model: ModelPricing | None, edit: OverrideEdit) -> None:
@@ -198,32 +201,30 @@ def _period(edit: OverrideEdit, zone: ZoneInfo, now: datetime) -> Period:
     return begins, ends
 
 
+def _plan(connection: Connection, caller: Caller, model_ids: Sequence[str], source: str) -> dict[str, PlannedChange]:
+    planned = plan_each(
+        connection, caller.tenant_id, model_ids, source=source, actor_id=caller.actor.user_id, now=caller.now
+    )
+    return {change.model_id: change for change in planned}
+
+
 def _save(
-    connection: Connection,
-    tenant_id: UUID,
-    actor: Actor,
-    model: ModelPricing,
-    wanted: Timeline[Override | None],
-    action: str,
-    now: datetime,
+    connection: Connection, caller: Caller, model: ModelPricing, wanted: Timeline[Override | None], action: str
 ) -> int:
-    """Write what differs and count the version up, or leave both where nothing does; returns the version."""
+    """Writes the difference and returns the next version. Keeps the version where nothing differs."""
     present = set(model.overrides.steps)
     if set(wanted.steps) == present:
         return model.override_version
-    price_overrides.save(
-        connection,
-        tenant_id,
-        model.model_id,
+    change = OverrideChange(
+        model_id=model.model_id,
         version=model.override_version + 1,
         cancelled=[model.override_ids[step.begins] for step in present - set(wanted.steps)],
         added=[step for step in wanted.steps if step not in present],
-        actor_id=actor.user_id,
-        now=now,
     )
-    before, after = _told(model.overrides, now), _told(wanted, now)
-    audit.record(connection, tenant_id, actor, action, model.model_id, before=before, after=after)
-    return model.override_version + 1
+    price_overrides.save(connection, caller.tenant_id, change, actor_id=caller.actor.user_id, now=caller.now)
+    before, after = _told(model.overrides, caller.now), _told(wanted, caller.now)
+    audit.record(connection, caller.tenant_id, caller.actor, action, model.model_id, before=before, after=after)
+    return change.version
 
 
 def _told(overrides: Timeline[Override | None], now: datetime) -> dict[str, Any] | None:

@@ -1,32 +1,33 @@
-"""Bring a tenant's price books up to date with what prices follow from. For every workflow that changes such a thing.
+"""Brings a tenant's price books up to date with all that prices follow from.
 
-Call `replan` after the change, in the same transaction: a model's base price, the tenant's configuration, an override.
+Every workflow that changes a base price, the tenant's configuration or an override calls `replan` afterwards, in the
+same transaction.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from stoa.core.ids import new_id
 from stoa.database.pool import Connection
 from stoa.domain.pricing.price_book import PriceRow
-from stoa.domain.pricing.price_planner import Plan, Timelines, plan
+from stoa.domain.pricing.price_planner import Plan, StoredRow, Timelines, plan
 from stoa.domain.pricing.timeline import Timeline
-from stoa.store.pricing import prices, pricing_configs
+from stoa.store.pricing import price_changes, prices, pricing_configs
+from stoa.store.pricing.price_changes import BookChange, NewChange, NewRow
 from stoa.store.pricing.prices import ModelPricing
 from stoa.store.pricing.pricing_configs import PricingSettings
 
-# Clocks of two machines differ by less than this. A price that began at once, but only just ahead of our own clock, was
-# written by a machine whose clock is ahead; it has been shown and counts as begun.
+# Clocks of two machines differ by less than this. A price that began at once, and lies just ahead of our own clock, was
+# written by a machine whose clock is ahead. It has been shown and counts as begun.
 CLOCK_DIFFERENCE = timedelta(seconds=5)
 NO_TIME = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedChange:
-    """What became of one model's prices: the row in force and those to come, before and after."""
+    """The price rows of a model in force and to come, before and after a change, and the plan between the two."""
 
     model_id: str
     before: tuple[PriceRow, ...]
@@ -51,11 +52,12 @@ def replan(
     now: datetime,
     least_grace: timedelta = NO_TIME,
 ) -> list[PlannedChange]:
-    """Plan the named models (None: all of the tenant's) and write what changes; returns the models that changed.
+    """Plans the named models (None: all of the tenant's), writes what changes and returns the models that changed.
 
-    Rows to come that are no longer wanted are cancelled, new ones are added, each change gets a line in the history.
+    Cancels rows to come that are no longer wanted, adds new ones and tells each change in the history.
     An increase waits for the tenant's grace period, or `least_grace` where that is longer. Models whose base price is
-    not known keep the rows they have. Needs a transaction in the tenant's scope, which it makes others wait for.
+    not known keep the rows they have. Needs a transaction in the tenant's scope. Other changes of the tenant's prices
+    wait until it ends.
     """
     planned = plan_each(
         connection, tenant_id, model_ids, source=source, actor_id=actor_id, now=now, least_grace=least_grace
@@ -73,7 +75,7 @@ def plan_each(
     now: datetime,
     least_grace: timedelta = NO_TIME,
 ) -> list[PlannedChange]:
-    """The same as `replan`, and returns also the models of which nothing changed."""
+    """Does the same as `replan`, and also returns the models of which nothing changed."""
     settings = pricing_configs.lock(connection, tenant_id)
     found = prices.models(connection, tenant_id, model_ids, now)
     now = latest_instant(found, now)
@@ -86,7 +88,7 @@ def plan_each(
 
 
 def latest_instant(models: Sequence[ModelPricing], now: datetime) -> datetime:
-    """`now`, or the instant just ahead of it at which a machine whose clock is ahead put a price in force."""
+    """Returns `now`, or the instant just ahead of it at which a machine whose clock is ahead put a price in force."""
     begun = [
         stored.row.effective_from
         for model in models
@@ -97,7 +99,7 @@ def latest_instant(models: Sequence[ModelPricing], now: datetime) -> datetime:
 
 
 def is_priced(model: ModelPricing) -> bool:
-    """Whether the provider's prices are known. Without them the model cannot be sold, whatever an override says."""
+    """Returns whether the provider's prices are known. A model without them cannot be sold, even with an override."""
     return model.base.input_price is not None and model.base.output_price is not None
 
 
@@ -111,7 +113,7 @@ def _planned(
         is_self_hosted=model.is_self_hosted,
     )
     made = plan(timelines, model.book, now=now, grace=grace, source=source)
-    # An earlier row is in `book` where the clock was put forward; it is over.
+    # `book` also has an earlier row where the clock was put forward. That row is over.
     before = tuple(stored.row for stored in model.book if stored is made.in_force or stored.row.effective_from > now)
     return PlannedChange(model.model_id, before, made.rows, made)
 
@@ -125,53 +127,26 @@ def _write(
     actor_id: UUID | None,
     now: datetime,
 ) -> None:
-    rows: list[dict[str, Any]] = []
-    history: list[dict[str, Any]] = []
+    added: list[NewRow] = []
+    history: list[NewChange] = []
     for change in changes:
         ids = {id(row): new_id() for row in change.plan.added}
-        rows += [{"id": ids[id(row)], "model_id": change.model_id, **row.columns()} for row in change.plan.added]
+        added += [NewRow(change.model_id, StoredRow(ids[id(row)], row)) for row in change.plan.added]
         in_force = change.plan.in_force
         previous = in_force.row if in_force else None
         for row in change.after:
             if id(row) in ids:
-                history.append(_told(change.model_id, ids[id(row)], row.source, previous, row))
+                told = NewChange(change.model_id, ids[id(row)], row.source, previous, row, row.effective_from)
+                history.append(told)
             previous = row
         if not change.plan.added:
-            history += _withdrawn(change, source)
-    prices.write(
-        connection,
-        tenant_id,
-        cancelled=[stored.row_id for change in changes for stored in change.plan.cancelled],
-        rows=rows,
-        changes=history,
-        actor_id=actor_id,
-        now=now,
-    )
+            history.append(_withdrawn(change, source))
+    cancelled = [stored.row_id for change in changes for stored in change.plan.cancelled]
+    price_changes.write(connection, tenant_id, BookChange(cancelled, added, history), actor_id=actor_id, now=now)
 
 
-def _withdrawn(change: PlannedChange, source: str) -> list[dict[str, Any]]:
-    """A price that was announced and will not come: the one before it goes on."""
-    first = change.plan.cancelled[0]
-    lasting = [stored for stored in change.plan.kept if stored.row.effective_from <= first.row.effective_from][-1]
-    told = _told(change.model_id, lasting.row_id, source, first.row, lasting.row)
-    return [{**told, "effective_from": first.row.effective_from}]
-
-
-def _told(model_id: str, row_id: UUID, source: str, previous: PriceRow | None, row: PriceRow) -> dict[str, Any]:
-    return {
-        "id": new_id(),
-        "model_id": model_id,
-        "price_row_id": row_id,
-        "change_source": source,
-        "previous_input_price": previous and previous.input_price,
-        "previous_output_price": previous and previous.output_price,
-        "previous_markup": previous and previous.markup,
-        "previous_minimum_charge": previous and previous.minimum_charge,
-        "previous_rates": previous.rates.to_json() if previous else {},
-        "new_input_price": row.input_price,
-        "new_output_price": row.output_price,
-        "new_markup": row.markup,
-        "new_minimum_charge": row.minimum_charge,
-        "new_rates": row.rates.to_json(),
-        "effective_from": row.effective_from,
-    }
+def _withdrawn(change: PlannedChange, source: str) -> NewChange:
+    """Tells that an announced price will not come. The one before it goes on."""
+    first = change.plan.cancelled[0].row
+    lasting = [stored for stored in change.plan.kept if stored.row.effective_from <= first.effective_from][-1]
+    return NewChange(change.model_id, lasting.row_id, source, first, lasting.row, first.effective_from)

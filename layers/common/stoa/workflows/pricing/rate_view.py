@@ -17,7 +17,7 @@ _OUTER = {
 
 
 def rates_view(rates: Rates) -> dict[str, Any] | None:
-    """The rates there are, and the tiers; None where everything costs as input or output do."""
+    """Returns the rates there are, and the tiers. None where everything costs as input or output do."""
     if not rates:
         return None
     tiers = [{"aboveInputTokens": tier.above_input_tokens, **_named(tier)} for tier in rates.tiers]

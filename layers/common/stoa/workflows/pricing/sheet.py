@@ -4,22 +4,21 @@ import csv
 import io
 import re
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any, TypeVar
-from uuid import UUID
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from stoa.core.errors import Conflict, FieldProblem, InvalidFields, StoaError
-from stoa.core.text import storable
-from stoa.database.pool import Connection, Database, Scope
+from stoa.core.text import iso, storable
+from stoa.database.pool import Connection
 from stoa.domain.pricing.price_book import Override
 from stoa.domain.pricing.timeline import BEGINNING
+from stoa.identity.caller import Caller
 from stoa.store.pricing import prices
-from stoa.store.tenancy.audit import Actor
 from stoa.workflows.pricing.dates import in_utc, moment
-from stoa.workflows.pricing.overrides import OverrideEdit, SavedOverride, apply_edits, described_override
+from stoa.workflows.pricing.overrides import OverrideEdit, OverridePeriod, SavedOverride, apply_edits, override_periods
 from stoa.workflows.pricing.price_planning import PlannedChange
 
 COLUMNS = ("modelId", "markup", "inputPrice", "outputPrice", "effectiveFrom", "effectiveTo", "version")
@@ -31,36 +30,42 @@ Line = tuple[int, OverrideEdit]
 Value = TypeVar("Value")
 
 
-def export_sheet(database: Database, tenant_id: UUID, now: datetime) -> str:
-    """Every override in force or to come, a line each. `version` lets an import notice somebody else's edit."""
+@dataclass(frozen=True, slots=True)
+class SheetImport:
+    """A sheet of overrides to set."""
+
+    text: str
+
+
+def export_sheet(caller: Caller) -> str:
+    """Returns every override in force or to come, a line each. `version` lets an import notice somebody else's edit."""
     written = io.StringIO()
     sheet = csv.writer(written, lineterminator="\n")
     sheet.writerow(COLUMNS)
-    with database.autocommit(Scope(tenant_id=tenant_id)) as connection:
-        models = prices.models(connection, tenant_id, None, now)
+    with caller.database.autocommit(caller.tenant_scope) as connection:
+        models = prices.models(connection, caller.tenant_id, None, caller.now)
     for model in sorted(models, key=lambda model: model.model_id):
-        for line in described_override(model.overrides, now):
-            values = [_text(line[name]) for name in COLUMNS[1:-1]]
-            sheet.writerow([model.model_id, *values, model.override_version])
+        for period in override_periods(model.overrides, caller.now):
+            sheet.writerow([model.model_id, *_cells(period), model.override_version])
     return written.getvalue()
 
 
-def import_sheet(database: Database, tenant_id: UUID, actor: Actor, text: str, now: datetime) -> int:
-    """Set the overrides of the sheet, all or none; models that are not in it keep theirs.
+def import_sheet(caller: Caller, sheet: SheetImport) -> int:
+    """Sets the overrides of the sheet, all or none. Models that are not in the sheet keep theirs.
 
-    Returns of how many models the prices change. Raises InvalidFields naming each line that cannot be, Conflict where
-    a line's version is stale.
+    Returns the number of models whose prices change. Raises InvalidFields naming each line that is refused, Conflict
+    where a line's version is stale.
     """
-    with database.transaction(Scope(tenant_id=tenant_id)) as connection:
-        return len(apply_sheet(connection, tenant_id, actor, text, now))
+    with caller.database.transaction(caller.tenant_scope) as connection:
+        return len(apply_sheet(connection, caller, sheet))
 
 
-def apply_sheet(connection: Connection, tenant_id: UUID, actor: Actor, text: str, now: datetime) -> list[PlannedChange]:
-    """`import_sheet` within a transaction. A model's lines are set in the order of their beginnings."""
-    lines = read_sheet(text, ZoneInfo(prices.time_zone(connection, tenant_id)))
+def apply_sheet(connection: Connection, caller: Caller, sheet: SheetImport) -> list[PlannedChange]:
+    """Does what `import_sheet` does, within a transaction. Sets a model's lines in the order of their beginnings."""
+    lines = read_sheet(sheet.text, ZoneInfo(prices.time_zone(connection, caller.tenant_id)))
     if not lines:
         return []
-    outcomes = apply_edits(connection, tenant_id, actor, [edit for _, edit in lines], now)
+    outcomes = apply_edits(connection, caller, [edit for _, edit in lines])
     numbers = [number for number, _ in lines]
     failed = [(number, said) for number, said in zip(numbers, outcomes, strict=True) if isinstance(said, StoaError)]
     problems = {number: error.problems for number, error in failed if isinstance(error, InvalidFields)}
@@ -79,9 +84,9 @@ def apply_sheet(connection: Connection, tenant_id: UUID, actor: Actor, text: str
 
 
 def read_sheet(text: str, zone: ZoneInfo) -> list[Line]:
-    """The lines of the sheet with their numbers, each model's in order of time. Raises InvalidFields by line.
+    """Returns the lines of the sheet with their numbers, each model's in order of time. Raises InvalidFields by line.
 
-    Times without an offset are meant in `zone`.
+    Times without an offset are in `zone`.
     """
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
     lines: list[Line] = []
@@ -178,5 +183,10 @@ def _place(number: int, column: str) -> str:
     return f"line {number}, {column}" if column else f"line {number}"
 
 
-def _text(value: Any) -> str:
-    return format(value, "f") if isinstance(value, Decimal) else value or ""
+def _cells(period: OverridePeriod) -> list[str]:
+    numbers = (period.markup, period.input_price, period.output_price)
+    instants = (period.effective_from, period.effective_to)
+    return [
+        *("" if number is None else format(number, "f") for number in numbers),
+        *("" if instant is None else iso(instant) for instant in instants),
+    ]

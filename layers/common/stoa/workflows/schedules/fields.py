@@ -9,8 +9,8 @@ from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.core.public_addresses import webhook_problem
 from stoa.database.pool import Database
 from stoa.domain.schedules.cadence import CRON, INTERVAL, ONCE
-from stoa.domain.selection.offers import ChatRequest, Refusal
-from stoa.domain.selection.refusals import MODEL_CANNOT_CHAT, MODEL_NOT_FOUND, RATE_LIMIT_EXCEEDED
+from stoa.domain.selection.offers import ChatRequest
+from stoa.domain.selection.refusals import MODEL_CANNOT_CHAT, MODEL_NOT_FOUND, RATE_LIMIT_EXCEEDED, Refusal
 from stoa.identity.members import Member
 from stoa.store.schedules.schedules import EMAIL, WEBHOOK
 from stoa.workflows.selection.dry_selection import decide

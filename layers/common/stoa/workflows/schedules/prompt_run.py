@@ -1,4 +1,4 @@
-"""What goes between a scheduled run and the chat that answers it, which the function joins: workflows know no other."""
+"""Values between a scheduled run and the chat that answers it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from stoa.database.pool import Database
-from stoa.domain.selection.offers import ChatRequest, Decision, Refusal
+from stoa.domain.selection.offers import ChatRequest, Decision
+from stoa.domain.selection.refusals import Refusal
 from stoa.domain.selection.selection import select
 from stoa.identity.members import Member
 from stoa.workflows.selection.member_view import load_with

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from stoa.core.errors import StoaError
 from stoa.database.pool import Connection, Database, Row, Scope, Statement
-from stoa.domain.selection.offers import Refusal
+from stoa.domain.selection.refusals import Refusal
 from stoa.identity.members import Member
 from stoa.store.catalogue import catalogue
 from stoa.store.catalogue.catalogue import Catalogue

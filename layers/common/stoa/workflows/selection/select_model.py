@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from stoa.domain.selection.offers import ChatRequest, Refusal
+from stoa.domain.selection.offers import ChatRequest
+from stoa.domain.selection.refusals import Refusal
 from stoa.identity.caller import Caller
 from stoa.workflows.selection.dry_selection import decide
 from stoa.workflows.selection.member_view import refused

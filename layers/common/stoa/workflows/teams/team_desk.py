@@ -1,59 +1,31 @@
 """Where a member works on their teams, how a team is found, and how teams and members are shown."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from stoa.core.errors import FieldProblem, InvalidFields, NotFound
 from stoa.core.text import iso
-from stoa.database.pool import Connection, Database, Row, Scope
+from stoa.database.pool import Connection, Database, Row
 from stoa.domain.catalogue.access import TIER_FREE, is_on_offer
 from stoa.domain.selection.quota import day_begins
 from stoa.domain.teams.periods import period_of
 from stoa.domain.teams.team_tokens import effective_allotment
 from stoa.domain.teams.teams import ADMIN, INVITED, OWNER
+from stoa.identity.caller import Caller
 from stoa.identity.members import Member
 from stoa.store.teams import teams
 from stoa.workflows.selection.member_view import load_member_view
 
 
-@dataclass(frozen=True, slots=True)
-class TeamDesk:
-    """Who works, with the e-mail that invitations may be for (lower case, verified; None: there is none), and when.
-
-    The scope is the whole tenant, for members see each other; so every use begins with `own_team`.
-    """
-
-    database: Database
-    member: Member
-    email: str | None
-    now: datetime
-
-    @property
-    def scope(self) -> Scope:
-        """The whole tenant."""
-        return Scope(tenant_id=self.member.tenant_id)
-
-    @property
-    def tenant_id(self) -> UUID:
-        """The member's tenant."""
-        return self.member.tenant_id
-
-    @property
-    def user_id(self) -> UUID:
-        """The member."""
-        return self.member.user_id
-
-
-def own_team(connection: Connection, desk: TeamDesk, team_id: UUID, *, lock: bool = False) -> Row:
+def own_team(connection: Connection, caller: Caller, team_id: UUID, *, lock: bool = False) -> Row:
     """The team, when the member is an active one of it. With `lock` nobody else changes it until the transaction ends.
 
     Raises NotFound for any other team, whether it exists or not.
     """
     if lock:
-        teams.lock(connection, desk.tenant_id, team_id)
-    rows = teams.own(connection, desk.tenant_id, desk.user_id, desk.now, team_id=team_id)
+        teams.lock(connection, caller.tenant_id, team_id)
+    rows = teams.own(connection, caller.tenant_id, caller.user_id, caller.now, team_id=team_id)
     if not rows:
         raise NotFound("team")
     return rows[0]

@@ -9,8 +9,9 @@ from stoa.core.text import iso
 from stoa.database.pool import Connection, Row
 from stoa.domain.teams.periods import Period, period_of
 from stoa.domain.teams.teams import MEMBER, check_manager
+from stoa.identity.caller import Caller
 from stoa.store.teams import team_usage as store
-from stoa.workflows.teams.team_desk import TeamDesk, own_team
+from stoa.workflows.teams.team_desk import own_team
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,24 +24,24 @@ class Wanted:
     day: date | None
 
 
-def read_usage(desk: TeamDesk, team_id: UUID, wanted: Wanted, *, before: UUID | None, limit: int) -> dict[str, Any]:
+def read_usage(caller: Caller, team_id: UUID, wanted: Wanted, *, before: UUID | None, limit: int) -> dict[str, Any]:
     """A page of lines, newest first, and on the first page the sums. Members see their own, managers everyone's.
 
     Raises NotFound, or Forbidden for a member who asks for another's. `nextCursor` is the last line's id.
     """
-    with desk.database.autocommit(desk.scope) as connection:
-        team = own_team(connection, desk, team_id)
+    with caller.database.autocommit(caller.tenant_scope) as connection:
+        team = own_team(connection, caller, team_id)
         user_id = wanted.user_id
         if team["own_role"] == MEMBER:
-            if user_id not in (None, desk.user_id):
+            if user_id not in (None, caller.user_id):
                 check_manager(team["own_role"])
-            user_id = desk.user_id
-        period = _period(connection, desk, team, wanted.period_day or wanted.day)
+            user_id = caller.user_id
+        period = _period(connection, caller, team, wanted.period_day or wanted.day)
         which: dict[str, Any] = {"user_id": user_id, "model_id": wanted.model_id, "day": wanted.day}
         rows = store.lines(
-            connection, desk.tenant_id, team_id, period.starts_on, **which, before=before, rows=limit + 1
+            connection, caller.tenant_id, team_id, period.starts_on, **which, before=before, rows=limit + 1
         )
-        sums = [] if before else store.sums(connection, desk.tenant_id, team_id, period.starts_on, **which)
+        sums = [] if before else store.sums(connection, caller.tenant_id, team_id, period.starts_on, **which)
     told = {"startsOn": period.starts_on.isoformat(), "endsOn": period.ends_on.isoformat()}
     return {
         "data": {
@@ -52,10 +53,10 @@ def read_usage(desk: TeamDesk, team_id: UUID, wanted: Wanted, *, before: UUID | 
     }
 
 
-def _period(connection: Connection, desk: TeamDesk, team: Row, day: date | None) -> Period:
+def _period(connection: Connection, caller: Caller, team: Row, day: date | None) -> Period:
     """The period that holds the day. It may have begun by an earlier anchor; the later beginning is right."""
     reckoned = period_of(day or team["local_day"], team["anchor_day"] or 1)
-    begun = store.begun(connection, desk.tenant_id, team["id"], day) if day else None
+    begun = store.begun(connection, caller.tenant_id, team["id"], day) if day else None
     return max(reckoned, begun or reckoned)
 
 

@@ -9,11 +9,10 @@ from stoa.core.observe import emit
 from stoa.core.pages import Page, place_after
 from stoa.database.pool import Connection
 from stoa.domain.teams import teams as rules
-from stoa.identity.caller import check_version
+from stoa.identity.caller import Caller, check_version
 from stoa.store.teams import team_members
 from stoa.store.teams import teams as store
 from stoa.workflows.teams.team_desk import (
-    TeamDesk,
     check_models,
     coverable_models,
     described_member,
@@ -22,77 +21,77 @@ from stoa.workflows.teams.team_desk import (
 )
 
 
-def create_team(desk: TeamDesk, given: Mapping[str, Any]) -> dict[str, Any]:
+def create_team(caller: Caller, given: Mapping[str, Any]) -> dict[str, Any]:
     """A new team with the member as its owner. It gives access to nothing until it is switched on.
 
     Raises InvalidFields for models that the tenant does not have, Conflict for too many teams.
     """
     values = {"shared_pool": True, "billing_email": None, **given}
     if values.get("models") is None:
-        values["models"] = coverable_models(desk.database, desk.member, desk.now)
+        values["models"] = coverable_models(caller.database, caller.member, caller.now)
     else:
-        check_models(desk.database, desk.member, values["models"], desk.now)
+        check_models(caller.database, caller.member, values["models"], caller.now)
     team_id = new_id()
-    with desk.database.transaction(desk.scope) as connection:
-        rules.check_owned(store.owned(connection, desk.tenant_id, desk.user_id), who="You own")
-        store.add(connection, desk.tenant_id, team_id, values, desk.now)
-        team_members.add_owner(connection, desk.tenant_id, team_id, desk.user_id, desk.now)
-        told = _told(connection, desk, team_id)
+    with caller.database.transaction(caller.tenant_scope) as connection:
+        rules.check_owned(store.owned(connection, caller.tenant_id, caller.user_id), who="You own")
+        store.add(connection, caller.tenant_id, team_id, values, caller.now)
+        team_members.add_owner(connection, caller.tenant_id, team_id, caller.user_id, caller.now)
+        told = _told(connection, caller, team_id)
     emit("team_created", teamId=str(team_id), type=values["type"])
     return told
 
 
-def list_teams(desk: TeamDesk, *, before: UUID | None, limit: int) -> Page[dict[str, Any]]:
+def list_teams(caller: Caller, *, before: UUID | None, limit: int) -> Page[dict[str, Any]]:
     """A page of the member's own teams, newest first."""
-    with desk.database.autocommit(desk.scope) as connection:
-        rows = store.own(connection, desk.tenant_id, desk.user_id, desk.now, before=before, rows=limit + 1)
+    with caller.database.autocommit(caller.tenant_scope) as connection:
+        rows = store.own(connection, caller.tenant_id, caller.user_id, caller.now, before=before, rows=limit + 1)
     return Page([described_own_team(row) for row in rows[:limit]], place_after(rows, limit, "id"))
 
 
-def read_team(desk: TeamDesk, team_id: UUID) -> dict[str, Any]:
+def read_team(caller: Caller, team_id: UUID) -> dict[str, Any]:
     """One of the member's own teams. Raises NotFound."""
-    with desk.database.autocommit(desk.scope) as connection:
-        return _told(connection, desk, team_id)
+    with caller.database.autocommit(caller.tenant_scope) as connection:
+        return _told(connection, caller, team_id)
 
 
-def list_members(desk: TeamDesk, team_id: UUID, *, after: UUID | None, limit: int) -> Page[dict[str, Any]]:
+def list_members(caller: Caller, team_id: UUID, *, after: UUID | None, limit: int) -> Page[dict[str, Any]]:
     """A page of the team's members and open invitations, oldest first. Raises NotFound."""
-    with desk.database.autocommit(desk.scope) as connection:
-        team = own_team(connection, desk, team_id)
-        rows = team_members.page(connection, desk.tenant_id, team, desk.now, after=after, rows=limit + 1)
+    with caller.database.autocommit(caller.tenant_scope) as connection:
+        team = own_team(connection, caller, team_id)
+        rows = team_members.page(connection, caller.tenant_id, team, caller.now, after=after, rows=limit + 1)
     return Page([described_member(row, team) for row in rows[:limit]], place_after(rows, limit, "id"))
 
 
-def change_team(desk: TeamDesk, team_id: UUID, given: Mapping[str, Any], *, version: int | None) -> dict[str, Any]:
+def change_team(caller: Caller, team_id: UUID, given: Mapping[str, Any], *, version: int | None) -> dict[str, Any]:
     """Change the fields that were given.
 
     Raises NotFound, Forbidden, Conflict for a stale edit or for what belongs to the plan, InvalidFields.
     """
     if "models" in given:
-        check_models(desk.database, desk.member, given["models"], desk.now)
-    with desk.database.transaction(desk.scope) as connection:
-        team = own_team(connection, desk, team_id, lock=True)
+        check_models(caller.database, caller.member, given["models"], caller.now)
+    with caller.database.transaction(caller.tenant_scope) as connection:
+        team = own_team(connection, caller, team_id, lock=True)
         rules.check_manager(team["own_role"])
         check_version(team["version"], version, "this team")
         rules.check_plan_is_open(team, given)
         wanted = {**team, **given}
         rules.check_size(wanted["max_members"], team["seats_taken"])
-        store.save(connection, desk.tenant_id, team_id, wanted, desk.now)
-        return _told(connection, desk, team_id)
+        store.save(connection, caller.tenant_id, team_id, wanted, caller.now)
+        return _told(connection, caller, team_id)
 
 
-def close_team(desk: TeamDesk, team_id: UUID) -> dict[str, Any]:
+def close_team(caller: Caller, team_id: UUID) -> dict[str, Any]:
     """End a team for everyone in it; what it used stays on the ledger. Raises NotFound or Forbidden.
 
     A subscription that runs is ended at Stripe by the reconciliation (workflows/reconcile_teams.py).
     """
-    with desk.database.transaction(desk.scope) as connection:
-        team = own_team(connection, desk, team_id, lock=True)
+    with caller.database.transaction(caller.tenant_scope) as connection:
+        team = own_team(connection, caller, team_id, lock=True)
         rules.check_owner(team["own_role"])
-        store.set_status(connection, desk.tenant_id, team, rules.CLOSED, desk.now)
+        store.set_status(connection, caller.tenant_id, team, rules.CLOSED, caller.now)
     emit("team_closed", teamId=str(team_id))
     return {**described_own_team(team), "status": rules.CLOSED, "givesAccess": False}
 
 
-def _told(connection: Connection, desk: TeamDesk, team_id: UUID) -> dict[str, Any]:
-    return described_own_team(own_team(connection, desk, team_id))
+def _told(connection: Connection, caller: Caller, team_id: UUID) -> dict[str, Any]:
+    return described_own_team(own_team(connection, caller, team_id))
