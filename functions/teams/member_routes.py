@@ -91,7 +91,8 @@ def post_accept(caller: AsMember, team_id: TeamId) -> TeamAnswer:
 @app.post("/api/teams/<teamId>/decline", summary="Decline an invitation", tags=["teams"])
 def post_decline(caller: AsMember, team_id: TeamId) -> DeclinedAnswer:
     """For whoever signs in with the e-mail that was invited."""
-    return DeclinedAnswer.of(team_members.decline(caller, team_id))
+    team_members.decline(caller, team_id)
+    return DeclinedAnswer.of({"team_id": team_id, "status": "declined"})
 
 
 @app.post("/api/teams/<teamId>/transfer", summary="Hand a team over", tags=["teams"], responses=errors(409))

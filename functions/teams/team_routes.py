@@ -9,7 +9,7 @@ from pydantic import BeforeValidator
 
 from functions.teams.app import app
 from functions.teams.models import TeamAnswer, TeamChange, TeamCreate, TeamListAnswer, TeamUsageAnswer
-from stoa.http.cursors import id_after, make_cursor
+from stoa.http.cursors import id_after
 from stoa.http.dependencies import AsMember
 from stoa.http.errors import errors
 from stoa.http.parameters import (
@@ -102,6 +102,5 @@ def get_usage(
         model_id=model_id,
         day=day,
     )
-    told = team_usage.read_usage(caller, team_id, wanted, before=id_after(cursor), limit=limit)
-    last = told["meta"]["nextCursor"]
-    return TeamUsageAnswer.model_validate({"data": told["data"], "meta": {"nextCursor": last and make_cursor(last)}})
+    report = team_usage.read_usage(caller, team_id, wanted, before=id_after(cursor), limit=limit)
+    return TeamUsageAnswer.of(report)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from stoa.http.schemas import AnswerSchema, DataAnswer, Id, PageAnswer, Schema
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, PageAnswer, Schema
 
 from .fields import Email, Role, TeamType, Tokens
 
@@ -46,8 +46,8 @@ class TeamMember(AnswerSchema):
     status: Literal["invited", "active", "removed", "declined"]
     allocation: int | None = Field(description="Tokens of each period; null: the pool alone is the limit.")
     tokens_used: int = Field(description="In the present period.")
-    joined_at: str | None
-    invitation_expires_at: str | None
+    joined_at: Instant | None
+    invitation_expires_at: Instant | None
 
 
 class TeamMemberAnswer(DataAnswer[TeamMember]):
@@ -67,8 +67,8 @@ class Invitation(AnswerSchema):
     team_type: TeamType
     role: Role
     invited_by: str | None
-    created_at: str
-    expires_at: str
+    created_at: Instant
+    expires_at: Instant
 
 
 class InvitationListAnswer(DataAnswer[list[Invitation]]):

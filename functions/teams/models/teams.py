@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from stoa.http.fields import Part, Version
-from stoa.http.schemas import AnswerSchema, DataAnswer, Id, PageAnswer, Schema
+from stoa.http.schemas import AnswerSchema, DataAnswer, Day, Id, Instant, PageAnswer, Schema
 
 from .fields import Email, Models, Name, PoolTokens, Role, Size, TeamStatus, TeamType
 
@@ -46,9 +46,9 @@ class TeamChange(Part):
 class TeamPeriod(AnswerSchema):
     """The present period, by the tenant's calendar."""
 
-    starts_on: str
-    ends_on: str = Field(description="The first day of the next one.")
-    reset_at: str
+    starts_on: Day
+    ends_on: Day = Field(description="The first day of the next one.")
+    reset_at: Instant
     tokens_used: int = Field(description="What messages under way hold included.")
     tokens_remaining: int
 
@@ -71,7 +71,7 @@ class TeamPlan(AnswerSchema):
         description="incomplete: not paid for yet; past_due: a month is not paid, asked for again."
     )
     gives_access: bool = Field(description="Whether its members may use its models now.")
-    access_until: str | None = Field(description="When access ends unless it is paid on; null: no end is known.")
+    access_until: Instant | None = Field(description="When access ends unless it is paid on; null: no end is known.")
     max_members: int
     member_count: int = Field(description="Members and open invitations.")
     total_tokens_monthly: int
@@ -80,8 +80,8 @@ class TeamPlan(AnswerSchema):
     billing_email: str | None = Field(description="For managers; null to others.")
     period: TeamPeriod | None = Field(description="Null: it was never switched on.")
     version: int
-    created_at: str
-    activated_at: str | None
+    created_at: Instant
+    activated_at: Instant | None
 
 
 class Team(TeamPlan):

@@ -1,18 +1,20 @@
-"""What a team used."""
+"""Usage of a team."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field
 
+from stoa.http.cursors import cursor_of
 from stoa.http.fields import NextPage
-from stoa.http.schemas import AnswerSchema, Id
+from stoa.http.schemas import AnswerSchema, Day, Id, Instant
+from stoa.workflows.teams.team_usage import TeamUsageReport
 
 
 class UsagePeriod(AnswerSchema):
     """The period that is told of."""
 
-    starts_on: str
-    ends_on: str
+    starts_on: Day
+    ends_on: Day
 
 
 class MemberTokens(AnswerSchema):
@@ -35,7 +37,7 @@ class ModelTokens(AnswerSchema):
 class DayTokens(AnswerSchema):
     """One day's sum."""
 
-    day: str
+    day: Day
     messages: int
     tokens: int
 
@@ -57,8 +59,8 @@ class TeamUsageLine(AnswerSchema):
     user_id: Id
     email: str | None
     model_id: str
-    day: str
-    created_at: str
+    day: Day
+    created_at: Instant
     status: Literal["reserved", "completed", "partial"]
     input_tokens: int | None
     output_tokens: int | None
@@ -78,3 +80,9 @@ class TeamUsageAnswer(AnswerSchema):
 
     data: TeamUsage
     meta: NextPage
+
+    @classmethod
+    def of(cls, report: TeamUsageReport) -> Self:
+        """Returns the answer for one page of a report."""
+        data = {"period": report.period, "stats": report.stats, "log": report.page.rows}
+        return cls.model_validate({"data": data, "meta": {"next_cursor": cursor_of(report.page)}})

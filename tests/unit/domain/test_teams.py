@@ -1,6 +1,7 @@
 """Who may do what in a team: tables of literal examples."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -134,10 +135,10 @@ def test_what_is_paid_for_is_fixed_beyond_what_was_bought(
     present = {"type": "team", "max_members": 3, "total_tokens_monthly": 1000, "models": ["a"]}
     team = {**present, "status": status, "plan_terms": terms}
     if fields is None:
-        teams.check_plan_is_open(team, given)
+        teams.check_plan_is_open(SimpleNamespace(**team), given)
         return
     with pytest.raises(StoaError) as error:
-        teams.check_plan_is_open(team, given)
+        teams.check_plan_is_open(SimpleNamespace(**team), given)
     assert code_of(error) == (409, "PLAN_FIXED")
     assert error.value.details["fields"] == fields
 
@@ -181,5 +182,5 @@ def test_while_a_pay_page_is_open_a_team_has_the_places_that_are_sold_there(
     status: str, made_at: datetime | None, places: int
 ) -> None:
     checkout = {"terms": {"maxMembers": 6}, "madeAt": made_at.isoformat()} if made_at else {}
-    assert teams.places({"status": status, "max_members": 9, "checkout": checkout}, NOW) == places
-    assert teams.places({"status": status, "max_members": 4, "checkout": checkout}, NOW) == 4
+    assert teams.places(SimpleNamespace(**{"status": status, "max_members": 9, "checkout": checkout}), NOW) == places
+    assert teams.places(SimpleNamespace(**{"status": status, "max_members": 4, "checkout": checkout}), NOW) == 4

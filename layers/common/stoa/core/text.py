@@ -2,7 +2,8 @@
 
 import json
 import re
-from datetime import UTC, datetime
+from dataclasses import fields, is_dataclass
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -52,3 +53,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, UUID):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def document_of(value: Any) -> Any:
+    """Returns a dataclass as a document with the API's spelling of names, for what is saved as one: audit entries."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {camel_case(one.name): document_of(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, UUID):
+        return str(value)
+    return [document_of(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,8 +1,8 @@
-"""Who may do what in a team, who fits in, and how long an invitation holds."""
+"""Rules of a team: roles and what each may do, room, and how long an invitation holds."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from stoa.core.errors import Conflict, Expired, Forbidden, LimitReached
 from stoa.core.text import camel_case
@@ -23,6 +23,34 @@ PLAN_FIELDS = frozenset({"type", "max_members", "total_tokens_monthly", "models"
 UNPAID = frozenset({INCOMPLETE, CANCELED, CLOSED})
 INVITATIONS_A_DAY = 20
 INVITATIONS_TO_ONE_A_DAY = 3
+
+
+class Places(Protocol):
+    """The size of a team, and the pay page that may be open for it."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def max_members(self) -> int: ...
+    @property
+    def checkout(self) -> Mapping[str, Any]: ...
+
+
+class Planned(Protocol):
+    """A team, as its plan sees it."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def plan_terms(self) -> Mapping[str, Any]: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def max_members(self) -> int: ...
+    @property
+    def total_tokens_monthly(self) -> int: ...
+    @property
+    def models(self) -> list[str]: ...
 
 
 def check_owner(role: str) -> None:
@@ -63,12 +91,12 @@ def check_owned(owned: int, *, who: str) -> None:
         )
 
 
-def places(team: Mapping[str, Any], now: datetime) -> int:
-    """How many may be in a team. Who came in beyond what an open pay page sells would stay once it is paid."""
-    terms, most = team["checkout"].get("terms"), int(team["max_members"])
-    if not terms or team["status"] not in (INCOMPLETE, CANCELED):
+def places(team: Places, now: datetime) -> int:
+    """Returns how many may be in a team. Who came in beyond what an open pay page sells would stay once it is paid."""
+    terms, most = team.checkout.get("terms"), team.max_members
+    if not terms or team.status not in (INCOMPLETE, CANCELED):
         return most
-    is_open = now - datetime.fromisoformat(team["checkout"]["madeAt"]) < PAY_PAGE_OPEN
+    is_open = now - datetime.fromisoformat(team.checkout["madeAt"]) < PAY_PAGE_OPEN
     return min(most, terms["maxMembers"]) if is_open else most
 
 
@@ -99,19 +127,19 @@ def check_in_time(expires_at: datetime, now: datetime) -> None:
         raise Expired("INVITATION_EXPIRED", "This invitation has expired. Ask the team to invite you again.")
 
 
-def check_plan_is_open(team: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+def check_plan_is_open(team: Planned, given: Mapping[str, Any]) -> None:
     """Raises Conflict when a team that is switched on would change what it pays for.
 
     Within what was bought with its plan (`plan_terms`) its people choose as they like.
     """
-    changed = {name for name in PLAN_FIELDS & given.keys() if given[name] != team[name]}
-    if team["status"] not in (INCOMPLETE, CANCELED):
-        closed = sorted(name for name in changed if not _is_within(team["plan_terms"], name, given[name]))
+    changed = {name for name in PLAN_FIELDS & given.keys() if given[name] != getattr(team, name)}
+    if team.status not in (INCOMPLETE, CANCELED):
+        closed = sorted(name for name in changed if not _is_within(team.plan_terms, name, given[name]))
         if closed:
             raise Conflict(
                 "PLAN_FIXED",
                 "This belongs to the team's plan or is more than it has. Ask an admin of your tenant to change it.",
-                details={"fields": [camel_case(name) for name in closed], "plan": team["plan_terms"] or None},
+                details={"fields": [camel_case(name) for name in closed], "plan": team.plan_terms or None},
             )
 
 

@@ -1,11 +1,14 @@
 """Members of teams and invitations. Whoever writes here holds the team's row (store/teams.py)."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from stoa.core.ids import new_id
-from stoa.database.pool import Connection, Row
+from stoa.database.pool import Connection
 from stoa.domain.teams.teams import INVITED, UNPAID
+from stoa.store.teams.teams import StoredTeam
 
 _PAGE = """
 SELECT m.id, m.user_id, coalesce(u.email, m.email) AS email, u.display_name, m.role, m.status, m.allotment,
@@ -23,7 +26,8 @@ LIMIT :rows ::int
 """
 
 _INVITATIONS = """
-SELECT m.id, m.team_id, g.name AS team_name, g.type AS team_type, m.role, m.created_at, m.invitation_expires_at,
+SELECT m.id, m.team_id, g.name AS team_name, g.type AS team_type, m.role, m.created_at,
+    m.invitation_expires_at AS expires_at,
     u.email AS invited_by
 FROM team_members m
 JOIN teams g ON g.id = m.team_id
@@ -98,25 +102,88 @@ _SET_ROLE = "UPDATE team_members m SET role = :role WHERE m.tenant_id = :tenant_
 _ALLOT = "UPDATE team_members m SET allotment = :tokens ::bigint WHERE m.tenant_id = :tenant_id AND m.id = :id"
 
 
+@dataclass(frozen=True, slots=True)
+class TeamPerson:
+    """A member, or an invitation that nobody has taken up (`user_id` None)."""
+
+    id: UUID
+    user_id: UUID | None
+    email: str | None
+    display_name: str | None
+    role: str
+    status: str
+    allotment: int | None
+    created_at: datetime
+    joined_at: datetime | None
+    invitation_expires_at: datetime | None
+    tokens_used: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """An open invitation, as the invited see it."""
+
+    id: UUID
+    team_id: UUID
+    team_name: str
+    team_type: str
+    role: str
+    created_at: datetime
+    expires_at: datetime
+    invited_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PendingInvitation:
+    """An invitation that was neither taken up nor declined, expired or not, and the room that its team has."""
+
+    id: UUID
+    invitation_expires_at: datetime
+    status: str
+    max_members: int
+    checkout: dict[str, Any]
+    active_members: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The relation of a team to an e-mail, and how many invitations it sent lately."""
+
+    is_member: bool
+    is_invited: bool
+    today: int
+    to_one_today: int
+
+
+@dataclass(frozen=True, slots=True)
+class SentInvitations:
+    """Invitations that somebody sent lately: in all, and to one e-mail."""
+
+    today: int
+    to_one_today: int
+
+
 def page(
     connection: Connection,
     tenant_id: UUID,
-    team: Row,
+    team: StoredTeam,
     now: datetime,
     *,
     who: UUID | None = None,
     after: UUID | None = None,
     rows: int = 1,
-) -> list[Row]:
-    """Active members and open invitations with the tokens each used in the last period that began, oldest first.
+) -> list[TeamPerson]:
+    """Returns active members and open invitations with the tokens each used in the last period that began, oldest
+    first.
 
     Or the one `who`: a user's id, or an invitation's.
     """
-    return connection.run(
+    return connection.fetch(
+        TeamPerson,
         _PAGE,
         tenant_id=tenant_id,
-        team_id=team["id"],
-        period=team["begun_on"],
+        team_id=team.id,
+        period=team.begun_on,
         now=now,
         who=who,
         after=after,
@@ -124,28 +191,32 @@ def page(
     )
 
 
-def invitations(connection: Connection, tenant_id: UUID, email: str, now: datetime) -> list[Row]:
-    """Open invitations for an e-mail, newest first."""
-    return connection.run(_INVITATIONS, tenant_id=tenant_id, email=email, now=now)
+def invitations(connection: Connection, tenant_id: UUID, email: str, now: datetime) -> list[Invitation]:
+    """Returns open invitations for an e-mail, newest first."""
+    return connection.fetch(Invitation, _INVITATIONS, tenant_id=tenant_id, email=email, now=now)
 
 
-def invitation(connection: Connection, tenant_id: UUID, team_id: UUID, email: str) -> Row | None:
-    """The team's invitation for an e-mail, expired or not, that was neither taken up nor declined, and the team's
-    room."""
-    rows = connection.run(_INVITATION, tenant_id=tenant_id, team_id=team_id, email=email)
-    return rows[0] if rows else None
+def invitation(connection: Connection, tenant_id: UUID, team_id: UUID, email: str) -> PendingInvitation | None:
+    """Returns the team's invitation for an e-mail, expired or not, that was neither taken up nor declined, and the
+    team's room."""
+    return connection.fetch_one(PendingInvitation, _INVITATION, tenant_id=tenant_id, team_id=team_id, email=email)
 
 
-def standing(connection: Connection, tenant_id: UUID, team_id: UUID, email: str, now: datetime, since: datetime) -> Row:
-    """What the team has to do with an e-mail, and how many invitations it sent since an instant."""
-    return connection.run(_STANDING, tenant_id=tenant_id, team_id=team_id, email=email, now=now, since=since)[0]
+def standing(
+    connection: Connection, tenant_id: UUID, team_id: UUID, email: str, now: datetime, since: datetime
+) -> Standing:
+    """Returns the relation of a team to an e-mail, and how many invitations it sent since an instant."""
+    return connection.fetch(
+        Standing, _STANDING, tenant_id=tenant_id, team_id=team_id, email=email, now=now, since=since
+    )[0]
 
 
-def sent_unpaid(connection: Connection, tenant_id: UUID, user_id: UUID, email: str, since: datetime) -> Row:
-    """How many invitations somebody sent since an instant from teams that nobody pays for, and to one e-mail."""
+def sent_unpaid(connection: Connection, tenant_id: UUID, user_id: UUID, email: str, since: datetime) -> SentInvitations:
+    """Returns how many invitations somebody sent since an instant from teams that nobody pays for, and to one
+    e-mail."""
     statuses = sorted(UNPAID)
-    return connection.run(
-        _SENT_UNPAID, tenant_id=tenant_id, user_id=user_id, email=email, since=since, statuses=statuses
+    return connection.fetch(
+        SentInvitations, _SENT_UNPAID, tenant_id=tenant_id, user_id=user_id, email=email, since=since, statuses=statuses
     )[0]
 
 

@@ -1,15 +1,16 @@
-"""What a team used in one period: the ledger's lines that it paid for, and their sums."""
+"""Usage of a team in one period: the ledger's lines that it paid for, and their sums."""
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row
+from stoa.database.pool import Connection
 from stoa.domain.teams.periods import Period
 from stoa.store.operations.counters import COUNTS
 
 _LINES = f"""
-SELECT l.id, l.user_id, u.email, l.model_id, l.local_day, l.reserved_at, l.status, l.input_tokens, l.output_tokens,
-    l.team_tokens
+SELECT l.id, l.user_id, u.email, l.model_id, l.local_day AS day, l.reserved_at AS created_at, l.status,
+    l.input_tokens, l.output_tokens, l.team_tokens AS tokens
 FROM usage l
 JOIN users u ON u.id = l.user_id
 WHERE l.tenant_id = :tenant_id ::uuid AND l.team_id = :team_id ::uuid AND l.team_period = :period ::date AND {COUNTS}
@@ -27,7 +28,7 @@ SELECT
     CASE grouping(l.user_id, l.model_id, l.local_day)
         WHEN 3 THEN 'member' WHEN 5 THEN 'model' WHEN 6 THEN 'day' ELSE 'total'
     END AS kind,
-    l.user_id, l.model_id, l.local_day, (SELECT u.email FROM users u WHERE u.id = l.user_id) AS email,
+    l.user_id, l.model_id, l.local_day AS day, (SELECT u.email FROM users u WHERE u.id = l.user_id) AS email,
     count(*) AS messages, coalesce(sum(l.team_tokens), 0)::bigint AS tokens
 FROM usage l
 WHERE l.tenant_id = :tenant_id ::uuid AND l.team_id = :team_id ::uuid AND l.team_period = :period ::date AND {COUNTS}
@@ -65,6 +66,45 @@ ORDER BY g.id
 """
 
 
+@dataclass(frozen=True, slots=True)
+class TeamLine:
+    """A message that a team paid for. `tokens` is what was taken from the pool, or is held."""
+
+    id: UUID
+    user_id: UUID
+    email: str | None
+    model_id: str
+    day: date
+    created_at: datetime
+    status: str
+    input_tokens: int | None
+    output_tokens: int | None
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class TeamSum:
+    """Messages and tokens of a kind: total, member, model or day."""
+
+    kind: str
+    user_id: UUID | None
+    model_id: str | None
+    day: date | None
+    email: str | None
+    messages: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveTeam:
+    """An active team: its anchor day, the period that began last, and the tenant's today."""
+
+    id: UUID
+    anchor_day: int
+    local_day: date
+    begun_on: date | None
+
+
 def lines(
     connection: Connection,
     tenant_id: UUID,
@@ -76,9 +116,10 @@ def lines(
     day: date | None,
     before: UUID | None,
     rows: int,
-) -> list[Row]:
-    """A page of the messages that the team paid for in a period, newest first."""
-    return connection.run(
+) -> list[TeamLine]:
+    """Returns a page of the messages that the team paid for in a period, newest first."""
+    return connection.fetch(
+        TeamLine,
         _LINES,
         tenant_id=tenant_id,
         team_id=team_id,
@@ -100,22 +141,21 @@ def sums(
     user_id: UUID | None,
     model_id: str | None,
     day: date | None,
-) -> list[Row]:
-    """Messages and tokens of the same: rows of the kinds total, member, model and day."""
-    return connection.run(
-        _SUMS, tenant_id=tenant_id, team_id=team_id, period=period, user_id=user_id, model_id=model_id, day=day
+) -> list[TeamSum]:
+    """Returns messages and tokens of the same: rows of the kinds total, member, model and day."""
+    return connection.fetch(
+        TeamSum, _SUMS, tenant_id=tenant_id, team_id=team_id, period=period, user_id=user_id, model_id=model_id, day=day
     )
 
 
 def begun(connection: Connection, tenant_id: UUID, team_id: UUID, day: date) -> Period | None:
     """The last of the team's periods that began by `day` and held it; None: there is no row of one."""
-    rows = connection.run(_BEGUN, tenant_id=tenant_id, team_id=team_id, day=day)
-    return Period(rows[0]["starts_on"], rows[0]["ends_on"]) if rows else None
+    return connection.fetch_one(Period, _BEGUN, tenant_id=tenant_id, team_id=team_id, day=day)
 
 
-def active_teams(connection: Connection, tenant_id: UUID, now: datetime) -> list[Row]:
-    """The tenant's active teams with their anchor day, the period that began last, and the tenant's today."""
-    return connection.run(_ANCHORS, tenant_id=tenant_id, now=now)
+def active_teams(connection: Connection, tenant_id: UUID, now: datetime) -> list[ActiveTeam]:
+    """Returns the tenant's active teams with their anchor day, the period that began last, and the tenant's today."""
+    return connection.fetch(ActiveTeam, _ANCHORS, tenant_id=tenant_id, now=now)
 
 
 def open_period(connection: Connection, tenant_id: UUID, team_id: UUID, starts_on: date, ends_on: date) -> bool:

@@ -1,11 +1,12 @@
 """Teams as their members and the tenant's admins see them, and changes of their rows."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row
+from stoa.database.pool import Connection
 from stoa.store.teams.team_shares import GIVES_ACCESS
 
 # A seat is taken by an active member and by an invitation that still holds.
@@ -113,6 +114,57 @@ WHERE m.tenant_id = :tenant_id AND m.user_id = :user_id AND m.status = 'active' 
 
 _LOCK_USER = "SELECT u.id FROM users u WHERE u.tenant_id = :tenant_id AND u.id = :user_id FOR NO KEY UPDATE"
 
+
+@dataclass(frozen=True, slots=True)
+class StoredTeam:
+    """A team, with its present standing. `begun_on` and `tokens_used` are of the last period that began."""
+
+    id: UUID
+    name: str
+    type: str
+    status: str
+    max_members: int
+    total_tokens_monthly: int
+    shared_pool: bool
+    models: list[str]
+    billing_email: str | None
+    anchor_day: int | None
+    checkout: dict[str, Any]
+    plan_terms: dict[str, Any]
+    access_until: datetime | None
+    gives_access: bool
+    version: int
+    activated_at: datetime | None
+    closed_at: datetime | None
+    created_at: datetime
+    time_zone: str
+    local_day: date
+    seats_taken: int
+    begun_on: date | None
+    tokens_used: int | None
+
+    def editable(self) -> dict[str, Any]:
+        """The columns that can be edited, by name."""
+        return {name: getattr(self, name) for name in SAVED}
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTeam(StoredTeam):
+    """A team that somebody is in, with their part in it."""
+
+    own_role: str
+    own_allotment: int | None
+    own_tokens_used: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TenantTeam(StoredTeam):
+    """A team as the tenant's admins see it, with its owner."""
+
+    owner_id: UUID | None
+    owner_email: str | None
+
+
 SAVED = ("name", "type", "max_members", "total_tokens_monthly", "shared_pool", "models", "billing_email")
 
 
@@ -125,10 +177,10 @@ def own(
     team_id: UUID | None = None,
     before: UUID | None = None,
     rows: int = 1,
-) -> list[Row]:
+) -> list[OwnTeam]:
     """Teams of which somebody is an active member, with their part in each, newest first; or the one."""
-    return connection.run(
-        _OWN, tenant_id=tenant_id, user_id=user_id, now=now, team_id=team_id, before=before, rows=rows
+    return connection.fetch(
+        OwnTeam, _OWN, tenant_id=tenant_id, user_id=user_id, now=now, team_id=team_id, before=before, rows=rows
     )
 
 
@@ -141,10 +193,10 @@ def of_tenant(
     status: str | None = None,
     before: UUID | None = None,
     rows: int = 1,
-) -> list[Row]:
+) -> list[TenantTeam]:
     """Teams of the tenant with their owners, newest first; or the one."""
-    return connection.run(
-        _OF_TENANT, tenant_id=tenant_id, now=now, team_id=team_id, status=status, before=before, rows=rows
+    return connection.fetch(
+        TenantTeam, _OF_TENANT, tenant_id=tenant_id, now=now, team_id=team_id, status=status, before=before, rows=rows
     )
 
 
@@ -177,8 +229,6 @@ def save(connection: Connection, tenant_id: UUID, team_id: UUID, values: Mapping
     connection.run(_SAVE, team_id=team_id, tenant_id=tenant_id, now=now, **{name: values[name] for name in SAVED})
 
 
-def set_status(connection: Connection, tenant_id: UUID, team: Row, status: str, now: datetime) -> None:
+def set_status(connection: Connection, tenant_id: UUID, team: StoredTeam, status: str, now: datetime) -> None:
     """Switch a team on or off, or close it."""
-    connection.run(
-        _SET_STATUS, tenant_id=tenant_id, team_id=team["id"], status=status, today=team["local_day"], now=now
-    )
+    connection.run(_SET_STATUS, tenant_id=tenant_id, team_id=team.id, status=status, today=team.local_day, now=now)

@@ -82,9 +82,9 @@ def _open_periods(connection: Connection, tenant_id: UUID, now: datetime) -> int
     """Begin the token periods of teams that are due, for whoever looks: a team's first message would do it, too."""
     opened = 0
     for team in team_usage.active_teams(connection, tenant_id, now):
-        period = period_of(team["local_day"], team["anchor_day"])
-        if team["begun_on"] != period.starts_on:
-            opened += team_usage.open_period(connection, tenant_id, team["id"], *period)
+        period = period_of(team.local_day, team.anchor_day)
+        if team.begun_on != period.starts_on:
+            opened += team_usage.open_period(connection, tenant_id, team.id, *period)
     return opened
 
 

@@ -1,12 +1,12 @@
-"""Where a member works on their teams, how a team is found, and how teams and members are shown."""
+"""Teams as use cases find them and clients are shown them."""
 
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from stoa.core.errors import FieldProblem, InvalidFields, NotFound
-from stoa.core.text import iso
-from stoa.database.pool import Connection, Database, Row
+from stoa.database.pool import Connection, Database
 from stoa.domain.catalogue.access import TIER_FREE, is_on_offer
 from stoa.domain.selection.quota import day_begins
 from stoa.domain.teams.periods import period_of
@@ -15,11 +15,14 @@ from stoa.domain.teams.teams import ADMIN, INVITED, OWNER
 from stoa.identity.caller import Caller
 from stoa.identity.members import Member
 from stoa.store.teams import teams
+from stoa.store.teams.team_members import TeamPerson
+from stoa.store.teams.teams import OwnTeam, StoredTeam
 from stoa.workflows.selection.member_view import load_member_view
 
 
-def own_team(connection: Connection, caller: Caller, team_id: UUID, *, lock: bool = False) -> Row:
-    """The team, when the member is an active one of it. With `lock` nobody else changes it until the transaction ends.
+def own_team(connection: Connection, caller: Caller, team_id: UUID, *, lock: bool = False) -> OwnTeam:
+    """Returns the team, when the member is an active one of it. With `lock` nobody else changes it until the
+    transaction ends.
 
     Raises NotFound for any other team, whether it exists or not.
     """
@@ -32,7 +35,7 @@ def own_team(connection: Connection, caller: Caller, team_id: UUID, *, lock: boo
 
 
 def coverable_models(database: Database, member: Member, now: datetime) -> list[str]:
-    """The premium models that the tenant sells now: what a plan covers where it names none."""
+    """Returns the premium models that the tenant sells now: what a plan covers where it names none."""
     offers = load_member_view(database, member, now).offers.values()
     return sorted(
         offer.model_id
@@ -53,73 +56,139 @@ def check_models(database: Database, member: Member, model_ids: list[str], now: 
         raise InvalidFields(problems)
 
 
-def described_team(row: Row) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class TeamPeriod:
+    """The present period on the tenant's calendar. `ends_on` is the first day of the next one."""
+
+    starts_on: date
+    ends_on: date
+    reset_at: datetime
+    tokens_used: int
+    tokens_remaining: int
+
+
+@dataclass(frozen=True, slots=True)
+class TeamView:
     """A team as its own members and the tenant's admins are shown it."""
+
+    id: UUID
+    name: str
+    type: str
+    status: str
+    gives_access: bool
+    access_until: datetime | None
+    max_members: int
+    member_count: int
+    total_tokens_monthly: int
+    shared_pool: bool
+    models: list[str]
+    billing_email: str | None
+    period: TeamPeriod | None
+    version: int
+    created_at: datetime
+    activated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTokens:
+    """The member's part of the present period, in tokens. `allotted` None: the pool alone is the limit."""
+
+    allotted: int | None
+    used: int
+    remaining: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTeamView(TeamView):
+    """A team with the member's own part in it."""
+
+    role: str
+    own_tokens: OwnTokens
+
+
+@dataclass(frozen=True, slots=True)
+class TeamMemberView:
+    """A member, or an invitation that nobody has taken up (no `user_id`)."""
+
+    id: UUID
+    user_id: UUID | None
+    email: str | None
+    display_name: str | None
+    role: str
+    status: str
+    allocation: int | None
+    tokens_used: int
+    joined_at: datetime | None
+    invitation_expires_at: datetime | None
+
+
+def shown_team(team: StoredTeam) -> TeamView:
+    """Returns a team as clients are shown it."""
+    return TeamView(**_shown(team))
+
+
+def shown_own_team(team: OwnTeam) -> OwnTeamView:
+    """Returns a team with the member's own part in it. Where the bills go is the managers' to know."""
+    own = effective_allotment(team.own_allotment, shared_pool=team.shared_pool)
+    used = (team.own_tokens_used or 0) if _is_present(team) else 0
+    tokens = OwnTokens(own, used, None if own is None else max(0, own - used))
+    shown = OwnTeamView(**_shown(team), role=team.own_role, own_tokens=tokens)
+    return shown if team.own_role in (OWNER, ADMIN) else replace(shown, billing_email=None)
+
+
+def shown_member(person: TeamPerson, team: StoredTeam) -> TeamMemberView:
+    """Returns a member or an invitation as clients are shown it."""
+    return TeamMemberView(
+        id=person.id,
+        user_id=person.user_id,
+        email=person.email,
+        display_name=person.display_name,
+        role=person.role,
+        status=person.status,
+        allocation=effective_allotment(person.allotment, shared_pool=team.shared_pool),
+        tokens_used=(person.tokens_used or 0) if _is_present(team) else 0,
+        joined_at=person.joined_at,
+        invitation_expires_at=person.invitation_expires_at if person.status == INVITED else None,
+    )
+
+
+def _shown(team: StoredTeam) -> dict[str, Any]:
     return {
-        "id": str(row["id"]),
-        "name": row["name"],
-        "type": row["type"],
-        "status": row["status"],
-        "givesAccess": row["gives_access"],
-        "accessUntil": row["access_until"] and iso(row["access_until"]),
-        "maxMembers": row["max_members"],
-        "memberCount": row["seats_taken"],
-        "totalTokensMonthly": row["total_tokens_monthly"],
-        "sharedPool": row["shared_pool"],
-        "models": row["models"],
-        "billingEmail": row["billing_email"],
-        "period": _period(row),
-        "version": row["version"],
-        "createdAt": iso(row["created_at"]),
-        "activatedAt": row["activated_at"] and iso(row["activated_at"]),
+        "id": team.id,
+        "name": team.name,
+        "type": team.type,
+        "status": team.status,
+        "gives_access": team.gives_access,
+        "access_until": team.access_until,
+        "max_members": team.max_members,
+        "member_count": team.seats_taken,
+        "total_tokens_monthly": team.total_tokens_monthly,
+        "shared_pool": team.shared_pool,
+        "models": team.models,
+        "billing_email": team.billing_email,
+        "period": _period(team),
+        "version": team.version,
+        "created_at": team.created_at,
+        "activated_at": team.activated_at,
     }
 
 
-def described_own_team(row: Row) -> dict[str, Any]:
-    """A team with the member's own part in it. Where the bills go is the managers' to know."""
-    own = effective_allotment(row["own_allotment"], shared_pool=row["shared_pool"])
-    used = (row["own_tokens_used"] or 0) if _is_present(row) else 0
-    shown = {
-        **described_team(row),
-        "role": row["own_role"],
-        "ownTokens": {"allotted": own, "used": used, "remaining": None if own is None else max(0, own - used)},
-    }
-    return shown if row["own_role"] in (OWNER, ADMIN) else {**shown, "billingEmail": None}
-
-
-def described_member(row: Row, team: Row) -> dict[str, Any]:
-    """A member, or an invitation that nobody has taken up (no `userId`)."""
-    invited = row["status"] == INVITED
-    return {
-        "id": str(row["id"]),
-        "userId": row["user_id"] and str(row["user_id"]),
-        "email": row["email"],
-        "displayName": row["display_name"],
-        "role": row["role"],
-        "status": row["status"],
-        "allocation": effective_allotment(row["allotment"], shared_pool=team["shared_pool"]),
-        "tokensUsed": (row["tokens_used"] or 0) if _is_present(team) else 0,
-        "joinedAt": row["joined_at"] and iso(row["joined_at"]),
-        "invitationExpiresAt": iso(row["invitation_expires_at"]) if invited else None,
-    }
-
-
-def _is_present(team: Row) -> bool:
-    """Whether the last period that has begun is the present one."""
-    if team["anchor_day"] is None:
+def _is_present(team: StoredTeam) -> bool:
+    """Tells whether the last period that has begun is the present one."""
+    if team.anchor_day is None:
         return False
-    return bool(team["begun_on"] == period_of(team["local_day"], team["anchor_day"]).starts_on)
+    return team.begun_on == period_of(team.local_day, team.anchor_day).starts_on
 
 
-def _period(team: Row) -> dict[str, Any] | None:
-    if team["anchor_day"] is None:
+def _period(team: StoredTeam) -> TeamPeriod | None:
+    if team.anchor_day is None:
         return None
-    period = period_of(team["local_day"], team["anchor_day"])
-    used = team["tokens_used"] if _is_present(team) else 0
-    return {
-        "startsOn": period.starts_on.isoformat(),
-        "endsOn": period.ends_on.isoformat(),
-        "resetAt": iso(day_begins(period.ends_on, team["time_zone"])),
-        "tokensUsed": used,
-        "tokensRemaining": max(0, team["total_tokens_monthly"] - used),
-    }
+    period = period_of(team.local_day, team.anchor_day)
+    used = (team.tokens_used or 0) if _is_present(team) else 0
+    return TeamPeriod(
+        starts_on=period.starts_on,
+        ends_on=period.ends_on,
+        reset_at=day_begins(period.ends_on, team.time_zone),
+        tokens_used=used,
+        tokens_remaining=max(0, team.total_tokens_monthly - used),
+    )
