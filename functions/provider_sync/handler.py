@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stoa.core.observe import logger, publish
-from stoa.database.pool import Row, database
+from stoa.database.pool import database
+from stoa.domain.providers.provider import Provider
 from stoa.domain.sync.facts import Reading
 from stoa.workflows.sync.run import sync
 
@@ -25,7 +26,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, int]:
     """
     now = datetime.now(UTC)
 
-    def read(providers: Sequence[Row], counts: Mapping[str, int]) -> Reading:
+    def read(providers: Sequence[Provider], counts: Mapping[str, int]) -> Reading:
         from stoa.clients.feeds.sources import read_sources  # most hours no tenant is due, and nothing is read
 
         return read_sources(providers, now, counts)

@@ -1,8 +1,6 @@
-"""Who changed what."""
+"""Answers about the audit log."""
 
-from pydantic import (
-    Field,
-)
+from pydantic import Field
 
 from stoa.http.schemas import AnswerSchema, Document, Id, Instant, PageAnswer
 

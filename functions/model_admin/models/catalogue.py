@@ -1,16 +1,11 @@
-"""Models as admins and operators see and change them."""
+"""Requests and answers about models, for admins and operators."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    Field,
-)
+from pydantic import Field
 
-from stoa.http.fields import Edit, Identifier, Part, Price
-from stoa.http.rates import GivenRates, ShownRates, with_stored_rates
-from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, Moment, Schema
-
-from .fields import (
+from functions.model_admin.models.fields import (
     Capabilities,
     Cents,
     Copy,
@@ -26,13 +21,19 @@ from .fields import (
     Word,
     Words,
 )
+from stoa.domain.pricing.rates import NO_RATES
+from stoa.http.fields import Edit, Identifier, Part, Price
+from stoa.http.rates import GivenRates, ShownRatesOrNull, with_stored_rates
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, Moment, Schema
+from stoa.store.catalogue.tenant_models import OwnModel
+from stoa.workflows.catalogue.model_view import ModelView
 
 
 class ModelChange(Edit):
-    """How the tenant offers a model. In the first group null means: as the registry says."""
+    """A change of a tenant's offer. In the first group null gives the field back to the registry."""
 
     display_name: Copy | None = Field(None, examples=["Legal assistant"])
-    description: Words | None = Field(None, description="What it is known for.")
+    description: Words | None = Field(None, description="The model's strengths, for people who choose.")
     access_tier: Tier | None = None
     unlock_price_cents: Cents | None = Field(
         None, description="What unlocking it costs, in the smallest unit of the tenant's currency.", examples=[499]
@@ -68,7 +69,7 @@ class ModelChange(Edit):
 
     @classmethod
     def clearable(cls) -> frozenset[str]:
-        """The overlay's fields, and the dates that may be taken back."""
+        """Returns the overlay's fields, and the dates that may be taken back."""
         return frozenset(
             {
                 "display_name",
@@ -86,7 +87,7 @@ class ModelChange(Edit):
         )
 
     def given(self) -> dict[str, Any]:
-        """The fields that were sent, under the names of the columns."""
+        """Returns the fields that were sent, by the names of the columns."""
         sent = super().given()
         if "description" in sent:
             sent["known_for"] = sent.pop("description")
@@ -97,14 +98,14 @@ class NewModel(Schema):
     """A model of the tenant's own."""
 
     name: Name = Field(description="The end of its id; the tenant's slug stands before it.", examples=["legal-llama"])
-    provider_id: Identifier = Field(description="Who serves it.", examples=["self_hosted"])
+    provider_id: Identifier = Field(description="The provider that serves it.", examples=["self_hosted"])
     provider_model: Identifier = Field(description="The provider's own name for it.", examples=["llama-3.3-70b-legal"])
     display_name: Copy = Field(examples=["Legal Llama"])
     known_for: Words = Field("", alias="description", examples=["Contracts"])
     context_window: Tokens = Field(examples=[128000])
     max_output_tokens: Tokens = Field(examples=[8192])
     base_input_price: Price | None = Field(
-        description="What it costs you, USD per one million tokens. Null: not known, and then it is not sold.",
+        description="Your cost, USD per one million tokens. Null: not known, and then it is not sold.",
         examples=[0.5],
     )
     base_output_price: Price | None = Field(description="Likewise.", examples=[0.5])
@@ -122,17 +123,17 @@ class NewModel(Schema):
     display_order: Order = 1000
     enabled: bool = True
 
-    def columns(self) -> dict[str, Any]:
-        """The model by the names of its columns."""
-        rates = self.base_rates.rates().to_json() if self.base_rates else {}
-        return {**self.model_dump(exclude={"name"}), "base_rates": rates}
+    def own_model(self) -> OwnModel:
+        """Returns the model as the use case takes it."""
+        rates = self.base_rates.rates() if self.base_rates else NO_RATES
+        return OwnModel(**self.model_dump(exclude={"name", "base_rates"}), base_rates=rates)
 
 
 class Decisions(AnswerSchema):
-    """What can be decided about a model."""
+    """The values of a model that a tenant may decide."""
 
     display_name: str
-    description: str
+    description: str = Field(validation_alias="known_for")
     access_tier: Tier
     unlock_price_cents: int | None
     daily_limit: int | None = Field(description="Messages a member a day; null: no limit.")
@@ -142,10 +143,10 @@ class Decisions(AnswerSchema):
 
 
 class OverlayDecisions(AnswerSchema):
-    """What the tenant decided about a model; null: as the registry says."""
+    """A tenant's decisions about a model. Null leaves the value to the registry."""
 
     display_name: str | None
-    description: str | None
+    description: str | None = Field(validation_alias="known_for")
     access_tier: Tier | None
     unlock_price_cents: int | None
     daily_limit: int | Literal["unlimited"] | None
@@ -177,10 +178,10 @@ class AdminModel(Decisions):
     fallback_model_ids: list[str] = Field(description="Who stands in while it is in trouble, as the tenant decided.")
     base_input_price: float | None = Field(description="What the provider asks; null: not known.")
     base_output_price: float | None
-    base_rates: ShownRates | None = Field(description="What it asks for cached input and the like; null: no rates.")
+    base_rates: ShownRatesOrNull = Field(description="What it asks for cached input and the like; null: no rates.")
     user_input_price: float | None = Field(description="What members pay at present; null: it is not sold.")
     user_output_price: float | None
-    rates: ShownRates | None = Field(description="What members pay for cached input and the like; null: no rates.")
+    rates: ShownRatesOrNull = Field(description="What members pay for cached input and the like; null: no rates.")
     is_sold: bool = Field(description="False for a model without a price: no member sees it.")
     registry: Decisions = Field(description="What the model's own row says.")
     overlay: OverlayDecisions = Field(description="What the tenant decided.")
@@ -188,7 +189,7 @@ class AdminModel(Decisions):
 
 
 class TotalMeta(AnswerSchema):
-    """How many there are."""
+    """The size of the whole list."""
 
     total: int
 
@@ -199,13 +200,18 @@ class AdminModelListAnswer(AnswerSchema):
     data: list[AdminModel]
     meta: TotalMeta
 
+    @classmethod
+    def of(cls, models: Sequence[ModelView]) -> Self:
+        """Returns the answer for all models."""
+        return cls.model_validate({"data": models, "meta": {"total": len(models)}})
+
 
 class AdminModelAnswer(DataAnswer[AdminModel]):
     """One model."""
 
 
 class Switch(AnswerSchema):
-    """Whether it is offered now."""
+    """Tells whether the model is offered now."""
 
     enabled: bool
 
@@ -215,14 +221,14 @@ class SwitchAnswer(DataAnswer[Switch]):
 
 
 class TopUser(AnswerSchema):
-    """A member and how many messages they sent."""
+    """A member and the number of messages they sent."""
 
     user_id: Id
     message_count: int
 
 
 class UsageStats(AnswerSchema):
-    """How much a model is used."""
+    """Usage of a model."""
 
     total_users: int = Field(description="Members who ever sent it a message.")
     messages_last24h: int = Field(alias="messagesLast24h")
@@ -232,7 +238,7 @@ class UsageStats(AnswerSchema):
 
 
 class UsageStatsAnswer(DataAnswer[UsageStats]):
-    """How much a model is used."""
+    """Usage of a model."""
 
 
 class RegistryModelChange(Part):
@@ -243,25 +249,26 @@ class RegistryModelChange(Part):
     deprecated_at: Moment | None = Field(None, description="From then on the successor answers.")
     successor_id: Identifier | None = Field(None, examples=["gpt-4o-mini"])
     base_rates: GivenRates = Field(
-        GivenRates(), description="What the provider asks for cached input and the like; all of it. {} for none."
+        GivenRates.model_validate({}),
+        description="What the provider asks for cached input and the like; all of it. {} for none.",
     )
 
     def given(self) -> dict[str, Any]:
-        """The fields that were sent, under the names of the columns."""
+        """Returns the fields that were sent, by the names of the columns."""
         return with_stored_rates(super().given())
 
 
 class RegistryModel(AnswerSchema):
     """A model that all tenants share."""
 
-    id: Id
+    id: str
     display_name: str
     provider_id: str
     enabled: bool
     is_available: bool
     deprecated_at: Instant | None
     successor_id: str | None
-    base_rates: ShownRates | None = Field(description="What the provider asks for cached input and the like.")
+    base_rates: ShownRatesOrNull = Field(description="What the provider asks for cached input and the like.")
 
 
 class RegistryModelAnswer(DataAnswer[RegistryModel]):

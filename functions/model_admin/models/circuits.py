@@ -1,20 +1,20 @@
-"""Circuits as operators see them."""
+"""Answers about circuits, for operators."""
 
 from typing import Literal
 
 from pydantic import Field
 
-from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant
+from stoa.http.schemas import AnswerSchema, DataAnswer, Instant
 
 
 class Circuit(AnswerSchema):
-    """What the circuit breaker of a provider or a model says."""
+    """The circuit breaker of a provider or a model."""
 
-    id: Id = Field(examples=["provider:openai"])
+    id: str = Field(examples=["provider:openai"])
     kind: Literal["provider", "model"]
     subject_id: str = Field(description="The provider's or the model's id.")
     state: Literal["closed", "open", "half_open"] = Field(description="half_open: one message at a time tries it.")
-    reason: str = Field(description="What opened it last.")
+    reason: str = Field(description="The reason why it opened last.")
     opens: int = Field(description="How often it has opened in a row; the cool-down doubles with each.")
     opened_at: Instant
     open_until: Instant | None = Field(description="When it may be tried again; null: closed.")
@@ -22,14 +22,14 @@ class Circuit(AnswerSchema):
 
 
 class CircuitListAnswer(DataAnswer[list[Circuit]]):
-    """Those that opened lately, the open ones first. What is not in the list works."""
+    """Circuits that opened lately, the open ones first. A provider or model that is not in the list works."""
 
 
 class Reset(AnswerSchema):
-    """What became of it."""
+    """The outcome of a reset."""
 
     reset: bool = Field(description="False: it was not open.")
 
 
 class ResetAnswer(DataAnswer[Reset]):
-    """Whether it was open."""
+    """Tells whether the circuit was open."""

@@ -1,20 +1,15 @@
-"""Who may use which premium model, and why."""
+"""Requests and answers about access to premium models."""
 
+from dataclasses import asdict
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import (
-    Field,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import Field, StringConstraints, model_validator
 
+from functions.model_admin.models.fields import Words
 from stoa.http.fields import Identifier
 from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, Moment, PageAnswer, Schema
-
-from .fields import (
-    Words,
-)
+from stoa.workflows.members.grants import Granted
 
 
 class GrantRequest(Schema):
@@ -42,7 +37,7 @@ class GrantRequest(Schema):
 
 
 class Entitlement(AnswerSchema):
-    """Why a member may use a model."""
+    """The reason for which a member may use a model."""
 
     id: Id
     user_id: Id
@@ -52,11 +47,11 @@ class Entitlement(AnswerSchema):
     source: str = Field(description="purchase, admin_grant, trial, team or plan")
     notes: str | None
     extra_trial_messages: int | None = Field(description="Free messages granted; such a row gives no other access.")
-    granted_by: str | None = Field(description="The admin's user id; null where nobody granted it.")
+    granted_by: Id | None = Field(description="The admin's user id; null where nobody granted it.")
     created_at: Instant
     expires_at: Instant | None
     revoked_at: Instant | None
-    revoked_by: str | None = Field(description="The admin's user id; null where a refund or dispute revoked it.")
+    revoked_by: Id | None = Field(description="The admin's user id; null where a refund or dispute revoked it.")
     active: bool
 
 
@@ -70,8 +65,16 @@ class GrantedEntitlement(Entitlement):
     already_granted: bool
 
 
-class GrantAnswer(DataAnswer[GrantedEntitlement]):
-    """What the member has now."""
+class GrantAnswer(AnswerSchema):
+    """The member's entitlement after the grant."""
+
+    data: GrantedEntitlement
+
+    @classmethod
+    def of(cls, granted: Granted) -> Self:
+        """Returns the answer for a grant."""
+        shown = {**asdict(granted.entitlement), "already_granted": granted.already_granted}
+        return cls.model_validate({"data": shown})
 
 
 class EntitlementListAnswer(PageAnswer[Entitlement]):

@@ -2,11 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    StringConstraints,
-)
+from pydantic import AfterValidator, Field, StringConstraints
 
 from stoa.http.fields import distinct
 from stoa.http.schemas import says

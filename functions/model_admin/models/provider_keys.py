@@ -1,17 +1,17 @@
 """A tenant's own keys at providers."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field, SecretStr
 
+from functions.model_admin.models.fields import Copy, Word
 from stoa.http.fields import Version
-from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, Schema, says
-
-from .fields import Copy, Word
+from stoa.http.schemas import AnswerSchema, DataAnswer, Instant, Schema, says
+from stoa.workflows.providers.provider_keys import GivenKey, TenantKeys
 
 
 class ProviderKey(Schema):
-    """A key of the tenant's own, and what its provider's address needs."""
+    """A key of the tenant's own, and the settings that its provider's address needs."""
 
     key: Annotated[SecretStr, Field(min_length=8, max_length=4096), says("a key of 8 to 4096 characters")] = Field(
         description="As the provider shows it; for Vertex AI a service account's JSON. It never comes out again.",
@@ -20,17 +20,21 @@ class ProviderKey(Schema):
     settings: dict[Word, Copy] = Field(
         default_factory=dict,
         max_length=10,
-        description="What fills the provider's address, such as Azure's `resource`.",
+        description="Values for the places in the provider's address, such as Azure's `resource`.",
         examples=[{}],
     )
-    verify: bool = Field(False, description="Have the provider asked for its list of models with the key first.")
+    verify: bool = Field(False, description="True: the provider is asked for its list of models with the key first.")
     version: Version | None = Field(
         None, description="The version you read, 0 for none. Another one now: 409.", examples=[0]
     )
 
+    def given_key(self) -> GivenKey:
+        """Returns the key as the use case takes it."""
+        return GivenKey(self.key.get_secret_value().strip(), self.settings, self.verify)
+
 
 class KeptProviderKey(AnswerSchema):
-    """What may be shown of a key."""
+    """The part of a key that may be shown."""
 
     provider_id: str
     provider_name: str
@@ -39,7 +43,7 @@ class KeptProviderKey(AnswerSchema):
     fingerprint: str = Field(description="First 12 hexadecimal digits of the key's SHA-256.")
     created_by: str | None = Field(description="E-mail, or id, of the admin who set it.")
     created_at: Instant
-    verified_at: Instant | None = Field(description="When the provider took it at our asking.")
+    verified_at: Instant | None = Field(description="When the provider accepted it at our asking.")
     version: int
 
 
@@ -50,14 +54,14 @@ class ProviderKeyAnswer(DataAnswer[KeptProviderKey]):
 class KeyTaker(AnswerSchema):
     """A provider at which the tenant may have a key of its own."""
 
-    id: Id
+    id: str
     name: str
-    settings: list[str] = Field(description="What its address needs, to be sent with the key.")
-    optional_settings: list[str] = Field(description="What may be sent; the installation has values for them.")
+    settings: list[str] = Field(description="Settings that its address needs, to be sent with the key.")
+    optional_settings: list[str] = Field(description="Settings that may be sent. The installation has values for them.")
 
 
 class ProviderKeysMeta(AnswerSchema):
-    """Where keys may be brought."""
+    """The providers that take a key."""
 
     providers: list[KeyTaker]
 
@@ -68,6 +72,11 @@ class ProviderKeyListAnswer(AnswerSchema):
     data: list[KeptProviderKey]
     meta: ProviderKeysMeta
 
+    @classmethod
+    def of(cls, found: TenantKeys) -> Self:
+        """Returns the answer for the tenant's keys and the providers that take one."""
+        return cls.model_validate({"data": found.keys, "meta": {"providers": found.providers}})
+
 
 class DeletedKey(AnswerSchema):
     """The key is gone."""
@@ -76,4 +85,4 @@ class DeletedKey(AnswerSchema):
 
 
 class DeletedKeyAnswer(DataAnswer[DeletedKey]):
-    """What was deleted."""
+    """The outcome of a deletion."""

@@ -2,19 +2,15 @@
 
 from typing import Annotated
 
-from pydantic import (
-    Field,
-    StringConstraints,
-)
+from pydantic import Field, StringConstraints
 
+from functions.model_admin.models.fields import Copy
 from stoa.http.fields import Edit, Identifier
 from stoa.http.schemas import AnswerSchema, DataAnswer, says
 
-from .fields import Copy
-
 
 class SettingsChange(Edit):
-    """What to change for the whole tenant."""
+    """Changes for the whole tenant."""
 
     name: Copy | None = Field(None, examples=["Example Ltd"])
     time_zone: Identifier | None = Field(
@@ -33,7 +29,7 @@ class SettingsChange(Edit):
 
 
 class Settings(AnswerSchema):
-    """What holds for the whole tenant."""
+    """Settings that hold for the whole tenant."""
 
     slug: str
     name: str

@@ -10,6 +10,7 @@ import pytest
 from dev import rebuild_counters as command
 from stoa.clients.wires.types import ProviderError
 from stoa.database.pool import Database, Scope
+from stoa.store.tenancy.tenants import Tenant
 from stoa.workflows.operations import counters
 from stoa.workflows.operations.counters import Difference, check_counters, rebuild_counters
 from stoa.workflows.operations.day_close import close_days
@@ -25,7 +26,7 @@ def here(town: MakeTown, monkeypatch: pytest.MonkeyPatch) -> Town:
     now = datetime.now(UTC)
     made = town("Asia/Kathmandu", now - timedelta(days=9))
     made.rows("UPDATE tenant_models SET has_daily_limit = false RETURNING model_id")
-    monkeypatch.setattr(counters, "_tenants", lambda database: [{"id": made.tenant_id, "slug": "here"}])
+    monkeypatch.setattr(counters, "_tenants", lambda database: [Tenant(made.tenant_id, "here")])
     down = ProviderError("unavailable", provider_id="openai", reason="down")
     for day in range(9):
         moment = now - timedelta(days=day)
@@ -158,4 +159,4 @@ def test_a_difference_reads_as_a_sentence() -> None:
 
 
 def test_every_tenant_is_looked_at(runtime_database: Database, tenant: UUID) -> None:
-    assert tenant in [row["id"] for row in counters._tenants(runtime_database)]
+    assert tenant in [one.id for one in counters._tenants(runtime_database)]

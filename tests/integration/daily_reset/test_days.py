@@ -121,8 +121,8 @@ def test_a_zone_further_west_opens_the_day_again(town: MakeTown) -> None:
     moment = at("2026-06-10T12:30")
     here.close(moment)
     assert here.closes() == [("2026-06-10", 1, 1)]
-    desk = Caller(here.desk.database, here.desk.member, Actor(), moment)
-    change_settings(desk, {"time_zone": "America/New_York"}, version=None)
+    admin = Caller(here.desk.database, here.desk.member, Actor(), moment)
+    change_settings(admin, {"time_zone": "America/New_York"}, version=None)
     assert here.closes() == []
     assert here.rows("SELECT * FROM daily_totals") == []
     here.send(moment, model_id=MODEL)  # still the 10th in New York: the same day, the same limit

@@ -28,9 +28,9 @@ def only_this_tests_tenants(monkeypatch: pytest.MonkeyPatch, owner_database: Dat
     """Runs see only tenants made by this test: others' days are no business of its figures."""
     with owner_database.autocommit(Scope()) as connection:
         before = {row["id"] for row in connection.run("SELECT id FROM tenants")}
-    original = tenants.ids
+    original = tenants.all_tenants
     monkeypatch.setattr(
-        tenants, "ids", lambda connection: [row for row in original(connection) if row["id"] not in before]
+        tenants, "all_tenants", lambda connection: [one for one in original(connection) if one.id not in before]
     )
     yield
 

@@ -16,14 +16,14 @@ from stoa.clients.feeds.genai_prices_feed import GenaiPrices
 from stoa.clients.feeds.model_prices_feed import ModelPrices
 from stoa.clients.feeds.provider_lists import has_list, read_list
 from stoa.clients.feeds.sources import endpoints_with_lists, read_sources
-from stoa.clients.wires.endpoints import endpoint_for, provider_rows
+from stoa.clients.wires.endpoints import endpoint_for, packaged_providers
 from stoa.clients.wires.types import Endpoint
 from stoa.core.settings import settings
 from stoa.domain.sync.agreement import agreement
 from stoa.domain.sync.feed import FeedModel, FeedResult
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-IDS = frozenset(row["id"] for row in provider_rows())
+IDS = frozenset(provider.id for provider in packaged_providers())
 GPT = {"provider": "openai", "model": "gpt-4o"}
 
 
@@ -54,9 +54,9 @@ def named(result: FeedResult, name: str = "gpt-4o") -> FeedModel:
 
 
 def endpoint(practice: PracticeProviders, provider_id: str) -> Endpoint:
-    (row,) = (row for row in provider_rows() if row["id"] == provider_id)
+    (provider,) = (one for one in packaged_providers() if one.id == provider_id)
     prefix = f"STOA_PROVIDER_{provider_id.upper()}_"
-    return endpoint_for(row, {f"{prefix}API_KEY": "practice", f"{prefix}BASE_URL": practice.url(provider_id)})
+    return endpoint_for(provider, {f"{prefix}API_KEY": "practice", f"{prefix}BASE_URL": practice.url(provider_id)})
 
 
 def test_both_feeds_say_what_the_registry_says(practice: PracticeProviders) -> None:
@@ -239,7 +239,7 @@ def test_only_providers_with_a_key_are_asked(monkeypatch: pytest.MonkeyPatch) ->
         if name.startswith("STOA_PROVIDER_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("STOA_PROVIDER_XAI_API_KEY", "a-key")
-    assert [endpoint.provider_id for endpoint in endpoints_with_lists(provider_rows())] == ["xai"]
+    assert [endpoint.provider_id for endpoint in endpoints_with_lists(packaged_providers())] == ["xai"]
 
 
 def test_one_reading_of_everything(practice: PracticeProviders, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,8 +250,8 @@ def test_one_reading_of_everything(practice: PracticeProviders, monkeypatch: pyt
         monkeypatch.setenv(f"STOA_PROVIDER_{provider_id.upper()}_BASE_URL", practice.url(provider_id))
     settings.cache_clear()
     try:
-        rows = [row for row in provider_rows() if row["id"] in ("openai", "anthropic", "bedrock")]
-        reading = read_sources(rows, NOW, {"genai-prices": 10, "list:openai": 1000})
+        known = [one for one in packaged_providers() if one.id in ("openai", "anthropic", "bedrock")]
+        reading = read_sources(known, NOW, {"genai-prices": 10, "list:openai": 1000})
     finally:
         settings.cache_clear()
     assert reading.first.complete

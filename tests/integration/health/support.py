@@ -31,7 +31,7 @@ def down(kind: FailureKind = "unavailable") -> Script:
 
 
 def circuits(owner_database: Database) -> dict[str, dict[str, Any]]:
-    """All circuits by kind and id."""
+    """Returns all circuits by kind and id."""
     with owner_database.autocommit(Scope()) as connection:
         rows = connection.run("SELECT * FROM circuits")
     return {f"{row['kind']}:{row['subject_id']}": row for row in rows}
@@ -43,7 +43,7 @@ def open_circuits(owner_database: Database) -> set[str]:
 
 
 def asked(desk: Desk, provider_model: str = DOWN) -> int:
-    """How many calls reached the model."""
+    """Returns the number of calls that reached the model."""
     return sum(call.model == provider_model for call in desk.providers.calls)
 
 

@@ -1,4 +1,4 @@
-"""What fails is left alone, one message at a time tries it again, and it closes by itself."""
+"""A failing model is left alone, one message at a time tries it again, and it closes by itself."""
 
 import threading
 from collections.abc import Generator
@@ -22,7 +22,7 @@ from tests.integration.health.support import DOWN, Clock, asked, circuits, down,
 
 
 class Crashing(ProviderHealth):
-    """Of a process that ends before it tells anybody how its call ended."""
+    """A process ends before it tells anybody how its call ended."""
 
     def run(self, *_: Any) -> Any:
         raise KeyboardInterrupt

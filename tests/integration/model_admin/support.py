@@ -20,7 +20,7 @@ HANDLERS = (model_admin, catalog, preferences)
 
 @dataclass
 class Admin(Client):
-    """One person's client, an admin's unless `groups` says otherwise. It reaches the member's routes, too."""
+    """A person's client, an admin's unless `groups` says otherwise. It reaches the member's routes, too."""
 
     groups: str = "[admin]"
 
@@ -34,7 +34,7 @@ class Admin(Client):
         query: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
     ) -> Reply:
-        """Send JSON (or `raw` text as it is), and check the answer's shape."""
+        """Sends JSON (or `raw` text as it is), and checks the answer's shape."""
         text = raw if raw is not None else None if body is None else json.dumps(body)
         event = api_event(method, path, text, query, {**self._claims(), "cognito:groups": self.groups})
         event["headers"].update(headers or {})
@@ -44,28 +44,34 @@ class Admin(Client):
         check_shape(reply, route, answered["body"])
         return reply
 
+    def raw(self, method: str, path: str) -> Reply:
+        """Sends a request that has no route to this function."""
+        event = api_event(method, path, None, None, {**self._claims(), "cognito:groups": self.groups})
+        answered = model_admin.app(event, None)
+        return Reply(answered["statusCode"], answered["headers"], json.loads(answered["body"]))
+
     def model(self, model_id: str) -> dict[str, Any]:
-        """A model as admins see it."""
+        """Returns a model as admins see it."""
         (found,) = [model for model in self.get("/api/admin/models").data if model["id"] == model_id]
         return dict(found)
 
     def change(self, model_id: str, **fields: Any) -> dict[str, Any]:
-        """Change a model and have it as it is then."""
+        """Changes a model and returns it."""
         return dict(self.patch(f"/api/admin/models/{model_id}", fields).data)
 
     def audited(self, **query: Any) -> list[tuple[str, str]]:
-        """Action and target of the changes so far, newest first."""
+        """Returns action and target of the changes so far, newest first."""
         return [(row["action"], row["target"]) for row in self.get("/api/admin/audit", **query).data]
 
 
 def created(reply: Reply) -> dict[str, Any]:
-    """What a 201 made."""
+    """Returns the thing that a 201 made."""
     assert reply.status == 201, reply.body
     return dict(reply.body["data"])
 
 
 def new_tenant(database: Database, time_zone: str = "UTC", now: datetime | None = None) -> UUID:
-    """A tenant of its own, whose prices begin now (or at `now`)."""
+    """Makes a tenant of its own, whose prices begin now (or at `now`)."""
     return create_tenant(database, f"t-{new_id()}", "Test tenant", time_zone, now or datetime.now(UTC))
 
 

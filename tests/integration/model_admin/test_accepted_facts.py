@@ -1,4 +1,4 @@
-"""What a tenant accepted of a provider's news stands in its overlay, over what the registry says."""
+"""Facts that a tenant accepted of a provider's news stand in its overlay, over the registry's."""
 
 from datetime import UTC, datetime
 

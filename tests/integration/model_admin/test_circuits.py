@@ -1,4 +1,4 @@
-"""What operators see of circuits, how they close one by hand, and whom an admin names to stand in."""
+"""Operators see circuits and close one by hand; admins name the models that stand in."""
 
 from datetime import UTC, datetime, timedelta
 

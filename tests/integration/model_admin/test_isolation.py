@@ -18,7 +18,7 @@ from tests.integration.model_admin.support import NEW_MODEL, Admin, created
 
 @pytest.fixture
 def careless_sql(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every condition on a tenant becomes true on its way to the server; the statements that were changed."""
+    """Makes every condition on a tenant true on its way to the server. Returns the statements that were changed."""
     changed: list[str] = []
     original = wire.to_statement
 
@@ -46,18 +46,17 @@ def test_no_admin_query_depends_on_its_own_conditions(
     now, mine = datetime.now(UTC), admin.tenant_id
     fresh = Database(admin.database._dsn, 1)  # statements prepared before would hide the change
     with fresh.transaction(Scope(tenant_id=mine)) as connection:
-        rows = {row["id"]: row for row in tenant_models.offered(connection, mine, now)}
-        assert theirs not in rows
-        assert rows["gpt-4o"]["own_display_name"] is None
+        models = {model.id: model for model in tenant_models.offered(connection, mine, now)}
+        assert theirs not in models
+        assert models["gpt-4o"].overlay.display_name is None
         assert tenant_models.has_model(connection, mine, theirs) is False
         tenant_models.save_own_model(connection, mine, theirs, {"category": "stolen"})
-        pages = {"user_id": None, "model_id": None, "active": None, "before": None, "rows": 9}
-        assert grants.page(connection, mine, now, **pages) == []
+        assert grants.page(connection, mine, now, grants.Filter(), before=None, rows=9) == []
         assert grants.members_by_email(connection, mine, "eve@example.test") == []
         assert grants.revoke(connection, mine, UUID(granted["id"]), mine, now) is False
-        assert audit.page(connection, mine, actor=None, action=None, target=None, before=None, rows=9) == []
-        assert model_usage.stats(connection, mine, "gpt-4o-mini", now, top=9)["total_users"] == 0
-        assert tenant_settings.get(connection, mine)["slug"] == admin.get("/api/admin/settings").data["slug"]
+        assert audit.page(connection, mine, audit.Filter(), before=None, rows=9) == []
+        assert model_usage.stats(connection, mine, "gpt-4o-mini", now, top=9).total_users == 0
+        assert tenant_settings.get(connection, mine).slug == admin.get("/api/admin/settings").data["slug"]
         later = now + timedelta(days=30)
         assert len(day_close.due_days(connection, mine, later)) == 30
         assert day_close.remove_counters(connection, mine, later) == 0

@@ -1,4 +1,4 @@
-"""What a tenant decides about a model: written, cleared, kept, and never over somebody else's change."""
+"""Tenants' decisions about a model are written, cleared and kept, and never overwrite somebody else's change."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

@@ -39,7 +39,7 @@ def test_edits_of_different_fields_are_both_kept(admin: Admin) -> None:
 
 
 def test_of_a_tier_and_the_price_it_needs_none_goes_alone(admin: Admin) -> None:
-    """One makes the model premium while another takes its price away: whoever is second is refused."""
+    """Two admins, of whom one makes the model premium and the other takes its price away: the second is refused."""
     for _ in range(6):
         admin.change("gpt-4o-mini", accessTier=None, unlockPriceCents=100)
         changes = [{"accessTier": "premium"}, {"unlockPriceCents": None}]

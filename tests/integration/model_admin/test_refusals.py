@@ -1,4 +1,4 @@
-"""What does not exist for an admin is 404; and whatever is sent, never a 5xx."""
+"""Things that do not exist for an admin are 404, and no request whatever is answered with a 5xx."""
 
 import json
 from typing import Any
@@ -41,6 +41,18 @@ def test_what_is_not_the_tenants_does_not_exist(
         thing = created(other_admin.post("/api/admin/models", NEW_MODEL))["id"]
     reply = admin.send(method, path.replace("{id}", thing), body)
     assert (reply.status, reply.error["code"]) == (404, "NOT_FOUND")
+
+
+def test_a_known_path_tells_the_methods_it_takes(admin: Admin) -> None:
+    answered = admin.raw("PUT", "/api/admin/models/gpt-4o")
+    assert (answered.status, answered.error["code"]) == (405, "METHOD_NOT_ALLOWED")
+    assert answered.headers["Allow"] == "PATCH"
+
+
+def test_an_unknown_query_parameter_is_refused_by_name(admin: Admin) -> None:
+    refused = admin.get("/api/admin/entitlements", user="ada", active="true")
+    assert set(refused.problems) == {"user"}
+    assert "userId" in refused.problems["user"]
 
 
 WORDS = ["gpt-4o", "o1", "no-such", "", "\x00", "\ud800", "a" * 400, "unlimited", "premium", "free", "trial"]

@@ -9,6 +9,7 @@ import pytest
 from stoa.clients.wires.types import Call, Cancel, Finish, Text
 from stoa.domain.pricing.rates import Rates
 from stoa.identity.caller import Caller
+from stoa.store.catalogue.tenant_models import OwnModel
 from stoa.store.tenancy.audit import Actor
 from stoa.workflows.catalogue import model_admin
 from stoa.workflows.pricing.recompute import recompute
@@ -21,29 +22,29 @@ RATES: dict[str, Any] = {
     "cache_write": "1.25",
     "tiers": [{"above_input_tokens": 1000, "input": "2", "output": "15", "cached_input": "0.2"}],
 }
-MODEL: dict[str, Any] = {
-    "provider_id": "self_hosted",
-    "provider_model": "one",
-    "display_name": "One",
-    "known_for": "",
-    "context_window": 100_000,
-    "max_output_tokens": 1000,
-    "base_input_price": Decimal(1),
-    "base_output_price": Decimal(10),
-    "base_rates": RATES,
-    "modalities": ["text"],
-    "capabilities": ["chat"],
-    "is_novel": False,
-    "category": "general",
-    "access_tier": "free",
-    "unlock_price_cents": None,
-    "daily_limit": None,
-    "trial_messages": 0,
-    "speed": "fast",
-    "quality": "good",
-    "display_order": 1,
-    "enabled": True,
-}
+MODEL = OwnModel(
+    provider_id="self_hosted",
+    provider_model="one",
+    display_name="One",
+    known_for="",
+    context_window=100_000,
+    max_output_tokens=1000,
+    base_input_price=Decimal(1),
+    base_output_price=Decimal(10),
+    base_rates=Rates.from_json(RATES),
+    modalities=["text"],
+    capabilities=["chat"],
+    is_novel=False,
+    category="general",
+    access_tier="free",
+    unlock_price_cents=None,
+    daily_limit=None,
+    trial_messages=0,
+    speed="fast",
+    quality="good",
+    display_order=1,
+    enabled=True,
+)
 
 
 def counts(finish: Finish) -> Script:
@@ -59,7 +60,7 @@ def sold(shop: Shop) -> str:
     """The id of a model with rates."""
     shop.config(selfHostedDefaultMarkup=0.4, minimumChargePerRequest=0)
     shop.clock.pass_by(DAY)
-    return str(model_admin.create_model(admin_of(shop), "one", MODEL)["id"])
+    return model_admin.create_model(admin_of(shop), "one", MODEL).id
 
 
 def admin_of(shop: Shop) -> Caller:

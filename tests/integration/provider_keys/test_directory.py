@@ -1,4 +1,4 @@
-"""Whose key a message goes out with: the directory over a real database, with KMS and the clock in the test's hands."""
+"""The directory chooses the key of a message, over a real database, with KMS and the clock in the test's hands."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from stoa.clients.aws.fresh_secret import FRESH_SECONDS, PAUSE_SECONDS, FreshSec
 from stoa.clients.wires.types import ProviderError
 from stoa.database.pool import Database, Scope
 from stoa.store.providers import provider_keys
+from stoa.store.providers.provider_keys import NewKey
 from stoa.workflows.providers import provider_directory
 from stoa.workflows.providers.provider_directory import (
     CACHE_SECONDS,
@@ -57,18 +58,8 @@ class World:
     def bring(self, key: str, provider_id: str = "openai", tenant: UUID | None = None, **settings: str) -> None:
         tenant_id = tenant or self.tenant
         with self.database.autocommit(Scope(tenant_id=tenant_id)) as connection:
-            provider_keys.save(
-                connection,
-                tenant_id,
-                provider_id,
-                ciphertext=f"sealed {key}".encode(),
-                settings=settings,
-                last_four="1234",
-                fingerprint="0" * 12,
-                created_by=None,
-                now=datetime.now(UTC),
-                verified_at=None,
-            )
+            new = NewKey(f"sealed {key}".encode(), settings, "1234", "0" * 12, None, datetime.now(UTC), None)
+            provider_keys.save(connection, tenant_id, provider_id, new)
 
     def take_back(self, provider_id: str = "openai") -> None:
         with self.database.autocommit(Scope(tenant_id=self.tenant)) as connection:

@@ -55,12 +55,9 @@ class CrashingDatabase:
         self.tick()
 
 
-class _CrashingConnection:
+class _CrashingConnection(Connection):
     def __init__(self, connection: Connection, crashing: CrashingDatabase) -> None:
         self._connection, self._crashing = connection, crashing
-
-    def run(self, sql: str, **parameters: Any) -> list[Row]:
-        return self.run_all([(sql, parameters)])[0]
 
     def run_all(self, statements: Any) -> list[list[Row]]:
         rows = self._connection.run_all(statements)

@@ -24,7 +24,7 @@ from tests.integration.registry.test_once import written
 
 def packaged(now: datetime) -> Callable[[Sequence[Row], Mapping[str, int]], Reading]:
     def read(providers: Sequence[Row], counts: Mapping[str, int]) -> Reading:
-        ids = [provider["id"] for provider in providers]
+        ids = [provider.id for provider in providers]
         return Reading(GenaiPrices(ids).read(now), ModelPrices(ids).read(now))
 
     return read

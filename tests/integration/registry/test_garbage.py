@@ -43,7 +43,7 @@ class Wire:
         return list(reply.body["data"][0]["problems"])
 
     def _read(self, providers: Sequence[Row], counts: Mapping[str, int]) -> Reading:
-        ids = [provider["id"] for provider in providers]
+        ids = [provider.id for provider in providers]
         first = GenaiPrices(ids, self.practice.feed_url("first"))
         second = ModelPrices(ids, self.practice.feed_url("second"))
         now = self.registry.clock.now

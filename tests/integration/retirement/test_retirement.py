@@ -12,6 +12,7 @@ from stoa.database.pool import Database, Scope
 from stoa.identity.caller import Caller
 from stoa.store.operations import mail_outbox
 from stoa.store.tenancy.audit import Actor
+from stoa.store.tenancy.tenants import Tenant
 from stoa.workflows.catalogue import retire_models as retire_module
 from stoa.workflows.catalogue.retire_models import RetirementReport, retire_models
 from stoa.workflows.members.preferences import patch_model_preferences, put_preferences, read_preferences
@@ -24,7 +25,7 @@ OLD, NEW = "phi-4", "codestral-latest"  # both free; neither ends in the registr
 @pytest.fixture(autouse=True)
 def no_other_tenants(monkeypatch: pytest.MonkeyPatch, tenant: UUID) -> None:
     """Hides tenants of other tests, which have members, too."""
-    monkeypatch.setattr("stoa.store.tenancy.tenants.ids", lambda _: [{"id": tenant, "slug": "test"}])
+    monkeypatch.setattr("stoa.store.tenancy.tenants.all_tenants", lambda _: [Tenant(tenant, "test")])
 
 
 def ends(desk: Desk, at: datetime, successor_id: str | None = NEW) -> None:

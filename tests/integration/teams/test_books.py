@@ -9,6 +9,7 @@ import pytest
 
 from stoa.database.pool import Database, StatementFailed
 from stoa.database.wire import Wire
+from stoa.store.tenancy.tenants import Tenant
 from stoa.workflows.operations import counters, day_close
 from stoa.workflows.operations.counters import check_counters, rebuild_counters
 from tests.integration.chat.support import Desk
@@ -18,9 +19,9 @@ from tests.integration.teams.support import DAY, MODEL, Team, make_team
 @pytest.fixture
 def only_this_tenant(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     """Scheduled work looks at the team's tenant alone."""
-    here = [{"id": team.tenant_id, "slug": "here"}]
+    here = [Tenant(team.tenant_id, "here")]
     monkeypatch.setattr(counters, "_tenants", lambda database: here)
-    monkeypatch.setattr(day_close.tenants, "ids", lambda connection: here)
+    monkeypatch.setattr(day_close.tenants, "all_tenants", lambda connection: here)
 
 
 def periods(team: Team) -> list[tuple[str, str, int]]:

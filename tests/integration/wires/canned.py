@@ -95,7 +95,7 @@ class Canned:
 
 
 def read_request(connection: socket.socket) -> bytes:
-    """One whole request, or nothing when the client has closed."""
+    """Returns a whole request, or nothing when the client has closed."""
     received = b""
     while b"\r\n\r\n" not in received:
         piece = connection.recv(65536)

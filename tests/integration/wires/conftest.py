@@ -9,9 +9,9 @@ import pytest
 
 from dev.practice import PracticeProviders, practice_environment
 from stoa.clients.wires import Call, Endpoint, Turn
-from stoa.clients.wires.endpoints import endpoint_for, provider_rows
+from stoa.clients.wires.endpoints import endpoint_for, packaged_providers
 
-ROWS = {row["id"]: row for row in provider_rows()}
+ROWS = {provider.id: provider for provider in packaged_providers()}
 KEY = "sk-very-secret-key"
 MESSAGE = "how many words are in this private message"
 WIRES = [

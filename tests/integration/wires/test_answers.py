@@ -3,7 +3,7 @@
 import pytest
 
 from stoa.clients.wires import Cancel, Citation, Finish, Text, Turn, stream
-from stoa.clients.wires.endpoints import provider_rows
+from stoa.clients.wires.endpoints import packaged_providers
 from tests.integration.wires.conftest import MESSAGE, WIRES, call
 
 
@@ -14,7 +14,7 @@ def asked(endpoint, model: str, content: str = MESSAGE, **fields) -> tuple[list[
     return [item.text for item in texts], last
 
 
-@pytest.mark.parametrize("provider", [row["id"] for row in provider_rows()])
+@pytest.mark.parametrize("provider", [provider.id for provider in packaged_providers()])
 def test_each_of_the_providers_answers_with_its_counts(endpoint, practice, provider: str) -> None:
     model = "meta/llama" if provider == "replicate" else "some-model"
     texts, finish = asked(endpoint(provider), model)

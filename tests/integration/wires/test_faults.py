@@ -1,4 +1,4 @@
-"""What can go wrong with a provider, on every wire, told by one family of errors that gives nothing away."""
+"""Faults of a provider on every wire become one family of errors, which gives nothing away."""
 
 import socket
 import threading
@@ -7,18 +7,19 @@ import traceback
 import pytest
 
 from stoa.clients.wires import Cancel, Endpoint, Finish, ProviderError, Text, stream
+from stoa.http.answers import error_headers
 from tests.integration.wires.conftest import KEY, MESSAGE, WIRES, call
 
 
 def failed(endpoint: Endpoint, model: str, **fields) -> tuple[int, ProviderError]:
-    """How many pieces came before the failure, and the failure."""
+    """Returns the number of pieces before the failure, and the failure."""
     pieces = 0
     with pytest.raises(ProviderError) as failure:
         for item in stream(endpoint, call(model, **fields), Cancel()):
             assert isinstance(item, Text)
             pieces += 1
     error = failure.value
-    seen = "".join(traceback.format_exception(error)) + f"{error!r} {error.details}"
+    seen = "".join(traceback.format_exception(error)) + f"{error!r} {error.details} {error_headers(error)}"
     assert KEY not in seen
     assert MESSAGE not in seen
     assert error.provider_id == endpoint.provider_id

@@ -25,7 +25,7 @@ SYSTEM = "answer kindly"  # what conftest's call() says
 
 @dataclasses.dataclass(frozen=True)
 class Read:
-    """What a reader made of an answer."""
+    """An answer as a reader understood it."""
 
     pieces: tuple[str, ...]
     stop: str
@@ -50,7 +50,7 @@ def openai_client(practice: PracticeProviders) -> Iterator[Callable[[str], opena
     made: list[openai.OpenAI] = []
 
     def client(provider: str) -> openai.OpenAI:
-        before = ROWS[provider]["chat_path"].removesuffix("/chat/completions")
+        before = ROWS[provider].chat_path.removesuffix("/chat/completions")
         address = practice.url(provider) + before.format_map({"project": "p", "region": "r"})
         made.append(openai.OpenAI(base_url=address, api_key=KEY, max_retries=0, timeout=20))
         return made[-1]
@@ -83,14 +83,14 @@ STOP = {"stop": "stop", "length": "length", "end_turn": "stop", "max_tokens": "l
 
 
 # Azure's client puts the deployment into its address, so it has its own (openai.AzureOpenAI).
-COMPATIBLE = [name for name, row in ROWS.items() if row["wire"] == "openai" and name != "azure_openai"]
+COMPATIBLE = [name for name, row in ROWS.items() if row.wire == "openai" and name != "azure_openai"]
 
 
 @pytest.mark.parametrize("provider", COMPATIBLE)
 @pytest.mark.parametrize("content", [MESSAGE, "grüße 👋 \u2028 und mehr"])
 def test_openai_s_client_reads_the_same_stream(openai_client, endpoint, provider: str, content: str) -> None:
-    asked = ROWS[provider]["options"].split("|")
-    options: Any = {"stream_options": {"include_usage": True}} if "usage=stream_options" in asked else {}
+    asked = ROWS[provider].options.get("usage") == "stream_options"
+    options: Any = {"stream_options": {"include_usage": True}} if asked else {}
     pieces, stop, counts = [], "", None
     for chunk in openai_client(provider).chat.completions.create(
         model="m", messages=openai_messages(content), stream=True, max_tokens=LIMIT, **options
@@ -165,7 +165,7 @@ def anthropic_question(content: str) -> Any:
     }
 
 
-SPEAKING_MESSAGES = [name for name, row in ROWS.items() if row["wire"] == "anthropic"]
+SPEAKING_MESSAGES = [name for name, row in ROWS.items() if row.wire == "anthropic"]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the model's name

@@ -1,9 +1,9 @@
 """Endpoints of the shipped rows, with a key of no worth."""
 
 from stoa.clients.wires import Endpoint
-from stoa.clients.wires.endpoints import endpoint_for, provider_rows
+from stoa.clients.wires.endpoints import endpoint_for, packaged_providers
 
-ROWS = {row["id"]: row for row in provider_rows()}
+ROWS = {provider.id: provider for provider in packaged_providers()}
 KEY = "sk-test"
 
 

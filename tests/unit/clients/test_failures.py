@@ -1,4 +1,4 @@
-"""What providers say when they fail, and what Stoa makes of it."""
+"""Providers' failures, and the errors that Stoa makes of them."""
 
 from email.utils import formatdate
 
@@ -111,7 +111,7 @@ def test_no_failure_repeats_the_key_or_what_the_provider_wrote() -> None:
         told(ENDPOINT, {"message": words}),
         told(ENDPOINT, words),
     ):
-        seen = f"{error!r} {error} {error.details} {ENDPOINT!r}"
+        seen = f"{error!r} {error} {error.details} {error_headers(error)} {ENDPOINT!r}"
         assert "secret" not in seen
         assert "diary" not in seen
         assert (error.code, status_of(error)) == ("PROVIDER_FAILED", 502)

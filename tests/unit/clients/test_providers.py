@@ -1,4 +1,4 @@
-"""The providers as rows, and what an installation's settings make of them."""
+"""The packaged providers, and the endpoints that an installation's settings make of them."""
 
 from typing import Any
 
@@ -10,9 +10,7 @@ from stoa.clients.wires.endpoints import (
     keys_in,
     model_names,
     own_endpoint,
-    parse_options,
-    places_in,
-    provider_rows,
+    packaged_providers,
 )
 from stoa.clients.wires.key_check import check_path
 from tests.unit.clients.endpoints import ROWS, endpoint
@@ -76,14 +74,14 @@ def test_each_provider_is_called_at_its_address(
     provider: str, api_base: str, auth: str, wire: str, address: str
 ) -> None:
     row = ROWS[provider]
-    assert (row["api_base"], row["auth"], row["wire"]) == (api_base, auth, wire)
+    assert (row.api_base, row.auth, row.wire) == (api_base, auth, wire)
     called = endpoint(provider)
     assert called.base_url + called.options["chat_path"] == address
     assert called.wire == wire
 
 
 def test_all_providers_are_there() -> None:
-    assert [row["id"] for row in provider_rows()] == [provider for provider, *_ in PROVIDERS]
+    assert [provider.id for provider in packaged_providers()] == [provider for provider, *_ in PROVIDERS]
 
 
 KEY_CHECKS = [
@@ -107,10 +105,10 @@ def test_a_key_is_tried_on_what_needs_one(provider: str, path: str | None) -> No
     assert check_path(endpoint(provider)) == path
 
 
-def test_rows_may_come_from_the_database_with_options_as_a_mapping() -> None:
-    row: dict[str, Any] = dict(ROWS["azure_openai"], options=parse_options(ROWS["azure_openai"]["options"]))
-    settings = {"STOA_PROVIDER_AZURE_OPENAI_API_KEY": "k", "STOA_PROVIDER_AZURE_OPENAI_RESOURCE": "r"}
-    assert endpoint_for(row, settings) == endpoint_for(ROWS["azure_openai"], settings)
+def test_options_are_read_from_the_row() -> None:
+    assert ROWS["azure_openai"].options["api_version"] == "2024-10-21"
+    assert ROWS["huggingface"].options["usage"] == "stream_options"
+    assert ROWS["anthropic"].options["auth_header"] == "x-api-key"
 
 
 def test_an_installation_can_name_another_address_and_other_options() -> None:
@@ -203,7 +201,7 @@ def test_a_tenants_own_key_takes_the_place_of_the_installations_and_fills_the_ad
     ],
 )
 def test_the_places_in_an_address_are_known(provider: str, places: set[str]) -> None:
-    assert places_in(ROWS[provider]) == places
+    assert ROWS[provider].places == places
 
 
 MISSING = [

@@ -1,4 +1,4 @@
-"""What each provider is sent: one format, many dialects, told apart by configuration alone."""
+"""Requests to each provider: one format, many dialects, told apart by configuration alone."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from stoa.clients.wires import Call, Endpoint, Turn, anthropic_messages, bedrock_converse, openai_compatible, replicate
 from stoa.clients.wires.asking import base_headers
-from stoa.clients.wires.endpoints import provider_rows
+from stoa.clients.wires.endpoints import packaged_providers
 from tests.unit.clients.endpoints import endpoint
 
 TALK = (Turn("user", "one"), Turn("assistant", ""), Turn("assistant", "two"), Turn("user", "three"))
@@ -142,8 +142,8 @@ def test_the_key_follows_no_address_to_a_stranger(base_url: str, url: str, sent:
 
 
 def test_every_body_is_json_with_any_text() -> None:
-    for row in provider_rows():
+    for provider in packaged_providers():
         module = {"openai": openai_compatible, "anthropic": anthropic_messages, "bedrock": bedrock_converse,
-                  "replicate": replicate}[row["wire"]]  # fmt: skip
+                  "replicate": replicate}[provider.wire]  # fmt: skip
         odd = call("m", system='"\\\x00', turns=(Turn("user", "\u2028👋\ud800"),))
-        assert json.loads(json.dumps(module.request_body(endpoint(row["id"]), odd)))
+        assert json.loads(json.dumps(module.request_body(endpoint(provider.id), odd)))

@@ -1,24 +1,25 @@
-"""What a tenant decided over what the registry says."""
+"""A tenant's decisions over the registry's values."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stoa.domain.catalogue.overlay import DECIDED, UNLIMITED, decided, in_effect, limit_columns
+from stoa.domain.catalogue.overlay import UNLIMITED, Decisions, Overlay, decided_limit, in_effect, limit_columns
 
-REGISTRY: dict[str, Any] = {
-    "display_name": "GPT-4o",
-    "known_for": "Vision",
-    "access_tier": "premium",
-    "unlock_price_cents": 499,
-    "trial_messages": 2,
-    "display_order": 10,
-    "enabled": True,
-    "daily_limit": 50,
-}
-NOTHING: dict[str, Any] = dict.fromkeys((*DECIDED, "daily_limit"))
+REGISTRY = Decisions(
+    display_name="GPT-4o",
+    known_for="Vision",
+    access_tier="premium",
+    unlock_price_cents=499,
+    trial_messages=2,
+    display_order=10,
+    enabled=True,
+    daily_limit=50,
+)
+NOTHING = Overlay()
 
 
 def test_without_a_decision_the_registry_holds() -> None:
@@ -39,7 +40,7 @@ def test_without_a_decision_the_registry_holds() -> None:
     ],
 )
 def test_a_decision_holds_also_where_it_is_nothing_or_zero(field: str, value: Any, holds: Any) -> None:
-    assert in_effect(REGISTRY, {**NOTHING, field: value}) == {**REGISTRY, field: holds}
+    assert in_effect(REGISTRY, Overlay(**{field: value})) == replace(REGISTRY, **{field: holds})
 
 
 @pytest.mark.parametrize(
@@ -53,11 +54,11 @@ def test_a_decision_holds_also_where_it_is_nothing_or_zero(field: str, value: An
 )
 def test_a_limit_has_three_states(limit: Any, columns: dict[str, Any]) -> None:
     assert limit_columns(limit) == columns
-    assert decided(**columns) == limit
+    assert decided_limit(**columns) == limit
 
 
 @given(st.none() | st.just(UNLIMITED) | st.integers(0, 10**6), st.none() | st.integers(0, 10**6))
 def test_what_is_written_is_what_holds(limit: Any, registry_limit: int | None) -> None:
-    overlay = {**NOTHING, "daily_limit": decided(**limit_columns(limit))}
-    holds = in_effect({**REGISTRY, "daily_limit": registry_limit}, overlay)["daily_limit"]
+    overlay = Overlay(daily_limit=decided_limit(**limit_columns(limit)))
+    holds = in_effect(replace(REGISTRY, daily_limit=registry_limit), overlay).daily_limit
     assert holds == (registry_limit if limit is None else None if limit == UNLIMITED else limit)

@@ -11,14 +11,14 @@ import pytest
 
 from stoa.clients.feeds.genai_prices_feed import GenaiPrices, bundled
 from stoa.clients.feeds.model_prices_feed import ModelPrices
-from stoa.clients.wires.endpoints import model_names, provider_rows
+from stoa.clients.wires.endpoints import model_names, packaged_providers
 from stoa.domain.pricing.rates import Tier
 from stoa.domain.sync.agreement import agreement
 from stoa.domain.sync.feed import FeedResult
 from stoa.domain.sync.matching import Matches, counterparts, match
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-IDS = frozenset(row["id"] for row in provider_rows())
+IDS = frozenset(provider.id for provider in packaged_providers())
 
 
 class Ours(NamedTuple):

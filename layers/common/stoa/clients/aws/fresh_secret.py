@@ -1,4 +1,4 @@
-"""A secret that is read again from time to time, so that what was rotated in it works without a deployment."""
+"""Secrets that are read again from time to time, so that a rotated key works without a deployment."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -7,12 +7,12 @@ from typing import Any
 from stoa.core.observe import logger
 from stoa.core.settings import read_secret
 
-FRESH_SECONDS = 300.0  # how long a value is used before it is read again
-PAUSE_SECONDS = 30.0  # between two reads at least, whoever asks for one
+FRESH_SECONDS = 300.0  # a value is used for so long before it is read again
+PAUSE_SECONDS = 30.0  # between two reads at least
 
 
 class FreshSecret:
-    """JSON secrets by their ARN. Not safe to use from several threads at once: its user has a lock of its own."""
+    """Reads JSON secrets by their ARN. Not safe to use from several threads at once: its user has a lock of its own."""
 
     def __init__(
         self,
@@ -25,9 +25,9 @@ class FreshSecret:
         self._read_at: dict[str, float] = {}
 
     def __call__(self, arn: str) -> Mapping[str, Any]:
-        """The secret, at most FRESH_SECONDS old where Secrets Manager answers.
+        """Returns the secret, at most FRESH_SECONDS old where Secrets Manager answers.
 
-        Where it does not, the value at hand stays in use; without one its error is raised.
+        Where it does not answer, the value at hand stays in use. Raises its error where there is no value.
         """
         if arn not in self._values:
             self._values[arn] = self._read(arn)
@@ -37,7 +37,7 @@ class FreshSecret:
         return self._values[arn]
 
     def expire(self) -> None:
-        """Have secrets read again when they are next asked for, because a key in them was refused."""
+        """Makes the next calls read secrets again, because a key in them was refused."""
         due = self._clock() - FRESH_SECONDS
         for arn, read_at in self._read_at.items():
             if self._clock() - read_at >= PAUSE_SECONDS:

@@ -1,9 +1,11 @@
-"""Tenants' provider keys in and out of AWS KMS.
+"""Encrypts and decrypts tenants' provider keys with AWS KMS.
 
-KMS encrypts the key itself, which is far below its 4 KB (docs/decisions/0016). The encryption context binds what comes
-out to one tenant and one provider: https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html
+KMS encrypts the key itself, which is far below its limit of 4 KB (docs/decisions/0016). The encryption context binds
+the ciphertext to one tenant and one provider:
+https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html
 """
 
+import os
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -15,8 +17,14 @@ from stoa.core.observe import logger
 LARGEST_KEY_BYTES = 4096
 
 
+def prepare() -> None:
+    """Makes the client of KMS, so that a SnapStart snapshot holds it. Does nothing where no region is configured."""
+    if "AWS_DEFAULT_REGION" in os.environ:
+        _kms()
+
+
 def seal(kms_arn: str, tenant_id: UUID, provider_id: str, key: str) -> bytes:
-    """The key, encrypted for this tenant and provider. Raises Unavailable when KMS does not do it."""
+    """Returns the key, encrypted for this tenant and provider. Raises Unavailable when KMS does not encrypt it."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -30,7 +38,7 @@ def seal(kms_arn: str, tenant_id: UUID, provider_id: str, key: str) -> bytes:
 
 
 def unseal(tenant_id: UUID, provider_id: str, ciphertext: bytes) -> str:
-    """The key as it was. Raises ProviderError(auth), which no circuit counts, when KMS does not give it back."""
+    """Returns the decrypted key. Raises ProviderError(auth), which no circuit counts, when KMS does not decrypt it."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -47,7 +55,7 @@ def _context(tenant_id: UUID, provider_id: str) -> dict[str, str]:
 
 
 def _failed(tenant_id: UUID, provider_id: str, error: Any) -> dict[str, str]:
-    """Whose key it was, and what KMS said, for the log."""
+    """Returns the tenant, the provider and the error of KMS, for the log."""
     response = getattr(error, "response", None) or {}
     code = str(response.get("Error", {}).get("Code") or type(error).__name__)
     return {"tenantId": str(tenant_id), "provider": provider_id, "error": code}
@@ -55,7 +63,7 @@ def _failed(tenant_id: UUID, provider_id: str, error: Any) -> dict[str, str]:
 
 @cache
 def _kms() -> Any:
-    import boto3  # 270 ms: only for tenants with keys of their own
+    import boto3  # 270 ms: chat loads it only for tenants with keys of their own
     from botocore.config import Config
 
     retries: Any = {"total_max_attempts": 2, "mode": "standard"}

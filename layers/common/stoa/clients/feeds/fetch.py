@@ -10,8 +10,8 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from stoa.clients.http.exchange import Exchange, Limits
-from stoa.clients.wires.types import Cancel, Endpoint, ProviderError
+from stoa.clients.http.exchange import Exchange, Limits, Request
+from stoa.clients.wires.types import Cancel, ProviderError
 from stoa.core.errors import UpstreamFailed
 
 CONNECT_SECONDS = 5.0
@@ -42,7 +42,7 @@ def get(url: str, headers: Mapping[str, str] = PLAIN, *, seconds: float = ANSWER
     until = time.monotonic() + seconds
     limits = Limits(connect_timeout=CONNECT_SECONDS, first_token_timeout=seconds, deadline=until)
     try:
-        with Exchange(Endpoint("feed", "feed", url, None), limits, Cancel(), "GET", url, headers) as exchange:
+        with Exchange(Request("feed", "GET", url, headers), limits, Cancel()) as exchange:
             if exchange.status not in (200, 304):
                 moved = "moved elsewhere, " if 300 <= exchange.status < 400 else ""
                 raise FeedUnreadable(f"{moved}HTTP {exchange.status}")

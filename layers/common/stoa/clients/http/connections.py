@@ -1,4 +1,4 @@
-"""Kept connections, by origin. A provider call takes one out, owns it alone, and gives it back or closes it."""
+"""Kept connections, by origin. A call takes one out, owns it alone, and gives it back or closes it."""
 
 import http.client
 import ssl
@@ -10,29 +10,29 @@ from stoa.core.sockets import has_something_to_read
 
 Origin = tuple[str, str, int | None]  # scheme, host, port
 
-# A frozen Lambda instance wakes with sockets that the other side has given up without our seeing it, and load
-# balancers drop idle connections after a minute: older ones are not worth the risk of a hanging first read.
+# A frozen Lambda instance wakes with sockets that the other side has closed unnoticed, and load balancers drop idle
+# connections after a minute. Older ones are not worth the risk of a first read that hangs.
 IDLE_SECONDS = 30.0
 IDLE_PER_ORIGIN = 32
 
 
 @cache
 def tls() -> ssl.SSLContext:
-    """The one TLS context, made when first needed: reading the machine's certificate authorities costs 20 ms."""
+    """Returns the process's TLS context. Makes it on first use: reading the certificate authorities costs 20 ms."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
 
 
 class Connections:
-    """A thread-safe store of idle connections, newest first."""
+    """Stores idle connections, newest first. Safe to use from many threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: dict[Origin, list[tuple[float, http.client.HTTPConnection]]] = {}
 
     def take(self, origin: Origin, timeout: float, *, fresh: bool) -> tuple[http.client.HTTPConnection, bool]:
-        """A connection, and whether it has served before. Raises OSError when none can be opened."""
+        """Returns a connection, and whether it has served before. Raises OSError when none can be opened."""
         while not fresh and (kept := self._pop(origin)) is not None:
             since, connection = kept
             if time.monotonic() - since < IDLE_SECONDS and not has_something_to_read(connection.sock):
@@ -41,7 +41,7 @@ class Connections:
         return _opened(origin, timeout), False
 
     def give(self, origin: Origin, connection: http.client.HTTPConnection) -> None:
-        """Keep a connection whose last answer was read to its end."""
+        """Keeps a connection whose last answer was read to its end."""
         with self._lock:
             idle = self._idle.setdefault(origin, [])
             if len(idle) < IDLE_PER_ORIGIN:
@@ -63,6 +63,6 @@ def _opened(origin: Origin, timeout: float) -> http.client.HTTPConnection:
     elif scheme == "http" and host:
         connection = http.client.HTTPConnection(host, port, timeout=timeout)
     else:
-        raise ValueError("a provider's address begins with https:// or http://")
+        raise ValueError("an address begins with https:// or http://")
     connection.connect()  # sets TCP_NODELAY
     return connection

@@ -1,21 +1,22 @@
 """Streamed answers over `http.client`: kept connections, time limits on every read, cancelling from another thread.
 
-The standard library's client speaks HTTP; what is here is what it leaves to its caller. It costs nothing to import
-beside Lambda's own runtime client, and read with `read1` it costs the least CPU of the clients measured (`bench/`).
+The standard library's client speaks HTTP and leaves these three to its caller. It costs nothing to import beside
+Lambda's own runtime client, and read with `read1` it costs the least CPU of the clients measured (`bench/`).
 """
 
 import http.client
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from stoa.clients.http.connections import Connections, Origin
-from stoa.clients.wires.types import Call, Cancel, Cancelled, Endpoint, FailureKind, ProviderError
+from stoa.clients.wires.types import Call, Cancel, Cancelled, FailureKind, ProviderError
 
 READ_BYTES = 65536
 LARGEST_ERROR_BODY = 65536  # bytes of an error answer that are looked at
 LARGEST_ANSWER_BODY = 16 * 1024 * 1024
-AFTER_THE_END_SECONDS = 0.1  # how long the end of a body may lag behind the answer's own last event
+AFTER_THE_END_SECONDS = 0.1  # the end of a body may lag behind the answer's last event by this
 # Setting a socket's timeout is a system call, and a stream has hundreds of reads: a limit may be overstepped by this.
 LIMIT_GRAIN_SECONDS = 0.25
 
@@ -25,7 +26,7 @@ _connections = Connections()
 
 
 class Limits:
-    """The time limits of one call, which may make several exchanges. Values of `time.monotonic()`."""
+    """Time limits of one call, which may make several exchanges. Instants are values of `time.monotonic()`."""
 
     __slots__ = ("connect_timeout", "deadline", "until", "what")
 
@@ -38,7 +39,7 @@ class Limits:
 
     @classmethod
     def of(cls, call: Call) -> "Limits":
-        """The limits that a call was made with, counted from now."""
+        """Returns the limits that a call was made with, counted from now."""
         return cls(
             connect_timeout=call.connect_timeout,
             first_token_timeout=call.first_token_timeout,
@@ -46,36 +47,40 @@ class Limits:
         )
 
     def token_seen(self) -> None:
-        """The model has begun to answer: from here only the deadline counts."""
+        """Notes that the model has begun to answer: from here only the deadline counts."""
         self.until = self.deadline
         self.what = "not finished in time"
 
     def remaining(self) -> float:
-        """Seconds that are left. Raises TimeoutError when none are."""
+        """Returns the seconds that are left. Raises TimeoutError when none are."""
         seconds = self.until - time.monotonic()
         if seconds <= 0:
             raise TimeoutError
         return seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request. `peer` names the service that is asked: errors and the log call it so."""
+
+    peer: str
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)  # may hold a key
+    body: bytes | None = field(default=None, repr=False)
+
+
 class Exchange:
-    """One request and its answer. Use as a context manager: leaving it keeps the connection for the next call when the
-    answer was read to its end, and closes it otherwise, which tells the provider to stop.
+    """Sends a request and reads its answer.
+
+    Use as a context manager. Leaving it keeps the connection for the next request when the answer was read to its end,
+    and closes it otherwise, which tells the other side to stop.
 
     Raises ProviderError (timeout, unavailable, malformed, auth) and Cancelled, from every method that reads or writes.
     """
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        limits: Limits,
-        cancel: Cancel,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: bytes | None = None,
-    ) -> None:
-        self._provider_id = endpoint.provider_id
+    def __init__(self, request: Request, limits: Limits, cancel: Cancel) -> None:
+        self._peer = request.peer
         self._limits = limits
         self._cancel = cancel
         self._bounded_until = 0.0
@@ -84,10 +89,10 @@ class Exchange:
         self._ended = False
         sent = False
         try:
-            parts = urlsplit(url)
+            parts = urlsplit(request.url)
             self._origin: Origin = (parts.scheme, parts.hostname or "", parts.port)
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            self._response = self._send(method, target, headers, body)
+            self._response = self._send(request, target)
             sent = True
         except NETWORK_ERRORS as error:
             raise self._explained(error) from None
@@ -97,12 +102,10 @@ class Exchange:
         self.status = self._response.status
         self.headers = {name.lower(): value for name, value in self._response.headers.items()}
 
-    def _send(
-        self, method: str, target: str, headers: Mapping[str, str], body: bytes | None
-    ) -> http.client.HTTPResponse:
+    def _send(self, request: Request, target: str) -> http.client.HTTPResponse:
         connection, reused = self._connect(fresh=False)
         try:
-            return self._ask(connection, method, target, headers, body)
+            return self._ask(connection, request, target)
         except (ConnectionError, http.client.BadStatusLine):
             # The provider had closed a kept connection while we were writing. Nothing of an answer has come, so the
             # request goes out once more on a new one.
@@ -111,7 +114,7 @@ class Exchange:
             self._cancel.detach()
             connection.close()
             connection, _ = self._connect(fresh=True)
-            return self._ask(connection, method, target, headers, body)
+            return self._ask(connection, request, target)
 
     def _connect(self, *, fresh: bool) -> tuple[http.client.HTTPConnection, bool]:
         self._cancel.check()
@@ -120,24 +123,17 @@ class Exchange:
         self._connection, reused = _connections.take(self._origin, seconds, fresh=fresh)
         return self._connection, reused
 
-    def _ask(
-        self,
-        connection: http.client.HTTPConnection,
-        method: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-    ) -> http.client.HTTPResponse:
+    def _ask(self, connection: http.client.HTTPConnection, request: Request, target: str) -> http.client.HTTPResponse:
         self._stage = "answer"
         self._socket = connection.sock
         self._cancel.attach(self._socket)
         self._socket.settimeout(self._limits.remaining())
-        connection.request(method, target, body, dict(headers))
+        connection.request(request.method, target, request.body, dict(request.headers))
         self._socket.settimeout(self._limits.remaining())
         return connection.getresponse()
 
     def pieces(self) -> Iterator[bytes]:
-        """The body as it arrives. Ends without complaint where the body ends; raises when it is cut."""
+        """Yields the body as it arrives. Raises when it is cut."""
         self._stage = "body"
         response = self._response
         try:
@@ -162,12 +158,12 @@ class Exchange:
             self._bounded_until = now + LIMIT_GRAIN_SECONDS
 
     def token_seen(self) -> None:
-        """The model has begun to answer: from here only the deadline counts."""
+        """Notes that the model has begun to answer: from here only the deadline counts."""
         self._limits.token_seen()
         self._bounded_until = 0.0
 
     def whole(self, largest: int = LARGEST_ANSWER_BODY) -> bytes:
-        """The body, cut off after about `largest` bytes."""
+        """Returns the body, cut off after about `largest` bytes."""
         parts: list[bytes] = []
         size = 0
         for piece in self.pieces():
@@ -178,8 +174,8 @@ class Exchange:
         return b"".join(parts)
 
     def finish(self, rest: Iterator[object]) -> None:
-        """Read what follows the answer's own last event, so that the connection can be kept. `rest` is what the answer
-        was being read from. Never fails: the answer is complete, at worst the connection is not kept."""
+        """Reads to the end of the body, so that the connection can be kept. `rest` is the iterator that the answer was
+        read from. Never fails: the answer is complete, and at worst the connection is not kept."""
         self._limits.deadline = time.monotonic() + AFTER_THE_END_SECONDS
         self.token_seen()
         try:
@@ -189,7 +185,7 @@ class Exchange:
             self._ended = False
 
     def close(self) -> None:
-        """Give the connection back when the answer was read to its end, close it otherwise."""
+        """Gives the connection back when the answer was read to its end, and closes it otherwise."""
         self._cancel.detach()
         connection, self._connection = self._connection, None
         if connection is None:
@@ -209,7 +205,7 @@ class Exchange:
         self.close()
 
     def _explained(self, error: Exception) -> ProviderError | Cancelled:
-        """What one of NETWORK_ERRORS means to the caller."""
+        """Returns one of NETWORK_ERRORS as an error that the caller understands."""
         if self._cancel.cancelled:
             return Cancelled()
         connecting = self._stage == "connect"
@@ -224,4 +220,4 @@ class Exchange:
             case _:
                 # http.client repeats a header value that it refuses, and that value would be the key.
                 kind, reason = "auth", "the configured address or key holds characters that HTTP cannot send"
-        return ProviderError(kind, provider_id=self._provider_id, reason=reason)
+        return ProviderError(kind, provider_id=self._peer, reason=reason)

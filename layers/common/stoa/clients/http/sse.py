@@ -17,7 +17,7 @@ class NotAnEventStream(ValueError):
 
 
 def events(pieces: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """(event name, data) of each event; the name is empty where none was sent.
+    """Yields (event name, data) of each event. The name is empty where none was sent.
 
     Comments and events without data are left out. A last event that no empty line ends is dropped, as the format
     demands: it may be incomplete. Raises NotAnEventStream.
@@ -54,7 +54,7 @@ _parse = json.JSONDecoder().raw_decode
 
 
 def json_of(data: bytes) -> Any:
-    """An event's JSON. Raises ValueError.
+    """Returns an event's JSON. Raises ValueError.
 
     `json.loads` looks for white space around the text in two further passes, 40 % of its time with short events;
     that is only done where there is some.

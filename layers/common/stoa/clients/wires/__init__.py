@@ -1,4 +1,4 @@
-"""The four wire formats that all providers are reached through. `stream` is the only way in."""
+"""The four wire formats that all providers speak. `stream` is the only entry."""
 
 from collections.abc import Generator
 from importlib import import_module
@@ -37,11 +37,11 @@ _MODULES = {
 
 
 def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | Finish, None, None]:
-    """Ask a model and yield its answer as it comes: Text pieces, then exactly one Finish.
+    """Asks a model and yields its answer as it comes: Text pieces, then exactly one Finish.
 
-    Nothing is sent before the first item is asked for. Closing the generator, or `cancel.cancel()` from any thread,
+    Sends nothing before the first item is asked for. Closing the generator, or `cancel.cancel()` from any thread,
     stops the provider. Raises ProviderError, also after some Text; Cancelled after `cancel`.
     """
-    module = import_module(_MODULES[endpoint.wire])  # a wire is imported by whoever calls through it first
+    module = import_module(_MODULES[endpoint.wire])  # the first call through a wire imports it
     answer: Generator[Text | Finish, None, None] = module.stream(endpoint, call, cancel)
     return answer

@@ -8,7 +8,7 @@ import json
 from collections.abc import Generator
 from typing import Any
 
-from stoa.clients.http.exchange import Exchange, Limits
+from stoa.clients.http.exchange import Exchange, Limits, Request
 from stoa.clients.http.sse import events, json_of
 from stoa.clients.wires.asking import base_headers, takes_temperature
 from stoa.clients.wires.failures import cut, malformed, refused, told
@@ -22,7 +22,7 @@ STOP_REASONS = {
     "tool_use": "tool_use",
     "refusal": "content_filter",
 }
-HOTTEST = 1.0  # Anthropic's temperatures end where OpenAI's have their middle
+HOTTEST = 1.0  # Anthropic's scale of temperatures is half of OpenAI's
 
 
 def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | Finish, None, None]:
@@ -34,7 +34,8 @@ def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | F
         "Accept": "text/event-stream",
     }
     url = endpoint.base_url + endpoint.options.get("chat_path", "/v1/messages")
-    with Exchange(endpoint, Limits.of(call), cancel, "POST", url, headers, body) as exchange:
+    request = Request(endpoint.provider_id, "POST", url, headers, body)
+    with Exchange(request, Limits.of(call), cancel) as exchange:
         if exchange.status != 200:
             raise refused(endpoint, exchange)
         if "text/event-stream" not in exchange.headers.get("content-type", ""):
@@ -43,7 +44,7 @@ def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | F
 
 
 def request_body(endpoint: Endpoint, call: Call) -> dict[str, Any]:
-    """The JSON that asks for a streamed message."""
+    """Returns the JSON that asks for a streamed message."""
     body: dict[str, Any] = {
         "model": call.model,
         "max_tokens": call.max_output_tokens,
@@ -87,7 +88,7 @@ def _read(endpoint: Endpoint, exchange: Exchange) -> Generator[Text | Finish, No
 
 
 class _Answer:
-    """What the events have said so far."""
+    """The content of the events so far."""
 
     __slots__ = ("citations", "stop_reason", "stopped", "usage")
 
@@ -98,7 +99,7 @@ class _Answer:
         self.citations: dict[str, Citation] = {}
 
     def text_of(self, delta: dict[str, Any]) -> str:
-        """The text of a delta; thinking is not shown, citations are kept."""
+        """Returns the text of a delta. Thinking is not shown, citations are kept."""
         match delta["type"]:
             case "text_delta":
                 text = delta["text"]
@@ -110,7 +111,7 @@ class _Answer:
         return ""
 
     def take(self, kind: str, event: dict[str, Any]) -> None:
-        """Events that carry counts and reasons. Unknown kinds are left alone: Anthropic says there will be more."""
+        """Takes in events that carry counts and reasons. Ignores unknown kinds: Anthropic says there will be more."""
         if kind == "message_start":
             self.usage.update(event["message"].get("usage") or {})
         elif kind == "message_delta":
@@ -119,7 +120,7 @@ class _Answer:
             self.usage.update({name: count for name, count in (event.get("usage") or {}).items() if count is not None})
 
     def finish(self) -> Finish:
-        """The end of the answer. Anthropic counts input read from the cache or written to it apart; ours is the sum."""
+        """Returns the end of the answer. Anthropic counts cached and cache-writing input apart; ours is the sum."""
         fresh = token_count(self.usage.get("input_tokens"))
         cached = token_count(self.usage.get("cache_read_input_tokens"))
         written = token_count(self.usage.get("cache_creation_input_tokens"))

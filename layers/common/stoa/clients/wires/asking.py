@@ -1,4 +1,4 @@
-"""What all wires do alike when they put a question to a provider."""
+"""Helpers that all wires share when they ask a provider."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from stoa.clients.wires.types import Endpoint
 
 
 def base_headers(endpoint: Endpoint) -> dict[str, str]:
-    """User agent and key. The key goes where the provider's row says (`auth_header`), else as a bearer token."""
+    """Returns user agent and key. The key goes into the provider's `auth_header`, or as a bearer token without one."""
     headers = {"User-Agent": "stoa", "Accept-Encoding": "identity"}
     if endpoint.api_key:
         name = endpoint.options.get("auth_header")
@@ -15,12 +15,12 @@ def base_headers(endpoint: Endpoint) -> dict[str, str]:
 
 
 def is_one_of(model: str, prefixes: str) -> bool:
-    """True when the model's name begins with one of the prefixes, which are separated by spaces."""
+    """Returns whether the model's name begins with one of the prefixes, which are separated by spaces."""
     return model.startswith(tuple(prefixes.split())) if prefixes else False
 
 
 def takes_temperature(options: Mapping[str, str], model: str) -> bool:
-    """False for reasoning models, which refuse a request with one. A row lists those that do, or those that do not."""
+    """Returns False for models that refuse a temperature. Options list those that take one, or those that do not."""
     if "free_temperature" in options:
         return is_one_of(model, options["free_temperature"])
     return not is_one_of(model, options.get("fixed_temperature", ""))

@@ -1,11 +1,11 @@
 """Amazon Bedrock's Converse, streamed.
 
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
-botocore (part of boto3) brings what is AWS's own: credentials, Signature Version 4 and the event stream's binary
-framing. It is imported with the first call. The request goes through our own HTTP, so that limits, kept connections
-and cancelling are the same as everywhere; a boto3 client would also cost 270 ms more to import and build.
+botocore (part of boto3) brings AWS's own parts: credentials, Signature Version 4 and the event stream's binary framing.
+The first call imports it. The request goes through our own HTTP, so that limits, kept connections and cancelling are
+the same as everywhere. A boto3 client would also cost 270 ms more to import and build.
 
-Signed in as the process is (the function's role); a Bedrock API key, if configured, goes as a bearer token instead.
+Requests are signed as the function's role. A Bedrock API key, if configured, goes as a bearer token instead.
 Options of the provider's row: chat_path, region, fixed_temperature.
 """
 
@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote
 
-from stoa.clients.http.exchange import Exchange, Limits
+from stoa.clients.http.exchange import Exchange, Limits, Request
 from stoa.clients.wires.asking import base_headers, takes_temperature
 from stoa.clients.wires.failures import cut, malformed, refused, told
 from stoa.clients.wires.types import Call, Cancel, Endpoint, Finish, ProviderError, Text, token_count
@@ -42,7 +42,7 @@ def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | F
     headers = base_headers(endpoint) | {"Content-Type": "application/json", "Accept": EVENT_STREAM}
     if endpoint.api_key is None:
         headers = _signed(endpoint, url, headers, body)
-    with Exchange(endpoint, limits, cancel, "POST", url, headers, body) as exchange:
+    with Exchange(Request(endpoint.provider_id, "POST", url, headers, body), limits, cancel) as exchange:
         if exchange.status != 200:
             raise refused(endpoint, exchange)
         if EVENT_STREAM not in exchange.headers.get("content-type", ""):
@@ -51,7 +51,7 @@ def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | F
 
 
 def request_body(endpoint: Endpoint, call: Call) -> dict[str, Any]:
-    """The JSON that asks for a conversation's next message."""
+    """Returns the JSON that asks for a conversation's next message."""
     inference: dict[str, Any] = {"maxTokens": call.max_output_tokens}
     if call.temperature is not None and takes_temperature(endpoint.options, call.model):
         inference["temperature"] = min(call.temperature, HOTTEST)

@@ -1,4 +1,4 @@
-"""What a provider's refusal means: HTTP statuses, error bodies and error events, mapped to `ProviderError`.
+"""Maps providers' refusals to `ProviderError`: HTTP statuses, error bodies and error events.
 
 The providers' own lists:
 https://platform.openai.com/docs/guides/error-codes
@@ -65,7 +65,7 @@ _TYPES: tuple[tuple[str, FailureKind], ...] = (
 
 
 def kind_of_status(status: int) -> FailureKind:
-    """The kind of failure that an HTTP status other than 2xx stands for."""
+    """Returns the kind of failure for an HTTP status other than 2xx."""
     if status in (401, 402, 403, 407):
         return "auth"
     if status == 429:
@@ -80,7 +80,7 @@ def kind_of_status(status: int) -> FailureKind:
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """Seconds that the provider asks us to wait, from `retry-after-ms` or `Retry-After` (seconds or a date).
+    """Returns the seconds to wait that the provider asks for, in `retry-after-ms` or `Retry-After` (seconds or a date).
 
     Names of headers are in lower case; `now` is seconds since 1970. https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
     """
@@ -102,7 +102,7 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
 
 
 def refused(endpoint: Endpoint, exchange: Exchange) -> ProviderError:
-    """The failure that an answer with a status other than 2xx stands for. Reads the body."""
+    """Returns the failure for an answer with a status other than 2xx. Reads the body."""
     status = exchange.status
     kind, reason = kind_of_status(status), None
     if status == 413:
@@ -126,7 +126,7 @@ def refused(endpoint: Endpoint, exchange: Exchange) -> ProviderError:
 
 
 def told(endpoint: Endpoint, error: Any) -> ProviderError:
-    """The failure that an error object inside a stream or a 200 answer stands for."""
+    """Returns the failure for an error object inside a stream or a 200 answer."""
     provider_id = endpoint.provider_id
     words = error if isinstance(error, str) else json.dumps(error)
     told_kind, reason = _telltale(words)
@@ -147,12 +147,12 @@ def told(endpoint: Endpoint, error: Any) -> ProviderError:
 
 
 def malformed(endpoint: Endpoint, reason: str) -> ProviderError:
-    """The provider answered, and not in the format of its wire."""
+    """Returns the failure for an answer that is not in the format of its wire."""
     return ProviderError("malformed", provider_id=endpoint.provider_id, reason=reason)
 
 
 def cut(endpoint: Endpoint) -> ProviderError:
-    """The answer ended without its closing event."""
+    """Returns the failure for an answer that ended without its closing event."""
     return ProviderError("unavailable", provider_id=endpoint.provider_id, reason="cut mid-stream")
 
 

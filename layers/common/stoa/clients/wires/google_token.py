@@ -1,7 +1,7 @@
-"""Access tokens for Vertex AI out of a service account's key, as Google's own libraries get them.
+"""Exchanges a service account's key for an access token of Vertex AI, as Google's own libraries do.
 
-https://developers.google.com/identity/protocols/oauth2/service-account#httprest: a signed statement of who we are goes
-to the account's `token_uri`, which answers with a bearer token for about an hour.
+https://developers.google.com/identity/protocols/oauth2/service-account#httprest: a signed statement of our identity
+goes to the account's `token_uri`, which answers with a bearer token for about an hour.
 """
 
 import hashlib
@@ -11,25 +11,26 @@ import time
 from typing import Any
 from urllib.parse import urlencode
 
-from stoa.clients.http.exchange import Exchange, Limits
-from stoa.clients.wires.types import Cancel, Endpoint, ProviderError
+from stoa.clients.http.exchange import Exchange, Limits, Request
+from stoa.clients.wires.types import Cancel, ProviderError
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 STATEMENT_SECONDS = 3600
-SPARE_SECONDS = 300  # a token this close to its end may not outlive the call it is for
+SPARE_SECONDS = 300  # a token this close to its end may not outlive the call
 PATIENCE_SECONDS = 10.0
 
 _lock = threading.Lock()
-# By the whole key, hashed: token, and its end (`time.time()`). Not by the key's id: whoever brings a key could name
-# somebody else's in it, and would be given that one's token.
+# Tokens with their end (`time.time()`), by the hash of the whole key. The key's id would not do: a tenant could write
+# another tenant's id into its key and would get that tenant's token.
 _tokens: dict[str, tuple[str, float]] = {}
 
 
 def access_token(provider_id: str, service_account: str) -> str:
-    """A token that is good for some minutes at least, kept until then. `service_account` is the JSON key file's text.
+    """Returns a token that is good for some minutes at least. `service_account` is the text of the JSON key file.
 
-    Raises ProviderError: auth for a key that is none or that Google refuses, unavailable and timeout as for any call.
+    Raises ProviderError: auth for a text that is no key or a key that Google refuses, unavailable and timeout as for
+    any call.
     """
     account = _account(provider_id, service_account)
     name = hashlib.sha256(json.dumps(account, sort_keys=True).encode()).hexdigest()
@@ -59,8 +60,7 @@ def _fetch(provider_id: str, account: dict[str, str]) -> tuple[str, float]:
         deadline=time.monotonic() + PATIENCE_SECONDS,
     )
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-    google = Endpoint(provider_id, "openai", address, None)
-    with Exchange(google, limits, Cancel(), "POST", address, headers, body) as exchange:
+    with Exchange(Request(provider_id, "POST", address, headers, body), limits, Cancel()) as exchange:
         if exchange.status >= 500:
             raise ProviderError("unavailable", provider_id=provider_id, reason="no access token")
         answer = exchange.whole()

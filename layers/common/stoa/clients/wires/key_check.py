@@ -1,8 +1,8 @@
-"""Asking a provider whether it takes a key, by the cheapest call that needs one: mostly its list of models."""
+"""Asks a provider whether it accepts a key, by the cheapest call that needs one: mostly its list of models."""
 
 import time
 
-from stoa.clients.http.exchange import Exchange, Limits
+from stoa.clients.http.exchange import Exchange, Limits, Request
 from stoa.clients.wires.asking import base_headers
 from stoa.clients.wires.failures import refused
 from stoa.clients.wires.types import Cancel, Endpoint
@@ -14,10 +14,10 @@ _BY_WIRE = {"anthropic": "/v1/models", "replicate": "/account"}
 
 
 def check_path(endpoint: Endpoint) -> str | None:
-    """What to ask the provider for, or None where nothing can be asked for that only a good key is given.
+    """Returns the path that only a good key may read. None: the provider has no such path.
 
-    The row's option `key_check` says so (empty: nothing; some lists of models are public). Without it: the list of
-    models, beside the chat's path; at Replicate, whose key it is.
+    The option `key_check` names it (empty: none, because some lists of models are public). Without the option it is the
+    list of models beside the chat's path, or the key's account at Replicate.
     """
     told = endpoint.options.get("key_check")
     if told is not None:
@@ -29,7 +29,7 @@ def check_path(endpoint: Endpoint) -> str | None:
 
 
 def check_key(endpoint: Endpoint, path: str) -> None:
-    """Raises ProviderError: auth when the provider refuses the key, any other kind when that could not be learnt."""
+    """Raises ProviderError: auth when the provider refuses the key, another kind when it does not answer."""
     headers = base_headers(endpoint) | {"Accept": "application/json"}
     if endpoint.wire == "anthropic":
         headers["anthropic-version"] = endpoint.options.get("anthropic_version", "2023-06-01")
@@ -38,6 +38,7 @@ def check_key(endpoint: Endpoint, path: str) -> None:
         first_token_timeout=PATIENCE_SECONDS,
         deadline=time.monotonic() + PATIENCE_SECONDS,
     )
-    with Exchange(endpoint, limits, Cancel(), "GET", endpoint.base_url + path, headers) as exchange:
+    request = Request(endpoint.provider_id, "GET", endpoint.base_url + path, headers)
+    with Exchange(request, limits, Cancel()) as exchange:
         if exchange.status != 200:
             raise refused(endpoint, exchange)

@@ -1,4 +1,4 @@
-"""Several keys of one provider: calls take them in turn, and one that the provider refuses makes way for the next.
+"""Spreads calls over several keys of one provider. A key that the provider refuses makes way for the next.
 
 Only a refusal before the first piece of an answer leads to another key, so a member never sees two answers, and the
 message stays on the one ledger line that was reserved for it.
@@ -20,14 +20,14 @@ Ask = Callable[[Endpoint, Call, Cancel], Stream]
 
 ATTEMPTS = 3  # keys for one message: an outage that looks like refusals must not be multiplied by their number
 REST_SECONDS = 2.0  # after a 429 that does not say how long
-LONGEST_REST_SECONDS = 60.0  # providers' limits are counted by the minute; longer ones we rather ask again
+LONGEST_REST_SECONDS = 60.0  # providers count limits by the minute; with longer ones we rather ask again
 REFUSED_REST_SECONDS = 300.0  # after 401, 402 or 403: somebody has to do something about that key
 
 _MOST_RESTS = 10_000
 
 
 class KeySpread:
-    """Which keys rest, and until when, as this process knows it. Safe to use from many threads.
+    """Knows which keys rest in this process, and until when. Safe to use from many threads.
 
     A key rests for one model: providers count their limits, and give their permissions, by model. `renewed` gives an
     endpoint whose keys were just looked up again; it is asked when every key of the present one is refused.
@@ -44,11 +44,11 @@ class KeySpread:
         self._clock = clock
         self._turns = itertools.count()
         self._lock = threading.Lock()
-        # By provider, key and model: until when, and why.
+        # The end of the rest and its reason, by provider, key and model.
         self._rests: dict[tuple[str, str, str], tuple[float, str]] = {}
 
     def stream(self, endpoint: Endpoint, call: Call, cancel: Cancel) -> Stream:
-        """As `stoa.clients.wires.stream`. Raises ProviderError(rate_limited) without a call while all keys rest."""
+        """Streams as `stoa.clients.wires.stream`. Raises ProviderError(rate_limited) at once while all keys rest."""
         if endpoint.api_key is None:
             yield from self._ask(endpoint, call, cancel)
             return
@@ -72,7 +72,7 @@ class KeySpread:
                 endpoint = self._with_another_key(endpoint, tried, error)
 
     def _with_another_key(self, endpoint: Endpoint, tried: list[str], error: ProviderError) -> Endpoint:
-        """The endpoint, or its renewed self, with a key that was not tried yet. Raises the error when there is none."""
+        """Returns the endpoint, renewed if need be, with an untried key. Raises the error when there is none."""
         if len(tried) < ATTEMPTS:
             if not _keys(endpoint) <= set(tried):
                 return endpoint
@@ -81,9 +81,9 @@ class KeySpread:
         raise error
 
     def _next_key(self, endpoint: Endpoint, model: str, turn: int, tried: list[str]) -> str:
-        """The next key in turn that does not rest.
+        """Returns the next key in turn that does not rest.
 
-        Where all were refused, the next of them is asked all the same: only the provider knows when that is over.
+        Where all were refused, the next of them is tried all the same: only the provider knows when the refusal ends.
         """
         present = [key for key in (endpoint.api_key, *endpoint.other_keys) if key]
         start = turn % len(present)

@@ -1,7 +1,7 @@
-"""OpenAI's chat completions, and everybody who took the format over.
+"""OpenAI's chat completions, and the providers that took the format over.
 
 https://platform.openai.com/docs/api-reference/chat-streaming
-What differs between the providers is data (`data/providers.csv`), read here as `Endpoint.options`:
+Differences between the providers are data (`data/providers.csv`), read here as `Endpoint.options`:
 
 chat_path      path after the base address; `{model}` is filled in (Azure's deployments)
 auth_header    header that carries the key as it is; without it the key goes as a bearer token
@@ -9,8 +9,8 @@ tokens_field   field of the output limit, `max_tokens` unless given
 usage          `stream_options`: usage must be asked for; anything else: it comes by itself
 free_temperature    models (prefixes, separated by spaces) that take a temperature, where not all do
 fixed_temperature   models (prefixes) that refuse a temperature, where the others take one
-key_check      what a key is tried on (`stoa.clients.wires.key_check`)
-list_path      where its models are listed; without it beside the chat's path, empty: nowhere (`feeds.provider_lists`)
+key_check      path that a key is tried on (`stoa.clients.wires.key_check`)
+list_path      path of the list of models; without it beside the chat's path, empty: none (`feeds.provider_lists`)
 completion_tokens   models (prefixes) that take `max_completion_tokens`, whatever `tokens_field` says
 """
 
@@ -19,7 +19,7 @@ from collections.abc import Generator
 from typing import Any
 from urllib.parse import quote
 
-from stoa.clients.http.exchange import Exchange, Limits
+from stoa.clients.http.exchange import Exchange, Limits, Request
 from stoa.clients.http.sse import events, json_of
 from stoa.clients.wires.asking import base_headers, is_one_of, takes_temperature
 from stoa.clients.wires.failures import cut, malformed, refused, told
@@ -45,7 +45,8 @@ def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | F
     path = endpoint.options.get("chat_path", "/chat/completions").replace("{model}", quote(call.model, safe=""))
     body = json.dumps(request_body(endpoint, call)).encode()
     headers = base_headers(endpoint) | {"Content-Type": "application/json", "Accept": "text/event-stream"}
-    with Exchange(endpoint, Limits.of(call), cancel, "POST", endpoint.base_url + path, headers, body) as exchange:
+    request = Request(endpoint.provider_id, "POST", endpoint.base_url + path, headers, body)
+    with Exchange(request, Limits.of(call), cancel) as exchange:
         if exchange.status != 200:
             raise refused(endpoint, exchange)
         if "text/event-stream" not in exchange.headers.get("content-type", "text/event-stream"):
@@ -54,7 +55,7 @@ def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | F
 
 
 def request_body(endpoint: Endpoint, call: Call) -> dict[str, Any]:
-    """The JSON that asks for a streamed completion."""
+    """Returns the JSON that asks for a streamed completion."""
     options = endpoint.options
     messages = [{"role": "system", "content": call.system}] if call.system else []
     messages += [{"role": turn.role, "content": turn.content} for turn in call.turns if turn.content]
@@ -118,7 +119,7 @@ class _ErrorEvent(Exception):
 
 
 class _Answer:
-    """What the chunks have said so far."""
+    """The content of the chunks so far."""
 
     __slots__ = ("begun", "citations", "stop_reason", "usage")
 
@@ -129,7 +130,7 @@ class _Answer:
         self.citations: tuple[Citation, ...] = ()
 
     def read(self, chunk: dict[str, Any]) -> str:
-        """Take one chunk in; answers its text."""
+        """Takes one chunk in and returns its text."""
         text = ""
         if choices := chunk.get("choices"):
             choice = choices[0]
@@ -154,7 +155,7 @@ class _Answer:
         return text
 
     def finish(self) -> Finish:
-        """The end of the answer."""
+        """Returns the end of the answer."""
         usage = self.usage
         read, said = _details(usage, "prompt_tokens_details"), _details(usage, "completion_tokens_details")
         cached = read.get("cached_tokens")
@@ -180,8 +181,8 @@ def _details(usage: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _output_tokens(usage: dict[str, Any]) -> int | None:
-    """All that was generated. xAI and Gemini leave reasoning out of `completion_tokens`, bill it all the same, and have
-    it in `total_tokens`: https://docs.x.ai/docs/key-information/consumption-and-rate-limits
+    """Returns the count of all generated tokens. xAI and Gemini bill reasoning, leave it out of `completion_tokens` and
+    have it in `total_tokens`: https://docs.x.ai/docs/key-information/consumption-and-rate-limits
     """
     read, said, whole = (
         token_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens", "total_tokens")
@@ -192,12 +193,12 @@ def _output_tokens(usage: dict[str, Any]) -> int | None:
 
 
 def _text_parts(parts: list[dict[str, Any]]) -> str:
-    """Mistral's reasoning models send a list of parts, the thinking among them."""
+    """Returns the text of parts. Mistral's reasoning models send a list of parts, thinking among them."""
     return "".join(part.get("text", "") for part in parts if part.get("type") == "text")
 
 
 def _citations(chunk: dict[str, Any]) -> tuple[Citation, ...]:
-    """Perplexity's sources: `search_results` with titles, or the older `citations`, bare addresses.
+    """Returns Perplexity's sources: `search_results` with titles, or the older `citations`, bare addresses.
 
     https://docs.perplexity.ai/api-reference/chat-completions-post
     """

@@ -12,13 +12,13 @@ from collections.abc import Generator
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from stoa.clients.http.exchange import Exchange, Limits
+from stoa.clients.http.exchange import Exchange, Limits, Request
 from stoa.clients.http.sse import events
 from stoa.clients.wires.asking import base_headers
 from stoa.clients.wires.failures import cut, malformed, refused, told
 from stoa.clients.wires.types import Call, Cancel, Cancelled, Endpoint, Finish, ProviderError, Text, Turn, token_count
 
-AFTERWARDS_SECONDS = 3.0  # for asking for the counts, and for cancelling: neither may keep anybody waiting
+AFTERWARDS_SECONDS = 3.0  # to ask for the counts, or to cancel: neither may keep the caller waiting
 
 
 def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | Finish, None, None]:
@@ -38,7 +38,7 @@ def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | F
 
 
 class _Prediction:
-    """Where to follow a prediction, and whether it is known to have ended."""
+    """The addresses of a prediction, and whether it is known to have ended."""
 
     __slots__ = ("cancel_url", "ended", "get_url", "stream_url")
 
@@ -52,7 +52,7 @@ class _Prediction:
 
 
 def request_body(endpoint: Endpoint, call: Call) -> dict[str, Any]:
-    """The JSON that makes a prediction. `owner/name:version` and bare versions go by version, as Replicate wants."""
+    """Returns the JSON that makes a prediction. `owner/name:version` and bare versions go by version."""
     prompt: dict[str, Any] = {
         "prompt": _prompt(call.turns),
         endpoint.options.get("tokens_field", "max_tokens"): call.max_output_tokens,
@@ -68,7 +68,7 @@ def request_body(endpoint: Endpoint, call: Call) -> dict[str, Any]:
 
 
 def _prompt(turns: tuple[Turn, ...]) -> str:
-    """Replicate's models take one text: a conversation is written out, a single message goes as it is."""
+    """Returns the turns as one text, because Replicate's models take one. A single message goes as it is."""
     said = [turn for turn in turns if turn.content]
     if len(said) == 1:
         return said[0].content
@@ -82,7 +82,7 @@ def _predict(endpoint: Endpoint, call: Call, cancel: Cancel, limits: Limits) -> 
     path = "/predictions" if "version" in body else path.replace("{model}", quote(call.model))
     headers = base_headers(endpoint) | {"Content-Type": "application/json"}
     url, data = endpoint.base_url + path, json.dumps(body).encode()
-    with Exchange(endpoint, limits, cancel, "POST", url, headers, data) as exchange:
+    with Exchange(Request(endpoint.provider_id, "POST", url, headers, data), limits, cancel) as exchange:
         if exchange.status not in (200, 201, 202):
             raise refused(endpoint, exchange)
         try:
@@ -97,7 +97,7 @@ def _predict(endpoint: Endpoint, call: Call, cancel: Cancel, limits: Limits) -> 
 
 
 def _headers_for(endpoint: Endpoint, url: str) -> dict[str, str]:
-    """The key goes to the host it was configured for and that host's siblings (stream.replicate.com), nowhere else."""
+    """Returns the headers. The key goes only to its configured host and that host's siblings (stream.replicate.com)."""
     headers = base_headers(endpoint)
     known, named = urlsplit(endpoint.base_url), urlsplit(url)
     host, own_host = named.hostname or "", known.hostname or ""
@@ -111,7 +111,7 @@ def _headers_for(endpoint: Endpoint, url: str) -> dict[str, str]:
 def _read(endpoint: Endpoint, cancel: Cancel, limits: Limits, prediction: _Prediction) -> Generator[Text, None, None]:
     url = prediction.stream_url
     headers = _headers_for(endpoint, url) | {"Accept": "text/event-stream", "Cache-Control": "no-store"}
-    with Exchange(endpoint, limits, cancel, "GET", url, headers) as exchange:
+    with Exchange(Request(endpoint.provider_id, "GET", url, headers), limits, cancel) as exchange:
         if exchange.status != 200:
             raise refused(endpoint, exchange)
         if "text/event-stream" not in exchange.headers.get("content-type", ""):
@@ -148,14 +148,14 @@ def _detail(data: bytes) -> Any:
 
 
 def _check_done(endpoint: Endpoint, data: bytes) -> None:
-    """`done` carries {} after a whole answer, else {"reason": "error" | "canceled"}."""
+    """Raises ProviderError unless `done` carries {}: after a broken answer it has a `reason`, error or canceled."""
     detail = _detail(data)
     if isinstance(detail, dict) and detail.get("reason"):
         raise ProviderError("unavailable", provider_id=endpoint.provider_id, reason="the prediction was ended")
 
 
 def _ask_quietly(endpoint: Endpoint, method: str, url: str) -> Any:
-    """A request whose failure changes nothing for the caller; None then."""
+    """Returns the JSON of an answer, or None for any failure, which changes nothing for the caller."""
     limits = Limits(
         connect_timeout=AFTERWARDS_SECONDS,
         first_token_timeout=AFTERWARDS_SECONDS,
@@ -163,7 +163,8 @@ def _ask_quietly(endpoint: Endpoint, method: str, url: str) -> Any:
     )
     body = b"" if method == "POST" else None
     try:
-        with Exchange(endpoint, limits, Cancel(), method, url, _headers_for(endpoint, url), body) as exchange:
+        request = Request(endpoint.provider_id, method, url, _headers_for(endpoint, url), body)
+        with Exchange(request, limits, Cancel()) as exchange:
             return json.loads(exchange.whole()) if exchange.status == 200 else None
     except (ProviderError, Cancelled, ValueError):
         return None

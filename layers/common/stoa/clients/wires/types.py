@@ -1,4 +1,4 @@
-"""The values that go into and come out of a call to a model provider, whichever wire format it speaks."""
+"""Values of a call to a model provider, the same for every wire format."""
 
 import socket
 import threading
@@ -18,20 +18,20 @@ RETRYABLE_KINDS = frozenset({"rate_limited", "unavailable", "timeout", "malforme
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where and how to call one provider. Made by `stoa.clients.wires.endpoints.endpoint_for`."""
+    """The address, key and options of one provider. `stoa.clients.wires.endpoints.endpoint_for` makes it."""
 
     provider_id: str
     wire: str  # openai | anthropic | bedrock | replicate
     base_url: str
     api_key: str | None = field(repr=False)
-    options: Mapping[str, str] = field(default_factory=dict)  # what `data/providers.csv` explains
+    options: Mapping[str, str] = field(default_factory=dict)  # docs/providers.md explains them
     other_keys: tuple[str, ...] = field(default=(), repr=False)  # as good as `api_key`: `stoa.clients.wires.key_spread`
     own_key: bool = False  # the tenant's own: it pays the provider itself, and the key's failures are its alone
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One earlier or present message of the conversation."""
+    """An earlier or present message of the conversation."""
 
     role: str  # user | assistant
     content: str = field(repr=False)
@@ -39,7 +39,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One question to one model. Times are seconds; `deadline` is a `time.monotonic()` value for the whole call."""
+    """A question to one model. Times are seconds. `deadline` is a `time.monotonic()` value for the whole call."""
 
     model: str  # the provider's own name for it
     system: str | None = field(repr=False)
@@ -88,7 +88,7 @@ class Finish:
 
 
 def token_count(value: Any) -> int | None:
-    """A provider's count, or None for anything that cannot be one."""
+    """Returns a provider's count, or None for anything that cannot be one."""
     return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
 
 
@@ -138,14 +138,14 @@ class ProviderError(UpstreamFailed):
 
 
 class Cancelled(StoaError):
-    """We broke the call off ourselves (`Cancel.cancel`). Not a ProviderError: nothing else should be tried."""
+    """Stoa broke the call off itself (`Cancel.cancel`). It is no ProviderError: nothing else should be tried."""
 
     def __init__(self) -> None:
         super().__init__("CANCELLED", "The call was broken off because its answer is no longer wanted.")
 
 
 class Cancel:
-    """Lets any thread break a call off: the socket being read is shut down, so that a blocked read returns at once.
+    """Lets any thread break a call off. It shuts the socket down, so that a blocked read returns at once.
 
     While a connection is being opened there is no socket to shut; the call then ends at its connect timeout or when
     the connection stands, whichever comes first.
@@ -159,26 +159,26 @@ class Cancel:
         self.cancelled = False
 
     def cancel(self) -> None:
-        """Break the call off. Safe from any thread, any number of times, before, during and after the call."""
+        """Breaks the call off. Safe from any thread, any number of times, before, during and after the call."""
         with self._lock:
             self.cancelled = True
             if self._socket is not None:
                 _shut(self._socket)
 
     def attach(self, connected: socket.socket) -> None:
-        """Name the socket that a cancel has to shut. Raises Cancelled when that has been asked for already."""
+        """Names the socket that a cancel has to shut. Raises Cancelled when that has been asked for already."""
         with self._lock:
             if self.cancelled:
                 raise Cancelled
             self._socket = connected
 
     def detach(self) -> None:
-        """Forget the socket: from here on it may serve another call."""
+        """Forgets the socket: from here on it may serve another call."""
         with self._lock:
             self._socket = None
 
     def check(self) -> None:
-        """Raise Cancelled when the call has been broken off."""
+        """Raises Cancelled when the call has been broken off."""
         if self.cancelled:
             raise Cancelled
 

@@ -1,1 +1,1 @@
-"""Rules of catalogue: models, modes and what tenants decide about them."""
+"""Rules of the catalogue: models, modes and tenants' decisions about them."""

@@ -1,4 +1,4 @@
-"""Under which access a member may use a model, and how the catalogue words it (S4)."""
+"""Access of a member to a model, and the catalogue's words for it (S4)."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -19,13 +19,13 @@ class TrialState(NamedTuple):
 
 
 def is_on_offer(offer: Offer, now: datetime) -> bool:
-    """False for what nobody can be sold. A model that does not answer at the moment is still on offer."""
+    """Returns whether the model can be sold. A model that does not answer at the moment is still on offer."""
     retired = offer.deprecated_at is not None and offer.deprecated_at <= now
     return offer.enabled and not retired and offer.prices is not None
 
 
 def standing_access(offer: Offer) -> str | None:
-    """The access that needs no trial: free, entitled or team. None: the model is locked for this member."""
+    """Returns the access that needs no trial: free, entitled or team. None: the model is locked for this member."""
     if offer.access_tier == TIER_FREE:
         return ACCESS_FREE
     if offer.entitlement_source is None:
@@ -34,7 +34,7 @@ def standing_access(offer: Offer) -> str | None:
 
 
 def purchase_status(offer: Offer) -> str:
-    """One word for the catalogue: free, purchased, granted, team, trial, trial_expired or locked."""
+    """Returns a word for the catalogue: free, purchased, granted, team, trial, trial_expired or locked."""
     access = standing_access(offer)
     if access == ACCESS_ENTITLED:
         return "purchased" if offer.entitlement_source == SOURCE_PURCHASE else "granted"
@@ -46,7 +46,7 @@ def purchase_status(offer: Offer) -> str:
 
 
 def trial_state(offer: Offer) -> TrialState:
-    """The member's trial on this model. A free model has none."""
+    """Returns the member's trial on this model. A free model has none."""
     if offer.access_tier == TIER_FREE:
         return TrialState(total=0, remaining=0, can_use=False)
     remaining = offer.trials_remaining

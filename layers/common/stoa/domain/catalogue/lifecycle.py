@@ -1,4 +1,4 @@
-"""The end of a model's life: what is told of it beforehand, to whom, and where those go who chose it."""
+"""Rules for the end of a model: the warnings before it, and the successor for members who chose it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from typing import Any
 from stoa.domain.catalogue.access import standing_access
 from stoa.domain.selection.offers import Offer, Preferences
 
-# Days before the end at which a member is written to. Who chooses the model later gets the next of these.
+# Days before the end at which a member gets a mail. A member who chooses the model later gets the next of these.
 WARNING_DAYS = (30, 7)
 FIRST_WARNING = timedelta(days=max(WARNING_DAYS))
 
 
 @dataclass(frozen=True, slots=True)
 class Retirement:
-    """A model that a member chose, its end, and who takes over for them (None: nobody whom they may use)."""
+    """A model that a member chose, its end, and its heir (None: there is no successor that the member may use)."""
 
     offer: Offer
     ends_at: datetime
@@ -23,21 +23,21 @@ class Retirement:
 
 
 def retires_at(offer: Offer, now: datetime) -> datetime | None:
-    """The announced end of a model that still answers."""
+    """Returns the announced end of a model that still answers."""
     return offer.deprecated_at if offer.deprecated_at is not None and offer.deprecated_at > now else None
 
 
 def chosen_models(preferences: Preferences) -> frozenset[str]:
-    """Every model that a member's preferences name."""
+    """Returns every model that a member's preferences name."""
     overrides = (*preferences.persona_overrides.values(), *preferences.domain_overrides.values())
     default = (preferences.default_model_id,) if preferences.default_model_id else ()
     return frozenset((*default, *overrides, *preferences.favorite_models))
 
 
 def heir_of(offers: Mapping[str, Offer], model_id: str, at: datetime) -> Offer | None:
-    """The first along the chain of successors that this member may use at `at`; the chain may be a circle.
+    """Returns the first model along the chain of successors that this member may use at `at`. Chains may be circles.
 
-    Never one that is locked: a choice that was moved there would be refused, or eat trials, where the rules of
+    A locked model is never the heir: a choice moved there would be refused, or use up trials, where the rules of
     selection find another model.
     """
     seen = {model_id}
@@ -60,8 +60,8 @@ def retirements(
     *,
     scheduled: Iterable[str] = (),
 ) -> list[Retirement]:
-    """The models that a member chose, in preferences or for scheduled prompts, and that have ended or will within that
-    time, the first end first."""
+    """Returns the models that a member chose, in preferences or for scheduled prompts, and that have ended or will end
+    `within` that time, the first end first."""
     found = []
     for model_id in chosen_models(preferences).union(scheduled):
         offer = offers.get(model_id)
@@ -72,13 +72,13 @@ def retirements(
 
 
 def warning_due(ends_at: datetime, now: datetime) -> int | None:
-    """The last of the warnings whose time has come, by its number of days; None before the first and after the end."""
+    """Returns the last warning that is due, by its number of days. None: before the first one, and after the end."""
     left = ends_at - now
     return min((days for days in WARNING_DAYS if timedelta() < left <= timedelta(days=days)), default=None)
 
 
 def moved_choices(preferences: Preferences, heirs: Mapping[str, str]) -> dict[str, Any]:
-    """The preferences that change, by column, when each model that is a key gives way to its value."""
+    """Returns the preferences that change, by column, when each model that is a key gives way to its value."""
 
     def new(choices: Mapping[str, str]) -> dict[str, str]:
         return {key: heirs.get(model_id, model_id) for key, model_id in choices.items()}
@@ -95,7 +95,7 @@ def moved_choices(preferences: Preferences, heirs: Mapping[str, str]) -> dict[st
 
 
 def columns(preferences: Preferences) -> dict[str, Any]:
-    """The preferences that name models, by column."""
+    """Returns the preferences that name models, by column."""
     return {
         "default_model_id": preferences.default_model_id,
         "persona_overrides": dict(preferences.persona_overrides),

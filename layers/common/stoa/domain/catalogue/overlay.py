@@ -1,42 +1,65 @@
-"""What a tenant decides about a model, over what the registry says of it (S1).
+"""A tenant's decisions about a model, over the registry's own values (S1).
 
-A field of the overlay that is null means: as the registry says. The daily limit has a third state, because null is a
-value of its own there: the tenant may set a limit, set none, or leave it to the registry.
+A field of the overlay that is None leaves the value to the registry. The daily limit has a third state, because None
+is a value of its own there: the tenant may set a limit, set none, or leave it to the registry.
 """
 
-from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 UNLIMITED = "unlimited"
 
-# Fields that both the registry and the overlay have, but for the daily limit.
-DECIDED = (
-    "display_name",
-    "known_for",
-    "access_tier",
-    "unlock_price_cents",
-    "trial_messages",
-    "display_order",
-    "enabled",
-)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decisions:
+    """The values of a model that a tenant may decide. A `daily_limit` of None is no limit. Prices are in cents."""
+
+    display_name: str
+    known_for: str
+    access_tier: str
+    unlock_price_cents: int | None
+    trial_messages: int
+    display_order: int
+    enabled: bool
+    daily_limit: int | None
 
 
-def decided(has_daily_limit: bool | None, daily_limit: int | None) -> int | str | None:
-    """The overlay's daily limit as one value: a number, `unlimited`, or None for the registry's."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """A tenant's decisions about a model. None leaves a value to the registry; `unlimited` is a limit of none."""
+
+    display_name: str | None = None
+    known_for: str | None = None
+    access_tier: str | None = None
+    unlock_price_cents: int | None = None
+    trial_messages: int | None = None
+    display_order: int | None = None
+    enabled: bool | None = None
+    daily_limit: int | str | None = None
+
+
+DECIDED = tuple(field.name for field in fields(Overlay))
+
+
+def decided_limit(has_daily_limit: bool | None, daily_limit: int | None) -> int | str | None:
+    """Returns the overlay's daily limit as one value: a number, `unlimited`, or None for the registry's."""
     if has_daily_limit is None:
         return None
     return daily_limit if has_daily_limit else UNLIMITED
 
 
 def limit_columns(daily_limit: int | str | None) -> dict[str, Any]:
-    """A decision about the daily limit as the overlay's two columns."""
+    """Returns a decision about the daily limit as the overlay's two columns."""
     has_limit = None if daily_limit is None else daily_limit != UNLIMITED
     return {"has_daily_limit": has_limit, "daily_limit": daily_limit if has_limit else None}
 
 
-def in_effect(registry: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    """The values that hold for the tenant's members. `daily_limit` None: no limit."""
-    values = {name: registry[name] if overlay[name] is None else overlay[name] for name in DECIDED}
-    limit = overlay["daily_limit"]
-    values["daily_limit"] = registry["daily_limit"] if limit is None else None if limit == UNLIMITED else limit
-    return values
+def in_effect(registry: Decisions, overlay: Overlay) -> Decisions:
+    """Returns the values that hold for the tenant's members."""
+    values: dict[str, Any] = {}
+    for name in DECIDED:
+        own = getattr(overlay, name)
+        values[name] = getattr(registry, name) if own is None else own
+    if values["daily_limit"] == UNLIMITED:
+        values["daily_limit"] = None
+    return Decisions(**values)

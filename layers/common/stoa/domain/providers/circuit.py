@@ -1,9 +1,9 @@
-"""Circuit breakers: when a model or a provider is left alone for a while, and how it is tried again.
+"""Circuit breakers: when Stoa leaves a model or a provider alone for a while, and how it tries again.
 
 closed → open (for a cool-down that grows) → half-open (one probe at a time) → closed, or open again. The pattern is
 M. Nygard's (Release It!, 2nd edition, "Circuit Breaker"). Two windows are looked at, so that few calls in minutes and
-many in seconds both suffice: the idea of the SRE Workbook's multiwindow alerts (chapter 5). What one process meets in a
-row opens at once, however well the model did for others just before.
+many in seconds both suffice: the idea of the SRE Workbook's multiwindow alerts (chapter 5). Failures that one process
+meets in a row open at once, however well the model did for other processes just before.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ WINDOWS = (BUCKET, timedelta(minutes=2))  # the first holds the bucket that is b
 
 FIRST_COOL_DOWN = timedelta(seconds=10)
 LONGEST_COOL_DOWN = timedelta(minutes=5)
-# Who opens again this soon after it closed has not recovered: its cool-down goes on growing.
+# A circuit that opens again this soon after it closed has not recovered: its cool-down goes on growing.
 RELAPSE = timedelta(minutes=5)
 # Longer than most answers take; a prober that crashed holds the others up no longer than this.
 PROBE_LEASE = timedelta(seconds=45)
@@ -28,7 +28,7 @@ MODEL = "model"
 
 
 class Outcome(StrEnum):
-    """How a call ended, as far as it says something about the provider. Other endings say nothing of it."""
+    """The end of a call, as far as it says something about the provider."""
 
     OK = "ok"
     SLOW = "slow"
@@ -38,7 +38,7 @@ class Outcome(StrEnum):
 
     @property
     def is_success(self) -> bool:
-        """Whether the member got an answer."""
+        """True when the member got an answer."""
         return self in (Outcome.OK, Outcome.SLOW)
 
 
@@ -57,13 +57,13 @@ ENOUGH_TROUBLE = 10
 
 
 def outcome_of(failure_kind: str) -> Outcome | None:
-    """The outcome that a provider's failure counts as; None where it says nothing about the provider."""
+    """Returns the outcome that a failure counts as. None: it says nothing about the provider."""
     return _OUTCOMES.get(failure_kind)
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many calls ended how. `calls` holds those of the other fields, too."""
+    """Counts of calls by outcome. `calls` includes those of the other fields."""
 
     calls: int = 0
     failed: int = 0
@@ -76,21 +76,21 @@ class Tally:
 
     @property
     def trouble(self) -> int:
-        """What went wrong, in halves of a failed call."""
+        """The weight of all trouble, in halves of a failed call."""
         return sum(weight * int(getattr(self, name)) for name, weight in _WEIGHTS.items())
 
     @property
     def is_too_much(self) -> bool:
-        """Several failures' worth of trouble, and at least half a failure for each call."""
+        """True for several failures' worth of trouble, and at least half a failure for each call."""
         return self.trouble >= max(ENOUGH_TROUBLE, self.calls)
 
     def counting(self, outcome: Outcome) -> "Tally":
-        """With one more call."""
+        """Returns the tally with one more call."""
         one = Tally(calls=1) if outcome is Outcome.OK else Tally(**{"calls": 1, outcome.value: 1})
         return self + one
 
     def in_words(self) -> str:
-        """What went wrong, for people."""
+        """Returns the trouble in words."""
         parts = [f"{getattr(self, name)} {name.replace('_', ' ')}" for name in _WEIGHTS if getattr(self, name)]
         return f"of {self.calls} calls: {', '.join(parts)}"
 
@@ -100,7 +100,7 @@ NO_CALLS = Tally()
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """One circuit as the database has it."""
+    """A circuit as the database has it."""
 
     kind: str  # provider | model
     subject_id: str
@@ -111,18 +111,18 @@ class Circuit:
     closed_at: datetime | None = None
 
     def may_probe(self, now: datetime) -> bool:
-        """Whether it is half-open and nobody else is trying."""
+        """Returns whether it is half-open and no other process is trying."""
         cooled = self.open_until is not None and self.open_until <= now
         return cooled and (self.probe_until is None or self.probe_until <= now)
 
     def concerns(self, offer: Offer) -> bool:
-        """Whether calls to this model go through it."""
+        """Returns whether calls to this model go through it."""
         return self.subject_id == (offer.provider_id if self.kind == PROVIDER else offer.model_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one model's calls came to in one bucket."""
+    """The outcomes of one model in one bucket."""
 
     model_id: str
     bucket: datetime
@@ -130,15 +130,15 @@ class Seen:
 
 
 def bucket_of(now: datetime) -> datetime:
-    """The beginning of the ten seconds that `now` lies in."""
+    """Returns the beginning of the ten seconds that `now` lies in."""
     return datetime.fromtimestamp(now.timestamp() // BUCKET.total_seconds() * BUCKET.total_seconds(), UTC)
 
 
 def trouble_in(
     kind: str, seen: Sequence[Seen], circuit: Circuit | None, now: datetime, in_a_row: Tally = NO_CALLS
 ) -> Tally | None:
-    """The tally that opens a closed circuit, or None. `seen` holds the calls that go through it, `in_a_row` what this
-    process met since its last success.
+    """Returns the tally that opens a closed circuit, or None. `seen` holds the calls that go through it, `in_a_row` the
+    outcomes of this process since its last success.
 
     A provider is only to blame when two of its models fail: one alone is that model's own circuit.
     """
@@ -157,13 +157,13 @@ def trouble_in(
 
 
 def opening(kind: str, subject_id: str, before: Circuit | None, now: datetime) -> Circuit:
-    """The circuit as it opens, after having been closed or never open."""
+    """Returns the circuit as it opens, after having been closed or never open."""
     relapsed = before is not None and before.closed_at is not None and now - before.closed_at < RELAPSE
     return _open(kind, subject_id, before.opens + 1 if before is not None and relapsed else 1, now)
 
 
 def opening_again(circuit: Circuit, now: datetime) -> Circuit:
-    """The circuit after a probe has failed."""
+    """Returns the circuit after a probe has failed."""
     return _open(circuit.kind, circuit.subject_id, circuit.opens + 1, now)
 
 
@@ -174,16 +174,16 @@ def _open(kind: str, subject_id: str, opens: int, now: datetime) -> Circuit:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a model may be silent before it speaks, in seconds."""
+    """The time that a model may be silent before it speaks, in seconds."""
 
     first_token: float = 30.0
 
     def first_token_timeout(self, offer: Offer, *, probing: bool) -> float:
-        """How long a call may take to its first token. Nobody waits long for a model that is known to be in trouble."""
+        """Returns the longest time to the first token. A model that is known to be in trouble gets a third of it."""
         longest = self.first_token * 2 if offer.thinks_first else self.first_token
         return longest / 3 if probing else longest
 
     def verdict(self, offer: Offer, first_token_seconds: float) -> Outcome:
-        """Whether an answer came soon enough. A model that thinks first may take its time."""
+        """Returns OK or SLOW for an answer. A model that thinks first may take its time."""
         slow = not offer.thinks_first and first_token_seconds > self.first_token / 3
         return Outcome.SLOW if slow else Outcome.OK

@@ -1,4 +1,4 @@
-"""A tenant's own provider key: what can be one, and what may be shown of it, which is too little to use it."""
+"""Rules for a tenant's own provider key: its form, and the parts that may be shown, too little to use it."""
 
 import hashlib
 import json
@@ -12,12 +12,12 @@ _LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 
 
 def fingerprint(key: str) -> str:
-    """The first digits of the key's SHA-256: two keys are the same when these are, and no key is found from them."""
+    """Returns the first digits of the key's SHA-256. They tell whether two keys are the same, and reveal none."""
     return hashlib.sha256(key.encode()).hexdigest()[:FINGERPRINT_DIGITS]
 
 
 def last_four(key: str) -> str:
-    """The characters by which people know a key. Of a service account's JSON, those of its key's id."""
+    """Returns the characters by which people know a key. A service account's JSON is known by its key's id."""
     return _name_of(key)[-4:]
 
 
@@ -30,7 +30,7 @@ def _name_of(key: str) -> str:
 
 
 def key_problem(auth: str, key: str) -> str | None:
-    """Why a tenant's key cannot be one, or None. `auth` is how the provider's row says that it signs callers in."""
+    """Returns why a text cannot be a key, or None. `auth` is the provider's way to sign callers in."""
     if auth == "service_account" and key.startswith("{"):
         return _account_problem(key)
     if not (key.isascii() and key.isprintable()) or " " in key:
@@ -39,9 +39,9 @@ def key_problem(auth: str, key: str) -> str | None:
 
 
 def settings_problems(places: Set[str], preset: Set[str], given: Mapping[str, str]) -> dict[str, str]:
-    """Why what was given cannot fill the places in a provider's address: reasons by name.
+    """Returns why settings cannot fill the places in a provider's address: reasons by name.
 
-    `preset` are the places that the provider's row fills. Values become parts of a host name or path, so they are
+    `preset` are the places that the provider's options fill. Values become parts of a host name or path, so they are
     letters, digits and hyphens: no tenant can lead its key, or us, to another host.
     """
     takes = f"it takes {', '.join(sorted(places))}" if places else "it takes none"

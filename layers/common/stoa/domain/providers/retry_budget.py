@@ -1,4 +1,4 @@
-"""How many failovers an outage may cause: a share of the calls, and a few more, so that it is not multiplied.
+"""Limits the failovers of an outage to a share of the calls, and a few more, so that load is not multiplied.
 
 A retry budget as a token bucket, like Finagle's `RetryBudget` (twitter.github.io/finagle/guide/Clients.html#retries)
 and the per-client budget of 10 % in Google's SRE book, chapter 21 ("Handling Overload").
@@ -13,17 +13,17 @@ MOST = 10.0  # saved up at most; a process begins with these
 
 @dataclass(slots=True)
 class RetryBudget:
-    """What is left for failovers away from one provider. Times are seconds on a clock that only goes forward."""
+    """Budget of failovers away from one provider. Times are seconds on a clock that only goes forward."""
 
     left: float = MOST
     as_of: float = 0.0
 
     def call(self, now: float) -> None:
-        """A message is about to be sent to the provider."""
+        """Notes a message that is about to be sent to the provider."""
         self._refill(now, SHARE)
 
     def take(self, now: float) -> bool:
-        """Whether another model may be tried after the provider has failed; if so, it is paid for."""
+        """Returns whether another model may be tried after the provider has failed, and pays for it if so."""
         self._refill(now, 0.0)
         if self.left < 1.0:
             return False

@@ -1,9 +1,11 @@
-"""How much a tenant's members use one model, out of the counters and the ledger's last days."""
+"""Usage of one model by a tenant's members, from the counters and the ledger's last days."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row
+from stoa.database.pool import Connection
 from stoa.store.operations.counters import COUNTS
 
 # A counter is in exactly one of the two tables. The ledger's lines are found by their time, whose index is tiny.
@@ -26,17 +28,38 @@ recent AS (
 )
 SELECT
     (SELECT count(*) FROM sent) AS total_users,
-    (SELECT coalesce(round(avg(messages), 2), 0) FROM sent) AS average,
-    (SELECT count(*) FROM recent WHERE reserved_at > :now - interval '24 hours') AS last_day,
-    (SELECT count(*) FROM recent) AS last_week,
+    (SELECT coalesce(round(avg(messages), 2), 0) FROM sent) AS average_messages_per_user,
+    (SELECT count(*) FROM recent WHERE reserved_at > :now - interval '24 hours') AS messages_last24h,
+    (SELECT count(*) FROM recent) AS messages_last7d,
     (
-        SELECT coalesce(json_agg(json_build_object('userId', b.user_id, 'messageCount', b.messages)
+        SELECT coalesce(json_agg(json_build_object('user_id', b.user_id, 'message_count', b.messages)
             ORDER BY b.messages DESC, b.user_id), '[]')
         FROM (SELECT s.user_id, s.messages FROM sent s ORDER BY s.messages DESC, s.user_id LIMIT :top ::int) AS b
     ) AS top_users
 """  # noqa: S608 - a constant of this package, no input
 
 
-def stats(connection: Connection, tenant_id: UUID, model_id: str, now: datetime, *, top: int) -> Row:
-    """Members and messages of all time, messages of the last 24 hours and 7 days, and who sent the most."""
-    return connection.run(_STATS, tenant_id=tenant_id, model_id=model_id, now=now, top=top)[0]
+@dataclass(frozen=True, slots=True)
+class TopUser:
+    """A member and the number of messages they sent to a model."""
+
+    user_id: UUID
+    message_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUsage:
+    """Members and messages of all time, messages of the last 24 hours and 7 days, and the members who sent most."""
+
+    total_users: int
+    average_messages_per_user: Decimal
+    messages_last24h: int
+    messages_last7d: int
+    top_users: list[TopUser]
+
+
+def stats(connection: Connection, tenant_id: UUID, model_id: str, now: datetime, *, top: int) -> ModelUsage:
+    """Returns the usage of one model, with the `top` members who sent most."""
+    (row,) = connection.run(_STATS, tenant_id=tenant_id, model_id=model_id, now=now, top=top)
+    most = [TopUser(UUID(one["user_id"]), one["message_count"]) for one in row["top_users"]]
+    return ModelUsage(**{**row, "top_users": most})

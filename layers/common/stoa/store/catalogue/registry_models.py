@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from stoa.database.pool import Connection, Row, json_parameter
+from stoa.domain.pricing.rates import Rates
 
 _COLUMNS = (
     "m.id, m.display_name, m.provider_id, m.enabled, m.is_available, m.deprecated_at, m.successor_id, m.base_rates"
@@ -59,11 +61,25 @@ FROM jsonb_to_record(:model ::jsonb) AS r (
 
 
 class RegistryName(NamedTuple):
-    """A model of the registry, and what its provider calls it."""
+    """A model of the registry, and its provider's own name for it."""
 
     id: str
     provider_id: str
     provider_model: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryModel:
+    """A model that all tenants share. `base_rates` are what the provider asks beside its two prices."""
+
+    id: str
+    display_name: str
+    provider_id: str
+    enabled: bool
+    is_available: bool
+    deprecated_at: datetime | None
+    successor_id: str | None
+    base_rates: Rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +97,7 @@ class NewRegistryModel:
 
 
 def names(connection: Connection) -> list[RegistryName]:
-    """What every model of the registry is called."""
+    """Returns the names of every model of the registry."""
     return [RegistryName(**row) for row in connection.run(_NAMES)]
 
 
@@ -100,12 +116,17 @@ def add_from_feed(connection: Connection, ids: Sequence[str], model: NewRegistry
     return model_id
 
 
-def lock(connection: Connection, model_id: str) -> Row | None:
-    """One model of the registry, for a change by nobody else until the transaction ends; None: no such model."""
+def lock(connection: Connection, model_id: str) -> RegistryModel | None:
+    """Returns one model of the registry and keeps others from changing it until the transaction ends. None: no such
+    model."""
     rows = connection.run(_LOCK, model_id=model_id)
-    return rows[0] if rows else None
+    return _model(rows[0]) if rows else None
 
 
-def save(connection: Connection, model_id: str, given: Mapping[str, Any]) -> Row:
-    """Write the columns that `given` names, null included; the model as it is then."""
-    return connection.run(_SAVE, model_id=model_id, given=json_parameter(given))[0]
+def save(connection: Connection, model_id: str, given: Mapping[str, Any]) -> RegistryModel:
+    """Writes the columns that `given` names, null included, and returns the model."""
+    return _model(connection.run(_SAVE, model_id=model_id, given=json_parameter(given))[0])
+
+
+def _model(row: Row) -> RegistryModel:
+    return RegistryModel(**{**row, "base_rates": Rates.from_json(row["base_rates"])})

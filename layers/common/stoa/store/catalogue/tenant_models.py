@@ -1,11 +1,15 @@
-"""Models as a tenant's admins see them: the registry's, what the tenant decides about them, and the tenant's own."""
+"""Models as a tenant's admins see them: the registry's with the tenant's overlay, and the tenant's own."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from stoa.database.pool import Connection, Row, json_parameter
+from stoa.domain.catalogue.overlay import DECIDED, Decisions, Overlay, decided_limit
+from stoa.domain.pricing.rates import Rates
 
 _LIST = """
 SELECT
@@ -163,46 +167,132 @@ WHERE NOT EXISTS (
 SEPARATOR = "~"  # no slug and no id of the registry contains it, and no client has to escape it in an address
 
 
-def offered(connection: Connection, tenant_id: UUID, now: datetime, model_id: str | None = None) -> list[Row]:
-    """Every model of the registry and of the tenant, or the one named, with the tenant's overlay (`own_...`)."""
-    return connection.run(_LIST, tenant_id=tenant_id, now=now, model_id=model_id)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantModel:
+    """A model with what the registry says of it and what the tenant decided. Prices in USD per one million tokens.
+
+    `base_...` is what the provider asks, `user_...` what members pay at present; None: not known, not sold.
+    `version` counts the tenant's decisions.
+    """
+
+    id: str
+    is_own: bool
+    provider_id: str
+    provider_name: str
+    provider_model: str
+    context_window: int
+    max_output_tokens: int
+    modalities: list[str]
+    capabilities: list[str]
+    is_novel: bool
+    category: str
+    speed: str
+    quality: str
+    is_available: bool
+    deprecated_at: datetime | None
+    successor_id: str | None
+    fallback_model_ids: list[str] | None
+    base_input_price: Decimal | None
+    base_output_price: Decimal | None
+    base_rates: Rates
+    user_input_price: Decimal | None
+    user_output_price: Decimal | None
+    user_rates: Rates
+    registry: Decisions
+    overlay: Overlay
+    version: int
 
 
-def locked(connection: Connection, tenant_id: UUID, now: datetime, model_id: str) -> Row | None:
-    """One model as `offered` gives it, for a change by nobody else until the transaction ends. None: no such model."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnModel:
+    """A model of the tenant's own, to be made. Prices in USD per one million tokens; None: not known, not sold."""
+
+    provider_id: str
+    provider_model: str
+    display_name: str
+    known_for: str
+    context_window: int
+    max_output_tokens: int
+    base_input_price: Decimal | None
+    base_output_price: Decimal | None
+    base_rates: Rates
+    modalities: list[str]
+    capabilities: list[str]
+    is_novel: bool
+    category: str
+    access_tier: str
+    unlock_price_cents: int | None
+    daily_limit: int | None
+    trial_messages: int
+    speed: str
+    quality: str
+    display_order: int
+    enabled: bool
+
+    def columns(self) -> dict[str, Any]:
+        """Returns the values by their columns."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**values, "base_rates": self.base_rates.to_json()}
+
+
+def offered(connection: Connection, tenant_id: UUID, now: datetime) -> list[TenantModel]:
+    """Returns every model of the registry and of the tenant, in the catalogue's order."""
+    return [_model(row) for row in connection.run(_LIST, tenant_id=tenant_id, now=now, model_id=None)]
+
+
+def get(connection: Connection, tenant_id: UUID, now: datetime, model_id: str) -> TenantModel | None:
+    """Returns one model. None: the tenant has no such model."""
+    rows = connection.run(_LIST, tenant_id=tenant_id, now=now, model_id=model_id)
+    return _model(rows[0]) if rows else None
+
+
+def locked(connection: Connection, tenant_id: UUID, now: datetime, model_id: str) -> TenantModel | None:
+    """Returns one model and keeps others from deciding about it until the transaction ends. None: no such model."""
     own = {"tenant_id": tenant_id, "model_id": model_id}
     listed = {**own, "now": now}
     rows = connection.run_all([(_OPEN_OVERLAY, own), (_LOCK_OVERLAY, own), (_LIST, listed)])[2]
-    return rows[0] if rows else None
+    return _model(rows[0]) if rows else None
 
 
 def save_overlay(connection: Connection, tenant_id: UUID, model_id: str, given: Mapping[str, Any]) -> None:
-    """Write the columns of the overlay that `given` names, null included, and count its version up."""
+    """Writes the columns of the overlay that `given` names, null included, and counts its version up."""
     connection.run(_SAVE_OVERLAY, tenant_id=tenant_id, model_id=model_id, given=json_parameter(given))
 
 
 def save_own_model(connection: Connection, tenant_id: UUID, model_id: str, given: Mapping[str, Any]) -> None:
-    """Write the columns of a tenant's own model that `given` names. A model of the registry stays as it is."""
+    """Writes the columns of a tenant's own model that `given` names. Leaves a model of the registry as it is."""
     connection.run(_SAVE_OWN_MODEL, tenant_id=tenant_id, model_id=model_id, given=json_parameter(given))
 
 
-def create(connection: Connection, tenant_id: UUID, name: str, model: Mapping[str, Any]) -> str | None:
-    """Make a model of the tenant's own; its id, or None when the tenant has one of that name."""
-    rows = connection.run(_CREATE, tenant_id=tenant_id, separator=SEPARATOR, name=name, model=json_parameter(model))
+def create(connection: Connection, tenant_id: UUID, name: str, model: OwnModel) -> str | None:
+    """Makes a model of the tenant's own and returns its id. None: the tenant has a model of that name."""
+    values = json_parameter(model.columns())
+    rows = connection.run(_CREATE, tenant_id=tenant_id, separator=SEPARATOR, name=name, model=values)
     return rows[0]["id"] if rows else None
 
 
 def has_provider(connection: Connection, tenant_id: UUID, provider_id: str) -> bool:
-    """Whether there is such a provider."""
+    """Returns whether there is such a provider."""
     return bool(connection.run(_EXISTS, tenant_id=tenant_id, provider_id=provider_id, model_id=None)[0]["provider"])
 
 
 def unknown(connection: Connection, tenant_id: UUID, model_ids: Sequence[str]) -> set[str]:
-    """Which of these ids are no models that the tenant has."""
+    """Returns those of the ids that are no models of the tenant's."""
     rows = connection.run(_UNKNOWN, tenant_id=tenant_id, model_ids=list(model_ids))
     return {row["id"] for row in rows}
 
 
 def has_model(connection: Connection, tenant_id: UUID, model_id: str) -> bool:
-    """Whether the tenant has such a model: the registry's or its own, enabled or not."""
+    """Returns whether the tenant has such a model: the registry's or its own, enabled or not."""
     return bool(connection.run(_EXISTS, tenant_id=tenant_id, provider_id=None, model_id=model_id)[0]["model"])
+
+
+def _model(row: Row) -> TenantModel:
+    values = dict(row)
+    own = {name: values.pop(f"own_{name}") for name in DECIDED}
+    own["daily_limit"] = decided_limit(values.pop("has_daily_limit"), own["daily_limit"])
+    values["registry"] = Decisions(**{name: values.pop(name) for name in DECIDED})
+    values["overlay"] = Overlay(**own)
+    for name in ("base_rates", "user_rates"):
+        values[name] = Rates.from_json(values[name] or {})
+    return TenantModel(**values)

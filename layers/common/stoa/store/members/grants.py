@@ -1,11 +1,11 @@
-"""Access that an admin gives and takes: listed for the whole tenant, granted once, revoked with the row kept."""
+"""Entitlements as admins list, grant and revoke them. A revoked one keeps its row."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from stoa.core.ids import new_id
-from stoa.database.pool import Connection, Row
+from stoa.database.pool import Connection
 
 _COLUMNS = """
     e.id, e.user_id, u.email, e.model_id, coalesce(o.display_name, m.display_name) AS model_name, e.source, e.notes,
@@ -101,18 +101,47 @@ class Grant:
     extra_trial_messages: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Entitlement:
+    """A row of any source, with names. `active`: neither revoked nor expired."""
+
+    id: UUID
+    user_id: UUID
+    email: str | None
+    model_id: str
+    model_name: str
+    source: str
+    notes: str | None
+    extra_trial_messages: int | None
+    granted_by: UUID | None
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    revoked_by: UUID | None
+    created_at: datetime
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """The entitlements to list. None: all. `active` False: only those that were revoked or expired."""
+
+    user_id: UUID | None = None
+    model_id: str | None = None
+    active: bool | None = None
+
+
 def members_by_email(connection: Connection, tenant_id: UUID, email: str) -> list[UUID]:
-    """Members with that e-mail, in any spelling of its case: none, one, or two where there are several."""
+    """Returns the members with that e-mail, in any case: none, one, or two where there are several."""
     return [row["id"] for row in connection.run(_BY_EMAIL, tenant_id=tenant_id, email=email)]
 
 
 def lock_member(connection: Connection, tenant_id: UUID, user_id: UUID) -> bool:
-    """Make other grants to the member wait until the transaction ends. False: there is no such member."""
+    """Makes other grants to the member wait until the transaction ends. False: there is no such member."""
     return bool(connection.run(_LOCK_MEMBER, tenant_id=tenant_id, user_id=user_id))
 
 
 def open_equal(connection: Connection, tenant_id: UUID, grant: Grant) -> UUID | None:
-    """The id of a grant in force that gives the same. Trial messages are never the same: each grant adds to them."""
+    """Returns the id of a grant in force that gives the same. Trial messages never do: each grant adds to them."""
     if grant.extra_trial_messages is not None:
         return None
     rows = connection.run(
@@ -127,7 +156,7 @@ def open_equal(connection: Connection, tenant_id: UUID, grant: Grant) -> UUID | 
 
 
 def add(connection: Connection, tenant_id: UUID, grant: Grant, granted_by: UUID, now: datetime) -> UUID:
-    """Write a grant, and count its trial messages; its id."""
+    """Writes a grant, counts its trial messages and returns its id."""
     grant_id = new_id()
     connection.run(
         _ADD,
@@ -149,37 +178,35 @@ def add(connection: Connection, tenant_id: UUID, grant: Grant, granted_by: UUID,
 
 
 def revoke(connection: Connection, tenant_id: UUID, grant_id: UUID, revoked_by: UUID, now: datetime) -> bool:
-    """End a grant and keep its row. False: there is none, or it was revoked before."""
+    """Ends a grant and keeps its row. False: there is none, or it was revoked before."""
     rows = connection.run(_REVOKE, tenant_id=tenant_id, id=grant_id, revoked_by=revoked_by, now=now)
     return bool(rows[0]["grants"])
 
 
-def get(connection: Connection, tenant_id: UUID, grant_id: UUID, now: datetime) -> Row | None:
-    """One entitlement of any source, with names, or None."""
-    rows = connection.run(_GET, tenant_id=tenant_id, id=grant_id, now=now)
-    return rows[0] if rows else None
+def get(connection: Connection, tenant_id: UUID, grant_id: UUID, now: datetime) -> Entitlement | None:
+    """Returns one entitlement of any source. None: there is none of that id."""
+    return connection.fetch_one(Entitlement, _GET, tenant_id=tenant_id, id=grant_id, now=now)
 
 
 def page(
     connection: Connection,
     tenant_id: UUID,
     now: datetime,
+    wanted: Filter,
     *,
-    user_id: UUID | None,
-    model_id: str | None,
-    active: bool | None,
     before: tuple[datetime, UUID] | None,
     rows: int,
-) -> list[Row]:
-    """The tenant's entitlements that match, newest first. `before` is the last one of the previous page."""
+) -> list[Entitlement]:
+    """Returns the tenant's entitlements that match, newest first. `before` is the last one of the previous page."""
     created_at, last_id = before or (None, None)
-    return connection.run(
+    return connection.fetch(
+        Entitlement,
         _PAGE,
         tenant_id=tenant_id,
         now=now,
-        user_id=user_id,
-        model_id=model_id,
-        active=active,
+        user_id=wanted.user_id,
+        model_id=wanted.model_id,
+        active=wanted.active,
         before=created_at,
         before_id=last_id,
         rows=rows,

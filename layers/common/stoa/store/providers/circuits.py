@@ -1,11 +1,11 @@
-"""Circuits and the outcomes of calls that open them. The rules are in stoa/domain/providers/circuit.py."""
+"""Circuits and the outcomes of calls that open them. `stoa.domain.providers.circuit` has the rules."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from stoa.database.pool import Connection, Row, Statement, json_parameter
+from stoa.database.pool import Connection, Row, Statement, json_parameter, typed
 from stoa.domain.providers.circuit import WINDOWS, Circuit, Seen, Tally
 
 # A tenant's own model says nothing about its provider: two that fail would otherwise shut the provider for everybody.
@@ -47,7 +47,7 @@ SELECT {_COLUMNS} FROM circuits c
 WHERE c.kind = 'model' AND c.subject_id = :model_id ::text OR c.kind = 'provider' AND c.subject_id = :provider_id ::text
 """  # noqa: S608 - a constant of this file
 
-# Who comes second finds it open and changes nothing.
+# The second process finds the circuit open and changes nothing.
 _OPEN = """
 INSERT INTO circuits AS c (kind, subject_id, tenant_id, opens, opened_at, open_until, reason)
 SELECT
@@ -95,15 +95,17 @@ FROM jsonb_to_recordset(:probes ::jsonb) AS r (kind text, subject_id text, opene
 WHERE c.kind = r.kind AND c.subject_id = r.subject_id AND c.opened_at = r.opened_at AND c.open_until IS NOT NULL
 """
 
-# For the snapshot: what is to be left alone now, or may be tried again. A few rows, and mostly none.
+# For the snapshot: the circuits that are open or half-open. Mostly there are none.
 OPEN_CIRCUITS = """
     SELECT json_agg(json_build_array(c.kind, c.subject_id, c.opens, c.opened_at, c.open_until, c.probe_until))
     FROM circuits c WHERE c.open_until IS NOT NULL
 """
 
-_LIST = f"""
-SELECT {_COLUMNS}, c.reason FROM circuits c ORDER BY c.open_until DESC NULLS LAST, c.kind, c.subject_id
-"""  # noqa: S608 - a constant of this file
+_LIST = """
+SELECT c.kind, c.subject_id, c.reason, c.opens, c.opened_at, c.open_until, c.closed_at
+FROM circuits c
+ORDER BY c.open_until DESC NULLS LAST, c.kind, c.subject_id
+"""
 
 _RESET = """
 UPDATE circuits c SET open_until = NULL, probe_until = NULL, closed_at = :now ::timestamptz, reason = :reason
@@ -121,48 +123,51 @@ WHERE coalesce(c.closed_at, c.opened_at) < :circuits_before ::timestamptz
 """
 
 
+@dataclass(frozen=True, slots=True)
+class KnownCircuit:
+    """A circuit as operators see it. `reason` tells what opened it last, or who closed it."""
+
+    kind: str  # provider | model
+    subject_id: str
+    reason: str
+    opens: int
+    opened_at: datetime
+    open_until: datetime | None
+    closed_at: datetime | None
+
+
 def record_statement(shard: int, seen: Iterable[Seen]) -> Statement:
-    """Add what a process has seen to the sums; `shard` spreads processes over rows."""
+    """Returns the statement that adds what a process has seen to the sums. `shard` spreads processes over rows."""
     rows = [{"model_id": entry.model_id, "bucket": entry.bucket, **asdict(entry.tally)} for entry in seen]
     return _RECORD, {"shard": shard, "seen": json_parameter(rows)}
 
 
 def look_statements(model_id: str, provider_id: str, now: datetime) -> list[Statement]:
-    """The recent outcomes of a model and of its provider, and both circuits. The answers go to `looked`."""
+    """Returns the statements that read the recent outcomes of a model and its provider, and both circuits.
+
+    Their rows go to `looked`.
+    """
     subject = {"model_id": model_id, "provider_id": provider_id}
     return [(_SEEN, {**subject, "since": now - max(WINDOWS)}), (_OF, subject)]
 
 
 def looked(outcomes: Sequence[Row], circuits: Sequence[Row]) -> tuple[list[Seen], list[Seen], list[Circuit]]:
-    """What was seen of the model, what of its provider, and their circuits."""
+    """Returns the model's outcomes, its provider's, and both circuits, from the rows of `look_statements`."""
     of_model = [_seen(row) for row in outcomes if row["is_model"]]
     of_provider = [_seen(row) for row in outcomes if row["is_provider"]]
-    return of_model, of_provider, [circuit_of(row) for row in circuits]
+    return of_model, of_provider, typed(Circuit, circuits)
 
 
 def open_circuits(found: Sequence[Sequence[Any]] | None) -> tuple[Circuit, ...]:
-    """The circuits that are not closed, out of the snapshot's row."""
+    """Returns the circuits that are not closed, from the snapshot's row."""
     return tuple(
         Circuit(kind, subject_id, opens, *(then and datetime.fromisoformat(then) for then in instants))
         for kind, subject_id, opens, *instants in found or ()
     )
 
 
-def circuit_of(row: Row) -> Circuit:
-    """A row with the columns of a circuit as a value."""
-    return Circuit(
-        row["kind"],
-        row["subject_id"],
-        row["opens"],
-        row["opened_at"],
-        row["open_until"],
-        row["probe_until"],
-        row["closed_at"],
-    )
-
-
 def open_circuit(connection: Connection, circuit: Circuit, reason: str) -> bool:
-    """Open a circuit that is closed; False when somebody has opened it already."""
+    """Opens a circuit that is closed. False: another process opened it before."""
     rows = connection.run(
         _OPEN,
         kind=circuit.kind,
@@ -176,17 +181,23 @@ def open_circuit(connection: Connection, circuit: Circuit, reason: str) -> bool:
 
 
 def claim_statement(probes: Sequence[Circuit], lease: datetime, now: datetime) -> Statement:
-    """Be the one who tries these half-open circuits. Refuses (probe) when somebody else is trying one of them."""
+    """Returns the statement that claims these half-open circuits for one probe.
+
+    It refuses (probe) where another process is trying one of them.
+    """
     return _CLAIM, {"probes": _named(probes), "number": len(probes), "lease": lease, "now": now}
 
 
 def close_statement(probes: Sequence[Circuit], now: datetime) -> Statement:
-    """The probe succeeded: calls go there as usual."""
+    """Returns the statement that closes the circuits after a probe that succeeded."""
     return _CLOSE, {"probes": _named(probes), "now": now}
 
 
 def open_again_statement(probes: Sequence[Circuit], again: Sequence[Circuit], outcome: str) -> Statement:
-    """The probe failed: each of `probes` becomes what stands at its place in `again`."""
+    """Returns the statement that opens the circuits again after a probe that failed.
+
+    Each of `probes` becomes the circuit at its place in `again`.
+    """
     rows = [
         {
             "kind": new.kind,
@@ -202,22 +213,22 @@ def open_again_statement(probes: Sequence[Circuit], again: Sequence[Circuit], ou
 
 
 def let_go_statement(probes: Sequence[Circuit]) -> Statement:
-    """The probe found out nothing: somebody else may try at once."""
+    """Returns the statement that lets another process probe at once, because this probe found out nothing."""
     return _LET_GO, {"probes": _named(probes)}
 
 
-def newest(connection: Connection) -> list[Row]:
-    """Every circuit that is not forgotten, the open ones first, with its reason."""
-    return connection.run(_LIST)
+def newest(connection: Connection) -> list[KnownCircuit]:
+    """Returns every circuit that is not forgotten, the open ones first."""
+    return connection.fetch(KnownCircuit, _LIST)
 
 
 def reset(connection: Connection, kind: str, subject_id: str, reason: str, now: datetime) -> bool:
-    """Close an open circuit by hand; False when it is not open."""
+    """Closes an open circuit by hand. False: it is not open."""
     return bool(connection.run(_RESET, kind=kind, subject_id=subject_id, reason=reason, now=now))
 
 
 def purge(connection: Connection, *, outcomes_before: datetime, circuits_before: datetime) -> None:
-    """Forget old outcomes, and circuits that have long been closed or unused."""
+    """Forgets old outcomes, and circuits that have long been closed or unused."""
     connection.run_all(
         [
             (_PURGE_OUTCOMES, {"outcomes_before": outcomes_before}),

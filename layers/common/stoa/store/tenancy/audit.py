@@ -1,12 +1,13 @@
-"""The audit log: who changed what, before and after. Rows are only ever added."""
+"""The audit log: changes with their author, before and after. Rows are only ever added."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from stoa.core.ids import new_id
-from stoa.database.pool import Connection, Row, json_parameter
+from stoa.database.pool import Connection, json_parameter
 
 _RECORD = """
 INSERT INTO audit_log (id, tenant_id, actor_id, actor_email, action, target, before, after, request_id)
@@ -30,11 +31,35 @@ LIMIT :rows
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who makes a change: an admin, or Stoa itself (no id) for scheduled work."""
+    """The author of a change: an admin, or Stoa itself (no id) for scheduled work."""
 
     user_id: UUID | None = None
     email: str | None = None
     request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedChange:
+    """One change. `before` and `after` hold the values that it touched, as JSON."""
+
+    id: UUID
+    actor_id: UUID | None
+    actor_email: str | None
+    action: str
+    target: str
+    before: Mapping[str, Any] | None = field(repr=False)
+    after: Mapping[str, Any] | None = field(repr=False)
+    request_id: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """The changes to list. None: all. `actor` is a user's id or e-mail."""
+
+    actor: str | None = None
+    action: str | None = None
+    target: str | None = None
 
 
 def record(
@@ -47,7 +72,7 @@ def record(
     before: Mapping[str, Any] | None,
     after: Mapping[str, Any] | None,
 ) -> None:
-    """Add one row, in the same transaction as the change it tells of. None: there was, or is, nothing."""
+    """Adds one row, in the same transaction as the change that it tells of. None: there was, or is, nothing."""
     connection.run(
         _RECORD,
         id=new_id(),
@@ -63,16 +88,16 @@ def record(
 
 
 def page(
-    connection: Connection,
-    tenant_id: UUID,
-    *,
-    actor: str | None,
-    action: str | None,
-    target: str | None,
-    before: UUID | None,
-    rows: int,
-) -> list[Row]:
-    """The newest rows that match; `actor` is a user id or an e-mail, `before` the last row of the previous page."""
-    return connection.run(
-        _PAGE, tenant_id=tenant_id, actor=actor, action=action, target=target, before=before, rows=rows
+    connection: Connection, tenant_id: UUID, wanted: Filter, *, before: UUID | None, rows: int
+) -> list[AuditedChange]:
+    """Returns the newest changes that match. `before` is the last one of the previous page."""
+    return connection.fetch(
+        AuditedChange,
+        _PAGE,
+        tenant_id=tenant_id,
+        actor=wanted.actor,
+        action=wanted.action,
+        target=wanted.target,
+        before=before,
+        rows=rows,
     )

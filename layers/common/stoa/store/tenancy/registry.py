@@ -1,9 +1,14 @@
-"""The shared registry: providers, models, and the system's own personas and modes. Written in the operator's scope."""
+"""Writes the shared registry: providers, models, and the system's own personas and modes.
 
-from collections.abc import Iterable, Mapping
+Needs the operator's scope.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from stoa.database.pool import Connection, Row, Statement, json_parameter
+from stoa.database.pool import Connection, json_parameter
+from stoa.domain.providers.provider import Provider
 
 # Providers, personas and modes of the system are ours to define, so a new release rewrites them where they differ.
 _PROVIDERS = """
@@ -111,54 +116,31 @@ WHERE (d.name, d.description, d.system_prompt, d.temperature, d.display_order) I
     (excluded.name, excluded.description, excluded.system_prompt, excluded.temperature, excluded.display_order)
 """
 
-_ONE_PROVIDER = """
-SELECT p.id, p.display_name, p.api_base, p.auth, p.wire, p.chat_path, p.options FROM providers p WHERE p.id = :id
-"""
-
-_NAMED_PROVIDERS = """
-SELECT p.id, p.display_name, p.api_base, p.chat_path, p.options FROM providers p ORDER BY lower(p.display_name), p.id
-"""
-
-_ALL_PROVIDERS = "SELECT p.id, p.api_base, p.auth, p.wire, p.chat_path, p.options FROM providers p"
-
-Rows = Iterable[Mapping[str, Any]]
+Rows = Sequence[Mapping[str, Any]]  # their keys are the columns
 
 
-def save(
-    connection: Connection,
-    *,
-    providers: Rows,
-    models: Rows,
-    personas: Rows,
-    knowledge: Rows,
-    focus_modes: Rows,
-    domain_modes: Rows,
-) -> None:
-    """Write the whole registry. Running it again with the same rows writes nothing."""
-    parts = [
-        (_PROVIDERS, providers),
-        (_MODELS, models),
-        (_PERSONAS, personas),
-        (_FORGET_KNOWLEDGE, knowledge),
-        (_KNOWLEDGE, knowledge),
-        (_PASSAGES, knowledge),
-        (_FOCUS_MODES, focus_modes),
-        (_DOMAIN_MODES, domain_modes),
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The registry as a release ships it."""
+
+    providers: Sequence[Provider]
+    models: Rows
+    personas: Rows
+    knowledge: Rows
+    focus_modes: Rows
+    domain_modes: Rows
+
+
+def save(connection: Connection, registry: Registry) -> None:
+    """Writes the whole registry. Running it again with the same content writes nothing."""
+    parts: list[tuple[str, Rows]] = [
+        (_PROVIDERS, [asdict(provider) for provider in registry.providers]),
+        (_MODELS, registry.models),
+        (_PERSONAS, registry.personas),
+        (_FORGET_KNOWLEDGE, registry.knowledge),
+        (_KNOWLEDGE, registry.knowledge),
+        (_PASSAGES, registry.knowledge),
+        (_FOCUS_MODES, registry.focus_modes),
+        (_DOMAIN_MODES, registry.domain_modes),
     ]
-    connection.run_all([(sql, {"rows": json_parameter(list(rows))}) for sql, rows in parts])
-
-
-def providers_statement() -> Statement:
-    """The statement that reads how every provider is called: wire, address and options."""
-    return _ALL_PROVIDERS, {}
-
-
-def named_providers(connection: Connection) -> list[Row]:
-    """All providers as people know them, with what their addresses need, in the order of their names."""
-    return connection.run(_NAMED_PROVIDERS)
-
-
-def provider(connection: Connection, provider_id: str) -> Row | None:
-    """How one provider is called, or None where there is none of that id."""
-    rows = connection.run(_ONE_PROVIDER, id=provider_id)
-    return rows[0] if rows else None
+    connection.run_all([(sql, {"rows": json_parameter(rows)}) for sql, rows in parts])

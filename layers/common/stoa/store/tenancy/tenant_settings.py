@@ -1,11 +1,12 @@
-"""What a tenant's admins decide for the whole tenant."""
+"""Settings of a tenant, as its admins decide them."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row, json_parameter
+from stoa.database.pool import Connection, json_parameter
 
 _GET = """
 SELECT t.slug, t.name, t.time_zone, t.currency, t.force_system_default, t.purchases_paused, t.version
@@ -41,26 +42,39 @@ DELETE FROM daily_totals d USING reopened WHERE d.tenant_id = :tenant_id AND d.d
 """
 
 
-def get(connection: Connection, tenant_id: UUID) -> Row:
-    """The tenant's settings."""
-    return connection.run(_GET, tenant_id=tenant_id)[0]
+@dataclass(frozen=True, slots=True)
+class TenantSettings:
+    """The settings of a tenant. `version` counts their changes."""
+
+    slug: str
+    name: str
+    time_zone: str
+    currency: str
+    force_system_default: bool
+    purchases_paused: bool
+    version: int
 
 
-def locked(connection: Connection, tenant_id: UUID) -> Row:
-    """The tenant's settings, for a change by nobody else until the transaction ends."""
-    return connection.run(f"{_GET} FOR NO KEY UPDATE", tenant_id=tenant_id)[0]
+def get(connection: Connection, tenant_id: UUID) -> TenantSettings:
+    """Returns the tenant's settings."""
+    return connection.fetch(TenantSettings, _GET, tenant_id=tenant_id)[0]
+
+
+def locked(connection: Connection, tenant_id: UUID) -> TenantSettings:
+    """Returns the tenant's settings and keeps others from changing them until the transaction ends."""
+    return connection.fetch(TenantSettings, f"{_GET} FOR NO KEY UPDATE", tenant_id=tenant_id)[0]
 
 
 def save(connection: Connection, tenant_id: UUID, given: Mapping[str, Any]) -> None:
-    """Write the settings that `given` names; none of them can be null."""
+    """Writes the settings that `given` names. None of them can be null."""
     connection.run(_SAVE, tenant_id=tenant_id, given=json_parameter(given))
 
 
 def knows_zone(connection: Connection, time_zone: str) -> bool:
-    """Whether PostgreSQL, which works out every member's day, knows the zone, too."""
+    """Returns whether PostgreSQL, which works out every member's day, knows the zone, too."""
     return bool(connection.run(_KNOWS_ZONE, time_zone=time_zone)[0]["known"])
 
 
 def reopen_days(connection: Connection, tenant_id: UUID, now: datetime) -> None:
-    """Open the days again that are not over by the tenant's present time zone."""
+    """Opens the days again that are not over by the tenant's present time zone."""
     connection.run(_REOPEN, tenant_id=tenant_id, now=now)

@@ -1,17 +1,21 @@
 """Tenants and the prices they start with."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID
 
+from stoa.core.ids import new_id
 from stoa.database.pool import Connection, Row, json_parameter
+from stoa.domain.pricing.price_book import PriceRow, PricingConfig
+from stoa.domain.pricing.rates import Rates
 
 _CREATE = """
 INSERT INTO tenants (id, slug, name, time_zone)
 VALUES (:id, :slug, :name, :time_zone)
 """
 
-_IDS = "SELECT id, slug FROM tenants ORDER BY id"
+_ALL = "SELECT id, slug FROM tenants ORDER BY id"
 
 _PRICING = """
 SELECT c.external_default_markup, c.self_hosted_default_markup, c.minimum_charge
@@ -44,27 +48,50 @@ ON CONFLICT DO NOTHING
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A tenant's id and the name by which operators know it."""
+
+    id: UUID
+    slug: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnpricedModel:
+    """A model with known base prices and no row in a tenant's price book. Prices in USD per one million tokens."""
+
+    id: str
+    provider_id: str
+    base_input_price: Decimal
+    base_output_price: Decimal
+    base_rates: Rates
+
+
 def create(connection: Connection, tenant_id: UUID, slug: str, name: str, time_zone: str) -> None:
-    """Make a tenant. Raises StatementFailed (unique violation) when its slug is taken."""
+    """Makes a tenant. Raises StatementFailed (unique violation) when its slug is taken."""
     connection.run(_CREATE, id=tenant_id, slug=slug, name=name, time_zone=time_zone)
 
 
-def ids(connection: Connection) -> list[Row]:
-    """Every tenant's `id` and `slug`. Needs the operator's scope; shows nothing else of them."""
-    return connection.run(_IDS)
+def all_tenants(connection: Connection) -> list[Tenant]:
+    """Returns every tenant. Needs the operator's scope, which sees nothing else of them."""
+    return connection.fetch(Tenant, _ALL)
 
 
-def pricing(connection: Connection, tenant_id: UUID) -> Row | None:
-    """The tenant's pricing configuration, or None where nothing was ever saved."""
-    rows = connection.run(_PRICING, tenant_id=tenant_id)
-    return rows[0] if rows else None
+def pricing(connection: Connection, tenant_id: UUID) -> PricingConfig:
+    """Returns the tenant's pricing configuration, or the defaults where nothing was ever saved."""
+    return connection.fetch_one(PricingConfig, _PRICING, tenant_id=tenant_id) or PricingConfig()
 
 
-def unpriced_models(connection: Connection, tenant_id: UUID) -> list[Row]:
-    """Models this tenant could sell whose base prices are known and that have no price-book row yet."""
-    return connection.run(_UNPRICED, tenant_id=tenant_id)
+def unpriced_models(connection: Connection, tenant_id: UUID) -> list[UnpricedModel]:
+    """Returns the models that the tenant could sell, whose base prices are known, and that have no price-book row."""
+    return [_unpriced(row) for row in connection.run(_UNPRICED, tenant_id=tenant_id)]
 
 
-def add_prices(connection: Connection, tenant_id: UUID, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write price-book rows; a model that got a row for the same instant meanwhile keeps it."""
-    connection.run(_ADD_PRICES, tenant_id=tenant_id, rows=json_parameter(list(rows)))
+def add_prices(connection: Connection, tenant_id: UUID, prices: Mapping[str, PriceRow]) -> None:
+    """Writes price-book rows by model. A model that got a row for the same instant meanwhile keeps it."""
+    rows = [{"id": new_id(), "model_id": model_id, **row.columns()} for model_id, row in prices.items()]
+    connection.run(_ADD_PRICES, tenant_id=tenant_id, rows=json_parameter(rows))
+
+
+def _unpriced(row: Row) -> UnpricedModel:
+    return UnpricedModel(**{**row, "base_rates": Rates.from_json(row["base_rates"])})

@@ -28,9 +28,9 @@ def reconcile_purchases(database: Database, stripe: Callable[[], StripeCalls], n
     """
     counts = {"asked": 0, "changed": 0, "unchanged": 0, "unanswered": 0}
     with database.autocommit(Scope(operator=True)) as connection:
-        known = tenants.ids(connection)
+        known = tenants.all_tenants(connection)
     for tenant in known:
-        for row in _open_rows(database, tenant["id"], now):
+        for row in _open_rows(database, tenant.id, now):
             if counts["asked"] >= MOST_A_RUN:
                 return counts
             counts["asked"] += 1

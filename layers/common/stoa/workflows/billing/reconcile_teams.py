@@ -27,12 +27,12 @@ def reconcile_teams(database: Database, stripe: Callable[[], StripeCalls], now: 
     """
     counts = {"asked": 0, "changed": 0, "unanswered": 0}
     with database.autocommit(Scope(operator=True)) as connection:
-        known = tenants.ids(connection)
+        known = tenants.all_tenants(connection)
     for tenant in known:
-        with database.autocommit(Scope(tenant_id=tenant["id"])) as connection:
+        with database.autocommit(Scope(tenant_id=tenant.id)) as connection:
             rows = team_billing.to_ask_about(
                 connection,
-                tenant["id"],
+                tenant.id,
                 now=now,
                 asked_before=now - ASK_AGAIN_AFTER,
                 checkout_before=now - CHECKOUT_FOR,

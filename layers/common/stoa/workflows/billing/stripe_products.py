@@ -21,19 +21,19 @@ def set_up_products(
     """
     counts = {"found": 0, "created": 0, "renamed": 0, "prices": 0}
     with database.autocommit(Scope(operator=True)) as connection:
-        known = [row for row in tenants.ids(connection) if only_tenant in (None, row["slug"])]
+        known = [one for one in tenants.all_tenants(connection) if only_tenant in (None, one.slug)]
     for tenant in known:
-        scope = Scope(tenant_id=tenant["id"])
+        scope = Scope(tenant_id=tenant.id)
         with database.autocommit(scope) as connection:
-            on_sale = purchases.sold(connection, tenant["id"])
+            on_sale = purchases.sold(connection, tenant.id)
         for product in on_sale:
-            identifier = product_id_at_stripe(tenant["id"], product["product_type"], product["product_id"])
+            identifier = product_id_at_stripe(tenant.id, product["product_type"], product["product_id"])
             counts[stripe.ensure_product(identifier, product["name"])] += 1
             price_id, is_new = stripe.ensure_price(identifier, product["amount_cents"], product["currency"])
             counts["prices"] += is_new
             with database.autocommit(scope) as connection:
-                purchases.save_price(connection, tenant["id"], product, stripe.account_mark, price_id)
-        say(f"{tenant['slug']}: {len(on_sale)} on sale")
+                purchases.save_price(connection, tenant.id, product, stripe.account_mark, price_id)
+        say(f"{tenant.slug}: {len(on_sale)} on sale")
     return counts
 
 

@@ -1,17 +1,21 @@
-"""A tenant's models in the hands of its admins: what is offered and how, and the tenant's own models."""
+"""Models of a tenant as its admins manage them: which are offered and how, and the tenant's own models."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from stoa.core.errors import Conflict, FieldProblem, InvalidFields, NotFound
 from stoa.core.observe import emit
-from stoa.database.pool import Connection, Row
+from stoa.database.pool import Connection
 from stoa.domain.catalogue.overlay import DECIDED, in_effect, limit_columns
+from stoa.domain.pricing.rates import Rates
 from stoa.identity.caller import Caller, check_version
 from stoa.store.catalogue import model_usage
 from stoa.store.catalogue import tenant_models as store
+from stoa.store.catalogue.model_usage import ModelUsage
+from stoa.store.catalogue.tenant_models import OwnModel, TenantModel
 from stoa.store.tenancy import audit
-from stoa.workflows.catalogue.model_view import described, outer_name, overlay_of, registry_of
+from stoa.workflows.catalogue.model_view import ModelView, outer_name, view_of
 from stoa.workflows.pricing.price_planning import replan
 
 TOP_USERS = 10
@@ -21,111 +25,111 @@ _PRICES = ("base_input_price", "base_output_price")
 _PRICED = frozenset({*_PRICES, "base_rates"})
 
 
-def list_models(caller: Caller, *, enabled: bool | None) -> list[dict[str, Any]]:
-    """Every model of the registry and of the tenant, disabled ones and those without a price included."""
+def list_models(caller: Caller, *, enabled: bool | None) -> list[ModelView]:
+    """Returns every model of the registry and of the tenant, also those that are disabled or have no price.
+
+    `enabled` narrows the list to models that are offered, or to those that are not.
+    """
     with caller.database.autocommit(caller.tenant_scope) as connection:
-        rows = store.offered(connection, caller.tenant_id, caller.now)
-    models = [described(row) for row in rows]
-    return [model for model in models if enabled is None or model["enabled"] is enabled]
+        models = store.offered(connection, caller.tenant_id, caller.now)
+    views = [view_of(model) for model in models]
+    return [view for view in views if enabled is None or view.enabled is enabled]
 
 
-def create_model(caller: Caller, name: str, model: Mapping[str, Any]) -> dict[str, Any]:
-    """Make a model of the tenant's own: a fine-tune or a self-hosted one. It is sold as soon as its prices are known.
+def create_model(caller: Caller, name: str, model: OwnModel) -> ModelView:
+    """Makes a model of the tenant's own: a fine-tune or a self-hosted one. It is sold as soon as its prices are known.
 
     Raises InvalidFields for an unknown provider or a premium model without a price, Conflict for a name that is taken.
     """
-    _check_unlock_price(model["access_tier"], model["unlock_price_cents"])
-    if (model["base_input_price"] is None) != (model["base_output_price"] is None):
+    _check_unlock_price(model.access_tier, model.unlock_price_cents)
+    if (model.base_input_price is None) != (model.base_output_price is None):
         raise InvalidFields(
             [FieldProblem("baseOutputPrice", "send both base prices, or null for both (then it is not sold)")]
         )
     with caller.database.transaction(caller.tenant_scope) as connection:
-        if not store.has_provider(connection, caller.tenant_id, model["provider_id"]):
+        if not store.has_provider(connection, caller.tenant_id, model.provider_id):
             raise InvalidFields([FieldProblem("providerId", "there is no such provider")])
         model_id = store.create(connection, caller.tenant_id, name, model)
         if model_id is None:
             raise Conflict("MODEL_EXISTS", f"You have a model named {name!r} already. Choose another name.")
-        if model["base_input_price"] is not None:
-            replan(
-                connection,
-                caller.tenant_id,
-                [model_id],
-                source="initial",
-                actor_id=caller.actor.user_id,
-                now=caller.now,
-            )
-        _record(connection, caller, "model.create", model_id, None, model)
+        if model.base_input_price is not None:
+            _replan(connection, caller, model_id, source="initial")
+        _record(connection, caller, "model.create", model_id, None, model.columns())
         created = _read(connection, caller, model_id)
-    emit("admin_model_created", modelId=model_id, providerId=model["provider_id"])
+    emit("admin_model_created", modelId=model_id, providerId=model.provider_id)
     return created
 
 
-def change_model(caller: Caller, model_id: str, given: Mapping[str, Any], *, version: int | None) -> dict[str, Any]:
-    """Write what `given` names. In the overlay null gives a field back to the registry; what is not named stays.
+def change_model(caller: Caller, model_id: str, given: Mapping[str, Any], *, version: int | None) -> ModelView:
+    """Writes what `given` names, by column, and keeps the rest. In the overlay None gives a field back to the registry.
 
     Raises NotFound, Conflict when `version` is not the present one, or InvalidFields, e.g. for a field of the registry.
     """
-    overlay = {name: value for name, value in given.items() if name in DECIDED}
+    overlay = {name: value for name, value in given.items() if name in (*DECIDED, _FALLBACKS)}
     if "daily_limit" in given:
         overlay |= limit_columns(given["daily_limit"])
-    if _FALLBACKS in given:
-        overlay[_FALLBACKS] = given[_FALLBACKS]
-    own = {name: value for name, value in given.items() if name not in (*DECIDED, "daily_limit", _FALLBACKS)}
+    own = {name: value for name, value in given.items() if name not in (*DECIDED, _FALLBACKS)}
     with caller.database.transaction(caller.tenant_scope) as connection:
-        row = store.locked(connection, caller.tenant_id, caller.now, model_id)
-        if row is None:
-            raise NotFound("model")
-        check_version(row["version"], version, "this model")
+        model = _locked(connection, caller, model_id)
+        check_version(model.version, version, "this model")
         if not given:
-            return described(row)
-        _check_decision(row, given)
+            return view_of(model)
+        _check_decision(model, given)
         _check_fallbacks(connection, caller, model_id, given.get(_FALLBACKS) or ())
         if own:
-            _check_own(connection, caller, row, own)
+            _check_own(connection, caller, model, own)
             store.save_own_model(connection, caller.tenant_id, model_id, own)
         store.save_overlay(connection, caller.tenant_id, model_id, overlay)
         if not own.keys().isdisjoint(_PRICED):
-            replan(
-                connection, caller.tenant_id, [model_id], source="base", actor_id=caller.actor.user_id, now=caller.now
-            )
-        before = {**row, **overlay_of(row)}
-        _record(connection, caller, "model.change", model_id, {name: before[name] for name in given}, given)
+            _replan(connection, caller, model_id, source="base")
+        before = {name: getattr(model.overlay if name in DECIDED else model, name) for name in given}
+        _record(connection, caller, "model.change", model_id, before, given)
         changed = _read(connection, caller, model_id)
-    _tell_switch(described(row), changed)
+    _tell_switch(model, enabled=changed.enabled)
     return changed
 
 
 def switch_model(caller: Caller, model_id: str, *, enabled: bool) -> bool:
-    """Offer the model, or offer it no more; whether it is offered now. Raises NotFound."""
+    """Starts or stops offering the model, and returns whether it is offered now. Raises NotFound."""
     with caller.database.transaction(caller.tenant_scope) as connection:
-        row = store.locked(connection, caller.tenant_id, caller.now, model_id)
-        if row is None:
-            raise NotFound("model")
+        model = _locked(connection, caller, model_id)
         store.save_overlay(connection, caller.tenant_id, model_id, {"enabled": enabled})
         action = "model.enable" if enabled else "model.disable"
-        _record(connection, caller, action, model_id, {"enabled": row["own_enabled"]}, {"enabled": enabled})
-    _tell_switch(described(row), {"id": model_id, "enabled": enabled})
+        _record(connection, caller, action, model_id, {"enabled": model.overlay.enabled}, {"enabled": enabled})
+    _tell_switch(model, enabled=enabled)
     return enabled
 
 
-def read_usage_stats(caller: Caller, model_id: str) -> dict[str, Any]:
-    """How many members use a model, how much, and who the most. Raises NotFound."""
+def read_usage_stats(caller: Caller, model_id: str) -> ModelUsage:
+    """Returns how many members use a model, how much, and the members who use it most. Raises NotFound."""
     with caller.database.autocommit(caller.tenant_scope) as connection:
         if not store.has_model(connection, caller.tenant_id, model_id):
             raise NotFound("model")
-        row = model_usage.stats(connection, caller.tenant_id, model_id, caller.now, top=TOP_USERS)
-    return {
-        "totalUsers": row["total_users"],
-        "messagesLast24h": row["last_day"],
-        "messagesLast7d": row["last_week"],
-        "averageMessagesPerUser": row["average"],
-        "topUsers": row["top_users"],
-    }
+        return model_usage.stats(connection, caller.tenant_id, model_id, caller.now, top=TOP_USERS)
 
 
-def _check_decision(row: Row, given: Mapping[str, Any]) -> None:
-    values = in_effect(registry_of(row), {**overlay_of(row), **given})
-    _check_unlock_price(values["access_tier"], values["unlock_price_cents"])
+def _locked(connection: Connection, caller: Caller, model_id: str) -> TenantModel:
+    model = store.locked(connection, caller.tenant_id, caller.now, model_id)
+    if model is None:
+        raise NotFound("model")
+    return model
+
+
+def _read(connection: Connection, caller: Caller, model_id: str) -> ModelView:
+    model = store.get(connection, caller.tenant_id, caller.now, model_id)
+    if model is None:
+        raise NotFound("model")
+    return view_of(model)
+
+
+def _replan(connection: Connection, caller: Caller, model_id: str, *, source: str) -> None:
+    replan(connection, caller.tenant_id, [model_id], source=source, actor_id=caller.actor.user_id, now=caller.now)
+
+
+def _check_decision(model: TenantModel, given: Mapping[str, Any]) -> None:
+    decided = {name: value for name, value in given.items() if name in DECIDED}
+    values = in_effect(model.registry, replace(model.overlay, **decided))
+    _check_unlock_price(values.access_tier, values.unlock_price_cents)
 
 
 def _check_unlock_price(access_tier: str, unlock_price_cents: int | None) -> None:
@@ -147,24 +151,20 @@ def _check_fallbacks(connection: Connection, caller: Caller, model_id: str, fall
         raise InvalidFields([FieldProblem(f"fallbackModelIds[{at}]", reason) for at, reason in problems])
 
 
-def _check_own(connection: Connection, caller: Caller, row: Row, own: Mapping[str, Any]) -> None:
-    """The fields of a model's own row: only of the tenant's models, and a successor that the tenant has."""
-    if not row["is_own"]:
+def _check_own(connection: Connection, caller: Caller, model: TenantModel, own: Mapping[str, Any]) -> None:
+    """Checks fields of a model's own row: only the tenant's models have them, and a successor is one of its models."""
+    if not model.is_own:
         reason = "this is a model of the registry; only an operator changes it"
         raise InvalidFields([FieldProblem(outer_name(name), reason) for name in sorted(own)])
     successor = own.get("successor_id")
     if successor is not None:
-        if successor == row["id"]:
+        if successor == model.id:
             raise InvalidFields([FieldProblem("successorId", "a model cannot succeed itself")])
         if not store.has_model(connection, caller.tenant_id, successor):
             raise InvalidFields([FieldProblem("successorId", f"there is no model {successor!r}")])
-    prices = [own.get(name, row[name]) for name in _PRICES]
+    prices = [own.get(name, getattr(model, name)) for name in _PRICES]
     if None in prices and prices != [None, None]:
         raise InvalidFields([FieldProblem("baseOutputPrice", "send both base prices; one alone prices nothing")])
-
-
-def _read(connection: Connection, caller: Caller, model_id: str) -> dict[str, Any]:
-    return described(store.offered(connection, caller.tenant_id, caller.now, model_id)[0])
 
 
 def _record(
@@ -175,21 +175,15 @@ def _record(
     before: Mapping[str, Any] | None,
     after: Mapping[str, Any],
 ) -> None:
-    audit.record(
-        connection,
-        caller.tenant_id,
-        caller.actor,
-        action,
-        model_id,
-        before=None if before is None else _named(before),
-        after=_named(after),
-    )
+    told_before = None if before is None else _told(before)
+    audit.record(connection, caller.tenant_id, caller.actor, action, model_id, before=told_before, after=_told(after))
 
 
-def _named(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {outer_name(name): value for name, value in values.items()}
+def _told(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the values as the audit log keeps them."""
+    return {outer_name(name): value.to_json() if isinstance(value, Rates) else value for name, value in values.items()}
 
 
-def _tell_switch(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    if before["enabled"] is not after["enabled"]:
-        emit("admin_model_enabled" if after["enabled"] else "admin_model_disabled", modelId=after["id"])
+def _tell_switch(before: TenantModel, *, enabled: bool) -> None:
+    if in_effect(before.registry, before.overlay).enabled is not enabled:
+        emit("admin_model_enabled" if enabled else "admin_model_disabled", modelId=before.id)

@@ -1,67 +1,99 @@
-"""A model as admins and operators are shown it: what the registry says, what the tenant decided, and what holds."""
+"""A model as admins see it: the registry's values, the tenant's decisions, and the values that hold."""
 
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 
-from stoa.core.text import camel_case, iso
-from stoa.database.pool import Row
-from stoa.domain.catalogue.overlay import DECIDED, decided, in_effect
+from stoa.core.text import camel_case
+from stoa.domain.catalogue.overlay import Decisions, Overlay, in_effect
 from stoa.domain.pricing.rates import Rates
-from stoa.workflows.pricing.rate_view import rates_view
+from stoa.store.catalogue.tenant_models import TenantModel
+
+SELF_HOSTED = "self_hosted"
 
 _OUTER = {"known_for": "description"}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelView(Decisions):
+    """A model with the values that hold for the tenant's members. Prices in USD per one million tokens.
+
+    `base_...` is what the provider asks, `user_...` and `rates` what members pay at present; None: not known, not sold.
+    """
+
+    id: str
+    is_own: bool
+    provider_id: str
+    provider_name: str
+    provider_model: str
+    is_self_hosted: bool
+    is_novel: bool
+    category: str
+    context_window: int
+    max_output_tokens: int
+    modalities: list[str]
+    capabilities: list[str]
+    speed: str
+    quality: str
+    is_available: bool
+    deprecated_at: datetime | None
+    successor_id: str | None
+    fallback_model_ids: list[str]
+    base_input_price: Decimal | None
+    base_output_price: Decimal | None
+    base_rates: Rates
+    user_input_price: Decimal | None
+    user_output_price: Decimal | None
+    rates: Rates
+    is_sold: bool
+    registry: Decisions
+    overlay: Overlay
+    version: int
+
+
 def outer_name(name: str) -> str:
-    """A column's name as the API has it."""
+    """Returns a column's name as the API and the audit log have it."""
     return camel_case(_OUTER.get(name, name))
 
 
-def overlay_of(row: Row) -> dict[str, Any]:
-    """What the tenant decided, by column; None where it leaves the matter to the registry."""
-    own = {name: row[f"own_{name}"] for name in DECIDED}
-    return {**own, "daily_limit": decided(row["has_daily_limit"], row["own_daily_limit"])}
-
-
-def registry_of(row: Row) -> dict[str, Any]:
-    """What the model's own row says, by column."""
-    return {name: row[name] for name in (*DECIDED, "daily_limit")}
-
-
-def described(row: Row) -> dict[str, Any]:
-    """A row of `store.tenant_models` as JSON: the values that hold, beside `registry` and `overlay`."""
-    registry, overlay = registry_of(row), overlay_of(row)
-    return {
-        "id": row["id"],
-        **_named(in_effect(registry, overlay)),
-        "isOwn": row["is_own"],
-        "providerId": row["provider_id"],
-        "providerName": row["provider_name"],
-        "providerModel": row["provider_model"],
-        "isSelfHosted": row["provider_id"] == "self_hosted",
-        "isNovel": row["is_novel"],
-        "category": row["category"],
-        "contextWindow": row["context_window"],
-        "maxOutputTokens": row["max_output_tokens"],
-        "modalities": row["modalities"],
-        "capabilities": row["capabilities"],
-        "speed": row["speed"],
-        "quality": row["quality"],
-        "isAvailable": row["is_available"],
-        "deprecatedAt": row["deprecated_at"] and iso(row["deprecated_at"]),
-        "successorId": row["successor_id"],
-        "fallbackModelIds": row["fallback_model_ids"] or [],
-        "baseInputPrice": row["base_input_price"],
-        "baseOutputPrice": row["base_output_price"],
-        "baseRates": rates_view(Rates.from_json(row["base_rates"])),
-        "userInputPrice": row["user_input_price"],
-        "userOutputPrice": row["user_output_price"],
-        "rates": rates_view(Rates.from_json(row["user_rates"] or {})),
-        "isSold": row["user_input_price"] is not None,
-        "registry": _named(registry),
-        "overlay": _named(overlay),
-        "version": row["version"],
-    }
-
-
-def _named(values: dict[str, Any]) -> dict[str, Any]:
-    return {outer_name(name): value for name, value in values.items()}
+def view_of(model: TenantModel) -> ModelView:
+    """Returns the model with the values that hold beside those of the registry and of the overlay."""
+    holds = in_effect(model.registry, model.overlay)
+    return ModelView(
+        id=model.id,
+        display_name=holds.display_name,
+        known_for=holds.known_for,
+        access_tier=holds.access_tier,
+        unlock_price_cents=holds.unlock_price_cents,
+        trial_messages=holds.trial_messages,
+        display_order=holds.display_order,
+        enabled=holds.enabled,
+        daily_limit=holds.daily_limit,
+        is_own=model.is_own,
+        provider_id=model.provider_id,
+        provider_name=model.provider_name,
+        provider_model=model.provider_model,
+        is_self_hosted=model.provider_id == SELF_HOSTED,
+        is_novel=model.is_novel,
+        category=model.category,
+        context_window=model.context_window,
+        max_output_tokens=model.max_output_tokens,
+        modalities=model.modalities,
+        capabilities=model.capabilities,
+        speed=model.speed,
+        quality=model.quality,
+        is_available=model.is_available,
+        deprecated_at=model.deprecated_at,
+        successor_id=model.successor_id,
+        fallback_model_ids=model.fallback_model_ids or [],
+        base_input_price=model.base_input_price,
+        base_output_price=model.base_output_price,
+        base_rates=model.base_rates,
+        user_input_price=model.user_input_price,
+        user_output_price=model.user_output_price,
+        rates=model.user_rates,
+        is_sold=model.user_input_price is not None,
+        registry=model.registry,
+        overlay=model.overlay,
+        version=model.version,
+    )

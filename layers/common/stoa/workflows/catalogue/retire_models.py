@@ -49,13 +49,13 @@ def retire_models(database: Database, now: datetime) -> RetirementReport:
     """
     report = RetirementReport()
     with database.autocommit(Scope(operator=True)) as connection:
-        known = tenants.ids(connection)
+        known = tenants.all_tenants(connection)
     for tenant in known:
         try:
-            _retire_in(database, tenant["id"], now, report)
+            _retire_in(database, tenant.id, now, report)
         except (StoaError, StatementFailed, RuleRefused) as error:
             report.tenants_failed += 1
-            logger().error("members were not moved", extra={"tenant": tenant["slug"], **failure(error)})
+            logger().error("members were not moved", extra={"tenant": tenant.slug, **failure(error)})
     return report
 
 

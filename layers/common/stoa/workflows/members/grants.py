@@ -1,126 +1,112 @@
 """Access that admins give members by hand: grants, more trial messages, and taking them back."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from stoa.core.errors import Conflict, FieldProblem, InvalidFields, NotFound
 from stoa.core.observe import emit
-from stoa.core.pages import Page, place_after
+from stoa.core.pages import Page, page_of
 from stoa.core.text import iso
-from stoa.database.pool import Connection, Row
+from stoa.database.pool import Connection
 from stoa.identity.caller import Caller
 from stoa.store.catalogue import tenant_models
 from stoa.store.members import grants as store
-from stoa.store.members.grants import Grant
+from stoa.store.members.grants import Entitlement, Filter, Grant
 from stoa.store.tenancy import audit
 
 TRIAL = "trial"
 
 
-def grant_model(
-    caller: Caller,
-    *,
-    user_id: UUID | None,
-    email: str | None,
-    model_id: str,
-    source: str,
-    notes: str | None,
-    expires_at: datetime | None,
-    extra_trial_messages: int | None,
-) -> dict[str, Any]:
-    """Give a member access to a model, or more trial messages on it. What they have already is not given twice.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenAccess:
+    """The access that an admin gives, to a member named by id or e-mail."""
+
+    user_id: UUID | None
+    email: str | None
+    model_id: str
+    source: str
+    notes: str | None
+    expires_at: datetime | None
+    extra_trial_messages: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The member's entitlement, and whether they had it before."""
+
+    entitlement: Entitlement
+    already_granted: bool
+
+
+def grant_model(caller: Caller, given: GivenAccess) -> Granted:
+    """Gives a member access to a model, or more trial messages on it. Never gives twice what they have already.
 
     Raises NotFound for an unknown member or model, Conflict for an e-mail that several members share, InvalidFields
     for a grant that would give nothing.
     """
-    _check_worth(caller, source, expires_at, extra_trial_messages)
+    _check_worth(given, caller.now)
     with caller.database.transaction(caller.tenant_scope) as connection:
-        member_id = _member(connection, caller, user_id, email)
-        if not tenant_models.has_model(connection, caller.tenant_id, model_id):
+        member_id = _member(connection, caller, given)
+        if not tenant_models.has_model(connection, caller.tenant_id, given.model_id):
             raise NotFound("model")
-        grant = Grant(member_id, model_id, source, notes, expires_at, extra_trial_messages)
+        grant = Grant(
+            member_id, given.model_id, given.source, given.notes, given.expires_at, given.extra_trial_messages
+        )
         existing = store.open_equal(connection, caller.tenant_id, grant)
-        grant_id = existing or store.add(connection, caller.tenant_id, grant, _admin(caller), caller.now)
-        described = _described(_found(connection, caller, grant_id))
+        grant_id = existing or store.add(connection, caller.tenant_id, grant, caller.user_id, caller.now)
+        entitlement = _found(connection, caller, grant_id)
         if existing is None:
-            audit.record(
-                connection,
-                caller.tenant_id,
-                caller.actor,
-                "entitlement.grant",
-                str(member_id),
-                before=None,
-                after=described,
-            )
+            after = _told(entitlement)
+            _record(connection, caller, "entitlement.grant", member_id, before=None, after=after)
     if existing is None:
-        emit("admin_model_access_granted", modelId=model_id, userId=str(member_id), source=source)
-    return {**described, "alreadyGranted": existing is not None}
+        emit("admin_model_access_granted", modelId=given.model_id, userId=str(member_id), source=given.source)
+    return Granted(entitlement, existing is not None)
 
 
-def revoke(caller: Caller, grant_id: UUID) -> dict[str, Any]:
-    """Take access back; its row stays, with who ended it and when. Once revoked it stays as it is. Raises NotFound."""
+def revoke(caller: Caller, grant_id: UUID) -> Entitlement:
+    """Takes access back and returns its row, which stays. A second call changes nothing. Raises NotFound."""
     with caller.database.transaction(caller.tenant_scope) as connection:
-        revoked = store.revoke(connection, caller.tenant_id, grant_id, _admin(caller), caller.now)
-        row = _found(connection, caller, grant_id)
-        described = _described(row)
+        revoked = store.revoke(connection, caller.tenant_id, grant_id, caller.user_id, caller.now)
+        entitlement = _found(connection, caller, grant_id)
         if revoked:
-            before = {**described, "revokedAt": None, "revokedBy": None, "active": True}
-            audit.record(
-                connection,
-                caller.tenant_id,
-                caller.actor,
-                "entitlement.revoke",
-                str(row["user_id"]),
-                before=before,
-                after=described,
-            )
-    return described
+            after = _told(entitlement)
+            before = {**after, "revokedAt": None, "revokedBy": None, "active": True}
+            _record(connection, caller, "entitlement.revoke", entitlement.user_id, before=before, after=after)
+    return entitlement
 
 
 def list_grants(
-    caller: Caller,
-    *,
-    user_id: UUID | None,
-    model_id: str | None,
-    active: bool | None,
-    before: tuple[datetime, UUID] | None,
-    limit: int,
-) -> Page[dict[str, Any]]:
-    """A page of the tenant's entitlements of every source, newest first; its cursor is (created, id)."""
+    caller: Caller, wanted: Filter, *, before: tuple[datetime, UUID] | None, limit: int
+) -> Page[Entitlement]:
+    """Returns a page of the tenant's entitlements of every source, newest first. Its cursor is (created, id)."""
     with caller.database.autocommit(caller.tenant_scope) as connection:
-        rows = store.page(
-            connection,
-            caller.tenant_id,
-            caller.now,
-            user_id=user_id,
-            model_id=model_id,
-            active=active,
-            before=before,
-            rows=limit + 1,
-        )
-    return Page([_described(row) for row in rows[:limit]], place_after(rows, limit, "created_at", "id"))
+        found = store.page(connection, caller.tenant_id, caller.now, wanted, before=before, rows=limit + 1)
+    return page_of(found, limit, lambda one: (one.created_at, one.id))
 
 
-def _check_worth(caller: Caller, source: str, expires_at: datetime | None, extra_trial_messages: int | None) -> None:
-    if expires_at is not None and expires_at <= caller.now:
+def _check_worth(given: GivenAccess, now: datetime) -> None:
+    """Raises InvalidFields for a grant that would give nothing."""
+    if given.expires_at is not None and given.expires_at <= now:
         raise InvalidFields([FieldProblem("expiresAt", "it must lie in the future")])
-    if extra_trial_messages is None:
-        if source == TRIAL and expires_at is None:
+    if given.extra_trial_messages is None:
+        if given.source == TRIAL and given.expires_at is None:
             reason = "a trial needs an end: send expiresAt, or extraTrialMessages for more trial messages"
             raise InvalidFields([FieldProblem("expiresAt", reason)])
         return
-    if source != TRIAL:
+    if given.source != TRIAL:
         reason = 'trial messages are granted with the source "trial"'
         raise InvalidFields([FieldProblem("extraTrialMessages", reason)])
-    if expires_at is not None:
+    if given.expires_at is not None:
         raise InvalidFields([FieldProblem("expiresAt", "trial messages do not expire; leave it out")])
 
 
-def _member(connection: Connection, caller: Caller, user_id: UUID | None, email: str | None) -> UUID:
-    """The member's id, with their row locked against another grant. Raises NotFound or Conflict."""
-    if email is not None:
-        found = store.members_by_email(connection, caller.tenant_id, email)
+def _member(connection: Connection, caller: Caller, given: GivenAccess) -> UUID:
+    """Returns the member's id and locks their row against another grant. Raises NotFound or Conflict."""
+    user_id = given.user_id
+    if given.email is not None:
+        found = store.members_by_email(connection, caller.tenant_id, given.email)
         if len(found) > 1:
             raise Conflict("AMBIGUOUS_EMAIL", "Several members have this e-mail. Send userId instead.")
         user_id = found[0] if found else None
@@ -129,32 +115,40 @@ def _member(connection: Connection, caller: Caller, user_id: UUID | None, email:
     return user_id
 
 
-def _admin(caller: Caller) -> UUID:
-    assert caller.actor.user_id is not None  # only a member of the tenant gets as far as here
-    return caller.actor.user_id
-
-
-def _found(connection: Connection, caller: Caller, grant_id: UUID) -> Row:
-    row = store.get(connection, caller.tenant_id, grant_id, caller.now)
-    if row is None:
+def _found(connection: Connection, caller: Caller, grant_id: UUID) -> Entitlement:
+    entitlement = store.get(connection, caller.tenant_id, grant_id, caller.now)
+    if entitlement is None:
         raise NotFound("entitlement")
-    return row
+    return entitlement
 
 
-def _described(row: Row) -> dict[str, Any]:
+def _record(
+    connection: Connection,
+    caller: Caller,
+    action: str,
+    member_id: UUID,
+    *,
+    before: dict[str, Any] | None,
+    after: dict[str, Any],
+) -> None:
+    audit.record(connection, caller.tenant_id, caller.actor, action, str(member_id), before=before, after=after)
+
+
+def _told(entitlement: Entitlement) -> dict[str, Any]:
+    """Returns the entitlement as the audit log keeps it."""
     return {
-        "id": str(row["id"]),
-        "userId": str(row["user_id"]),
-        "email": row["email"],
-        "modelId": row["model_id"],
-        "modelName": row["model_name"],
-        "source": row["source"],
-        "notes": row["notes"],
-        "extraTrialMessages": row["extra_trial_messages"],
-        "grantedBy": row["granted_by"] and str(row["granted_by"]),
-        "createdAt": iso(row["created_at"]),
-        "expiresAt": row["expires_at"] and iso(row["expires_at"]),
-        "revokedAt": row["revoked_at"] and iso(row["revoked_at"]),
-        "revokedBy": row["revoked_by"] and str(row["revoked_by"]),
-        "active": row["active"],
+        "id": str(entitlement.id),
+        "userId": str(entitlement.user_id),
+        "email": entitlement.email,
+        "modelId": entitlement.model_id,
+        "modelName": entitlement.model_name,
+        "source": entitlement.source,
+        "notes": entitlement.notes,
+        "extraTrialMessages": entitlement.extra_trial_messages,
+        "grantedBy": entitlement.granted_by and str(entitlement.granted_by),
+        "createdAt": iso(entitlement.created_at),
+        "expiresAt": entitlement.expires_at and iso(entitlement.expires_at),
+        "revokedAt": entitlement.revoked_at and iso(entitlement.revoked_at),
+        "revokedBy": entitlement.revoked_by and str(entitlement.revoked_by),
+        "active": entitlement.active,
     }

@@ -8,6 +8,7 @@ from stoa.database.pool import Database, Row, Scope
 from stoa.store.operations import counters
 from stoa.store.operations.day_close import DAYS_KEPT
 from stoa.store.tenancy import tenants
+from stoa.store.tenancy.tenants import Tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,10 @@ def check_counters(database: Database, now: datetime) -> list[Difference]:
     """Every counter of every tenant that differs from the ledger. Exact also while members chat."""
     found: list[Difference] = []
     for tenant in _tenants(database):
-        with database.autocommit(Scope(tenant_id=tenant["id"])) as connection:
+        with database.autocommit(Scope(tenant_id=tenant.id)) as connection:
             for kind in counters.KINDS:
-                rows = counters.differences(connection, tenant["id"], kind, _since(now))
-                found += [Difference(tenant["slug"], kind, row) for row in rows]
+                rows = counters.differences(connection, tenant.id, kind, _since(now))
+                found += [Difference(tenant.slug, kind, row) for row in rows]
     return found
 
 
@@ -49,15 +50,15 @@ def rebuild_counters(database: Database, now: datetime) -> int:
     """Put every counter right; how many differed. Members may chat meanwhile."""
     repaired = 0
     for tenant in _tenants(database):
-        with database.autocommit(Scope(tenant_id=tenant["id"])) as connection:
+        with database.autocommit(Scope(tenant_id=tenant.id)) as connection:
             for kind in counters.KINDS:
-                repaired += counters.repair(connection, tenant["id"], kind, _since(now))
+                repaired += counters.repair(connection, tenant.id, kind, _since(now))
     return repaired
 
 
-def _tenants(database: Database) -> list[dict[str, Any]]:
+def _tenants(database: Database) -> list[Tenant]:
     with database.autocommit(Scope(operator=True)) as connection:
-        return tenants.ids(connection)
+        return tenants.all_tenants(connection)
 
 
 def _since(now: datetime) -> Any:

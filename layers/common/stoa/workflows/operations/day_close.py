@@ -46,15 +46,15 @@ def close_days(database: Database, now: datetime) -> DayReport:
     """
     report = DayReport()
     with database.autocommit(Scope(operator=True)) as connection:
-        known = tenants.ids(connection)
+        known = tenants.all_tenants(connection)
         report.events_removed = webhook_inbox.purge(connection, now - EVENTS_KEPT)
     for tenant in known:
         report.tenants += 1
         try:
-            _close_tenant(database, tenant["id"], now, report)
+            _close_tenant(database, tenant.id, now, report)
         except (StoaError, StatementFailed, RuleRefused) as error:
             report.tenants_failed += 1
-            logger().error("the day of a tenant was not closed", extra={"tenant": tenant["slug"], **failure(error)})
+            logger().error("the day of a tenant was not closed", extra={"tenant": tenant.slug, **failure(error)})
     return report
 
 

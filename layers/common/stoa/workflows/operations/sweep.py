@@ -20,15 +20,15 @@ def sweep_all(database: Database, now: datetime) -> int:
     A tenant that fails holds up no other; its error is raised after everything else is done.
     """
     with database.autocommit(Scope(operator=True)) as connection:
-        known = tenants.ids(connection)
+        known = tenants.all_tenants(connection)
     expired = 0
     failed: StatementFailed | None = None
     for tenant in known:
         try:
-            expired += _sweep(database, tenant["id"], now)
+            expired += _sweep(database, tenant.id, now)
         except StatementFailed as error:
             failed = error
-            logger().error("a tenant was not swept", extra={"tenant": tenant["slug"], **failure(error)})
+            logger().error("a tenant was not swept", extra={"tenant": tenant.slug, **failure(error)})
     if expired:
         logger().warning("reservations expired", extra={"lines": expired})
     if failed is not None:

@@ -58,8 +58,8 @@ class Recomputed:
 def recompute_all(database: Database, since: datetime) -> Recomputed:
     """Recomputes every tenant's price rows, and its charges of messages reserved since then."""
     with database.autocommit(Scope(operator=True)) as connection:
-        known = tenants.ids(connection)
-    parts = [recompute(database, tenant["id"], since) for tenant in known]
+        known = tenants.all_tenants(connection)
+    parts = [recompute(database, tenant.id, since) for tenant in known]
     return Recomputed(
         lines=sum(part.lines for part in parts),
         rows=sum(part.rows for part in parts),

@@ -1,26 +1,41 @@
-"""Circuits in the hands of an installation's operators. In ordinary times nobody needs this: they close alone."""
+"""Circuits as an installation's operators see and reset them. In ordinary times nobody needs this: they close alone."""
 
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
 
 from stoa.core.errors import NotFound
-from stoa.core.text import iso
-from stoa.database.pool import Row
 from stoa.identity.caller import Caller
 from stoa.store.providers import circuits as store
+from stoa.store.providers.circuits import KnownCircuit
 from stoa.store.tenancy import audit
 
 
-def list_circuits(caller: Caller) -> list[dict[str, Any]]:
-    """Every circuit that opened lately: those of providers and shared models, and of the operator's tenant's own."""
+@dataclass(frozen=True, slots=True)
+class CircuitView:
+    """A circuit and its state: closed, open, or half_open, which lets one message at a time try."""
+
+    id: str  # kind:subject_id
+    kind: str  # provider | model
+    subject_id: str
+    state: str
+    reason: str
+    opens: int
+    opened_at: datetime
+    open_until: datetime | None
+    closed_at: datetime | None
+
+
+def list_circuits(caller: Caller) -> list[CircuitView]:
+    """Returns every circuit that opened lately: of providers, shared models and the operator's tenant's own models."""
     with caller.database.autocommit(caller.tenant_scope) as connection:
-        return [_described(row, caller) for row in store.newest(connection)]
+        return [_view_of(circuit, caller.now) for circuit in store.newest(connection)]
 
 
 def reset_circuit(caller: Caller, circuit_id: str) -> bool:
-    """Close a circuit; False when it was not open. Raises NotFound when there is none of that name."""
+    """Closes a circuit and returns whether it was open. Raises NotFound when there is none of that name."""
     kind, _, subject_id = circuit_id.partition(":")
     with caller.database.transaction(caller.tenant_scope) as connection:
-        if not any((row["kind"], row["subject_id"]) == (kind, subject_id) for row in store.newest(connection)):
+        if not any((circuit.kind, circuit.subject_id) == (kind, subject_id) for circuit in store.newest(connection)):
             raise NotFound("circuit")
         was_open = store.reset(connection, kind, subject_id, "closed by an operator", caller.now)
         if was_open:
@@ -36,16 +51,16 @@ def reset_circuit(caller: Caller, circuit_id: str) -> bool:
     return was_open
 
 
-def _described(row: Row, caller: Caller) -> dict[str, Any]:
-    until = row["open_until"]
-    return {
-        "id": f"{row['kind']}:{row['subject_id']}",
-        "kind": row["kind"],
-        "subjectId": row["subject_id"],
-        "state": "closed" if until is None else "open" if until > caller.now else "half_open",
-        "reason": row["reason"],
-        "opens": row["opens"],
-        "openedAt": iso(row["opened_at"]),
-        "openUntil": until and iso(until),
-        "closedAt": row["closed_at"] and iso(row["closed_at"]),
-    }
+def _view_of(circuit: KnownCircuit, now: datetime) -> CircuitView:
+    until = circuit.open_until
+    return CircuitView(
+        id=f"{circuit.kind}:{circuit.subject_id}",
+        kind=circuit.kind,
+        subject_id=circuit.subject_id,
+        state="closed" if until is None else "open" if until > now else "half_open",
+        reason=circuit.reason,
+        opens=circuit.opens,
+        opened_at=circuit.opened_at,
+        open_until=until,
+        closed_at=circuit.closed_at,
+    )

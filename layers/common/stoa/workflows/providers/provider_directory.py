@@ -1,4 +1,4 @@
-"""How to reach each provider, with whose key, read from the registry and kept for a short while."""
+"""Endpoints of providers with the right key, read from the registry and kept for a short while."""
 
 import os
 import threading
@@ -14,25 +14,26 @@ from stoa.clients.wires import stream
 from stoa.clients.wires.endpoints import endpoint_for, own_endpoint
 from stoa.clients.wires.key_spread import KeySpread
 from stoa.clients.wires.types import Endpoint, ProviderError
-from stoa.database.pool import Database, Row, Scope
-from stoa.store.providers import provider_keys
-from stoa.store.tenancy import registry
+from stoa.database.pool import Database, Scope
+from stoa.domain.providers.provider import Provider
+from stoa.store.providers import provider_keys, providers
+from stoa.store.providers.provider_keys import SealedKey
 
 # An operator's change to a provider's row, and a tenant's to its own keys, take effect within this time.
 CACHE_SECONDS = 60
-# How long a key is used that KMS decrypted, while its row stays the same; withdrawn from KMS it is dead after that.
+# A decrypted key is used for so long while its row stays the same. A key withdrawn from KMS is dead after that.
 DECRYPTED_SECONDS = 900
-FAILED_SECONDS = 10  # how long a failure to decrypt is told without asking KMS again
-MOST_TENANTS = 1000  # whose keys are remembered at once
+FAILED_SECONDS = 10  # a failure to decrypt is repeated for so long without asking KMS again
+MOST_TENANTS = 1000  # remembered at once
 
 Unseal = Callable[[UUID, str, bytes], str]
 
 
 @dataclass(slots=True)
 class _OwnKey:
-    """A tenant's key at one provider, decrypted (or not) from this row and good until then."""
+    """A tenant's key at one provider, decrypted (or not) and good until then."""
 
-    row: Row
+    sealed: SealedKey
     good_until: float
     endpoint: Endpoint | None
     failure: str | None = None
@@ -40,10 +41,10 @@ class _OwnKey:
 
 @dataclass(slots=True)
 class _Tenant:
-    """A tenant's keys as its rows were when they were last read."""
+    """A tenant's keys as they were when they were last read."""
 
     fresh_until: float = 0.0
-    rows: dict[str, Row] = field(default_factory=dict)
+    keys: dict[str, SealedKey] = field(default_factory=dict)
     opened: dict[str, _OwnKey] = field(default_factory=dict)
 
 
@@ -65,26 +66,26 @@ class ProviderDirectory:
         self._unseal = unseal
         self._clock = clock
         self._lock = threading.Lock()
-        self._rows: dict[str, Row] = {}
+        self._providers: dict[str, Provider] = {}
         self._fresh_until = 0.0
         self._endpoints: dict[str, Endpoint] = {}
         self._tenants: dict[UUID, _Tenant] = {}
         self.stream = KeySpread(stream, self.renewed, clock).stream
 
     def endpoint(self, provider_id: str, tenant_id: UUID) -> Endpoint:
-        """Where and how to call the provider for a tenant: with the tenant's own key where it has one.
+        """Returns the provider's endpoint for a tenant, with the tenant's own key where it has one.
 
         Raises ProviderError(auth) when a key or an address is not configured, or the tenant's key cannot be decrypted:
         the installation's is never taken in its place.
         """
         with self._lock:
             tenant = self._read(tenant_id)
-            if provider_id in tenant.rows:
+            if provider_id in tenant.keys:
                 return self._own(tenant_id, provider_id, tenant)
             return self._shared(provider_id)
 
     def renewed(self, endpoint: Endpoint) -> Endpoint:
-        """The same provider's endpoint with the installation's keys looked up again: one may have been rotated."""
+        """Returns the provider's endpoint with the installation's keys looked up again: one may have been rotated."""
         if endpoint.own_key:
             return endpoint
         with self._lock:
@@ -93,53 +94,53 @@ class ProviderDirectory:
             return self._shared(endpoint.provider_id)
 
     def _read(self, tenant_id: UUID) -> _Tenant:
-        """The tenant's keys; what is too old is read again, the providers' rows in the same round trip."""
+        """Returns the tenant's keys. Reads what is too old again, the providers in the same round trip."""
         now = self._clock()
         tenant = self._tenants.get(tenant_id) or _Tenant()
         if now < tenant.fresh_until and now < self._fresh_until:
             return tenant
         statements = [provider_keys.sealed_statement(tenant_id)]
         if now >= self._fresh_until:
-            statements.append(registry.providers_statement())
+            statements.append(providers.statement())
         with self._database.autocommit(Scope(tenant_id=tenant_id)) as connection:
             own, *shared = connection.run_all(statements)
-        tenant.rows = {row["provider_id"]: row for row in own}
+        tenant.keys = provider_keys.sealed(own)
         tenant.fresh_until = now + CACHE_SECONDS
         self._tenants.pop(tenant_id, None)
         self._tenants[tenant_id] = tenant  # the newest at the end
         if len(self._tenants) > MOST_TENANTS:
             del self._tenants[next(iter(self._tenants))]
         if shared:
-            self._rows = {row["id"]: row for row in shared[0]}
+            self._providers = providers.by_id(shared[0])
             self._endpoints = {}
             self._fresh_until = now + CACHE_SECONDS
         return tenant
 
     def _shared(self, provider_id: str) -> Endpoint:
         if provider_id not in self._endpoints:
-            self._endpoints[provider_id] = endpoint_for(self._rows[provider_id], self._environment, self._secrets)
+            self._endpoints[provider_id] = endpoint_for(self._providers[provider_id], self._environment, self._secrets)
         return self._endpoints[provider_id]
 
     def _own(self, tenant_id: UUID, provider_id: str, tenant: _Tenant) -> Endpoint:
-        row, now = tenant.rows[provider_id], self._clock()
+        sealed, now = tenant.keys[provider_id], self._clock()
         opened = tenant.opened.get(provider_id)
-        if opened is None or opened.row != row or now >= opened.good_until:
-            opened = self._opened(tenant_id, provider_id, row, now)
+        if opened is None or opened.sealed != sealed or now >= opened.good_until:
+            opened = self._opened(tenant_id, sealed, now)
             tenant.opened[provider_id] = opened
         if opened.endpoint is None:
             raise ProviderError("auth", provider_id=provider_id, reason=opened.failure)
         return opened.endpoint
 
-    def _opened(self, tenant_id: UUID, provider_id: str, row: Row, now: float) -> _OwnKey:
+    def _opened(self, tenant_id: UUID, sealed: SealedKey, now: float) -> _OwnKey:
         try:
-            key = self._unseal(tenant_id, provider_id, row["ciphertext"])
-            made = own_endpoint(self._rows[provider_id], key, row["settings"], self._environment)
+            key = self._unseal(tenant_id, sealed.provider_id, sealed.ciphertext)
+            made = own_endpoint(self._providers[sealed.provider_id], key, sealed.settings, self._environment)
         except ProviderError as error:
-            return _OwnKey(row, now + FAILED_SECONDS, None, error.reason or error.kind)
-        return _OwnKey(row, now + DECRYPTED_SECONDS, made)
+            return _OwnKey(sealed, now + FAILED_SECONDS, None, error.reason or error.kind)
+        return _OwnKey(sealed, now + DECRYPTED_SECONDS, made)
 
 
 @cache
 def provider_directory(database: Database) -> ProviderDirectory:
-    """The directory of this database, one a process."""
+    """Returns the directory of this database. A process has one."""
     return ProviderDirectory(database)

@@ -1,4 +1,4 @@
-"""What this process has seen of the providers, and how it tells the database and hears of the others' troubles.
+"""This process's view of the providers: it tells the database of outcomes and hears of other processes' troubles.
 
 Nothing here costs a round trip. Outcomes travel with the statement that ends a message: successes are summed up and
 sent every few seconds at most, failures at once, for a member waits for each. Only the one message in an outage whose
@@ -42,7 +42,7 @@ TELL_EVERY = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One call as the circuits see it: to whom, which circuits it probed, how it ended (None: that says nothing)."""
+    """One call as the circuits see it: its model, the circuits it probed, its outcome (None: it says nothing)."""
 
     offer: Offer
     probes: tuple[Circuit, ...] = ()
@@ -51,7 +51,7 @@ class Attempt:
 
 @dataclass(slots=True)
 class ProviderHealth:
-    """The outcomes that the database has not been told of yet. Safe to use from many threads."""
+    """Holds the outcomes that the database has not been told of yet. Safe to use from many threads."""
 
     patience: Patience = field(default_factory=Patience)
     _sums: dict[tuple[str, datetime], Tally] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class ProviderHealth:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def claim_statements(self, probes: Sequence[Circuit], now: datetime) -> list[Statement]:
-        """To be sent with a reservation: be the one who probes. Refuses (probe) when another one does."""
+        """Returns the statements that claim the probe, beside a reservation. They refuse (probe) when it is taken."""
         return [store.claim_statement(probes, now + PROBE_LEASE, now)] if probes else []
 
     def run(
@@ -73,7 +73,7 @@ class ProviderHealth:
         now: datetime,
         last: Sequence[Statement] = (),
     ) -> None:
-        """Run the statements that end a message, together with what is to be told of it. `last` come after all."""
+        """Runs the statements that end a message, together with news of its outcome. `last` come after all."""
         before = [*statements, *self._news(attempt, now), *_verdict_on(attempt, now)]
         looks = _looks(attempt, now)
         answers = connection.run_all([*before, *looks, *last])
@@ -82,12 +82,12 @@ class ProviderHealth:
             self._open_what_failed(connection, attempt.offer, outcomes, known, now)
 
     def begin(self, provider_id: str) -> None:
-        """A message goes to this provider first: it earns a part of a failover."""
+        """Counts a message that goes to this provider first: it earns a part of a failover."""
         with self._lock:
             self._budget(provider_id).call(time.monotonic())
 
     def may_fail_over(self, provider_id: str) -> bool:
-        """Whether another model may be tried after this provider has failed."""
+        """Returns whether another model may be tried after this provider has failed."""
         with self._lock:
             return self._budget(provider_id).take(time.monotonic())
 
@@ -146,14 +146,14 @@ class ProviderHealth:
 
 
 def _looks(attempt: Attempt, now: datetime) -> list[Statement]:
-    """Whether a circuit opens has to be looked at after every failure that is not a probe's."""
+    """Returns the statements that read what opens a circuit, after every failure that is not a probe's."""
     if attempt.probes or attempt.outcome in (None, Outcome.OK):
         return []
     return store.look_statements(attempt.offer.model_id, attempt.offer.provider_id, now)
 
 
 def _verdict_on(attempt: Attempt, now: datetime) -> list[Statement]:
-    """What a probe found out about the circuits that it tried."""
+    """Returns the statements that tell what a probe found out about the circuits that it tried."""
     if not attempt.probes:
         return []
     if attempt.outcome is None:
@@ -166,5 +166,5 @@ def _verdict_on(attempt: Attempt, now: datetime) -> list[Statement]:
 
 @cache
 def provider_health() -> ProviderHealth:
-    """This process's view of the providers."""
+    """Returns this process's view of the providers."""
     return ProviderHealth(Patience(settings().patience_seconds))

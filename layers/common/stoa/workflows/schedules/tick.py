@@ -45,7 +45,7 @@ def tick(database: Database, send: Send, clock: Callable[[], datetime], until: d
     """
     report = TickReport()
     with database.autocommit(Scope(operator=True)) as connection:
-        waiting = [row["id"] for row in tenants.ids(connection)]
+        waiting = [tenant.id for tenant in tenants.all_tenants(connection)]
     while waiting:
         unfinished = []
         for tenant_id in waiting:

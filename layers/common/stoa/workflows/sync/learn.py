@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from stoa.core.ids import new_id
-from stoa.database.pool import Connection, Database, Row, Scope
+from stoa.database.pool import Connection, Database, Scope
+from stoa.domain.providers.provider import Provider
 from stoa.domain.sync.change import CONTEXT, PRICE, RETIREMENT, Change
 from stoa.domain.sync.diff import new_models
 from stoa.domain.sync.facts import Facts, Key, Reading, merged
@@ -17,10 +18,10 @@ from stoa.domain.sync.matching import match
 from stoa.domain.sync.review import Place
 from stoa.store.catalogue import registry_models
 from stoa.store.catalogue.registry_models import RegistryName
+from stoa.store.providers import providers as provider_store
 from stoa.store.sync import facts as store
 from stoa.store.sync import runs
 from stoa.store.sync.runs import FeedRun, LastRun, SourceRead
-from stoa.store.tenancy import registry
 
 TOLD_BY_LISTS = (CONTEXT, RETIREMENT)
 MOST_PROBLEMS = 2000  # kept of one reading; a feed that is worse than this is one problem
@@ -43,15 +44,14 @@ class Learnt(NamedTuple):
 class Known(NamedTuple):
     """The knowledge before a reading: the providers whose models are wanted, and each source's number of models."""
 
-    providers: Sequence[Row]
+    providers: Sequence[Provider]
     counts: Mapping[str, int]
 
 
 def known(database: Database) -> Known:
     """Returns what the reading of the sources needs."""
     with database.autocommit(Scope(operator=True)) as connection:
-        (providers,) = connection.run_all([registry.providers_statement()])
-        return Known(providers, _counts(runs.last(connection)))
+        return Known(provider_store.listed(connection), _counts(runs.last(connection)))
 
 
 def learn(database: Database, reading: Reading, now: datetime) -> Learnt:

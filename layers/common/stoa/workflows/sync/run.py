@@ -15,8 +15,9 @@ from uuid import UUID
 from stoa.core.errors import StoaError
 from stoa.core.failures import failure
 from stoa.core.observe import emit, logger
-from stoa.database.pool import Connection, Database, Row, RuleRefused, Scope, StatementFailed
+from stoa.database.pool import Connection, Database, RuleRefused, Scope, StatementFailed
 from stoa.domain.pricing.price_book import SOURCE_SYNC
+from stoa.domain.providers.provider import Provider
 from stoa.domain.sync.change import PRICE
 from stoa.domain.sync.diff import diff
 from stoa.domain.sync.facts import Reading
@@ -40,7 +41,7 @@ ADMIN_DAYS = 90
 MOST_ADMINS = 20
 
 # Reads all sources for these providers. The second argument holds how many models each source had the last time.
-Read = Callable[[Sequence[Row], Mapping[str, int]], Reading]
+Read = Callable[[Sequence[Provider], Mapping[str, int]], Reading]
 Clock = Callable[[], datetime]  # aware, UTC
 
 
@@ -109,7 +110,7 @@ def sync(
 
 def _due_tenants(database: Database, run: _Run, report: SyncReport) -> list[tuple[UUID, PricingSettings]]:
     with database.autocommit(Scope(operator=True)) as connection:
-        everyone = [row["id"] for row in tenants.ids(connection)]
+        everyone = [tenant.id for tenant in tenants.all_tenants(connection)]
     report.tenants = len(everyone)
     due = []
     for tenant_id in everyone:

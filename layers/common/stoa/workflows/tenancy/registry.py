@@ -1,4 +1,4 @@
-"""Load the registry that ships with Stoa, and set tenants up with it: every model a tenant sees has a price."""
+"""Loads the registry that ships with Stoa, and sets tenants up with it: every model a tenant sees has a price."""
 
 import csv
 import tomllib
@@ -9,39 +9,37 @@ from importlib.resources import files
 from typing import Any
 from uuid import UUID, uuid5
 
-from stoa.clients.wires.endpoints import model_names, parse_options, provider_rows
+from stoa.clients.wires.endpoints import model_names, packaged_providers
 from stoa.core.ids import new_id
 from stoa.database.pool import Connection, Database, Scope
 from stoa.domain.personas.chunking import cut
 from stoa.domain.personas.languages import search_config
-from stoa.domain.pricing.price_book import BasePrices, PricingConfig, first_row
-from stoa.domain.pricing.rates import Rates
+from stoa.domain.pricing.price_book import BasePrices, first_row
 from stoa.store.tenancy import registry, tenants
+from stoa.store.tenancy.registry import Registry
 
 _KNOWLEDGE_IDS = UUID("5f0d5b52-6c1e-4a44-9d1c-3b8f9a4e7c10")  # a namespace of our own (RFC 9562, section 6.5)
-_PROVIDER_COLUMNS = ("id", "display_name", "api_base", "auth", "wire", "chat_path")
 
 
 def load_registry(database: Database, now: datetime) -> None:
-    """Write providers, models, system personas and modes, and a first price for each model a tenant has none for.
+    """Writes providers, models, system personas and modes, and a first price for each model a tenant has none for.
 
     Idempotent. `database` may be the runtime role's: the operator's scope opens the registry for writing.
     """
-    data = _packaged_registry()
     with database.autocommit(Scope(operator=True)) as connection:
-        registry.save(connection, **data)
-        known = tenants.ids(connection)
+        registry.save(connection, _packaged_registry())
+        known = tenants.all_tenants(connection)
     for tenant in known:
-        with database.transaction(Scope(tenant_id=tenant["id"])) as connection:
-            _price_unpriced_models(connection, tenant["id"], now)
+        with database.transaction(Scope(tenant_id=tenant.id)) as connection:
+            _price_unpriced_models(connection, tenant.id, now)
 
 
 def create_tenant(database: Database, slug: str, name: str, time_zone: str, now: datetime) -> UUID:
-    """The tenant called `slug`, made with prices for all models if it is not there. Idempotent."""
+    """Returns the tenant called `slug`. Makes it, with prices for all models, if it is not there. Idempotent."""
     with database.autocommit(Scope(operator=True)) as connection:
-        known = {row["slug"]: row["id"] for row in tenants.ids(connection)}
+        known = {tenant.slug: tenant.id for tenant in tenants.all_tenants(connection)}
     if slug in known:
-        return known[slug]  # type: ignore[no-any-return]
+        return known[slug]
     tenant_id = new_id()
     with database.transaction(Scope(tenant_id=tenant_id)) as connection:
         tenants.create(connection, tenant_id, slug, name, time_zone)
@@ -50,35 +48,27 @@ def create_tenant(database: Database, slug: str, name: str, time_zone: str, now:
 
 
 def _price_unpriced_models(connection: Connection, tenant_id: UUID, now: datetime) -> None:
-    saved = tenants.pricing(connection, tenant_id)
-    config = PricingConfig(**saved) if saved else PricingConfig()
-    rows = []
+    config = tenants.pricing(connection, tenant_id)
+    prices = {}
     for model in tenants.unpriced_models(connection, tenant_id):
-        rates = Rates.from_json(model["base_rates"])
-        base = BasePrices(model["base_input_price"], model["base_output_price"], rates)
-        row = first_row(base, config, is_self_hosted=model["provider_id"] == "self_hosted", effective_from=now)
-        rows.append({"id": new_id(), "model_id": model["id"], **row.columns()})
-    if rows:
-        tenants.add_prices(connection, tenant_id, rows)
+        base = BasePrices(model.base_input_price, model.base_output_price, model.base_rates)
+        is_self_hosted = model.provider_id == "self_hosted"
+        prices[model.id] = first_row(base, config, is_self_hosted=is_self_hosted, effective_from=now)
+    if prices:
+        tenants.add_prices(connection, tenant_id, prices)
 
 
 @cache
-def _packaged_registry() -> dict[str, list[dict[str, Any]]]:
+def _packaged_registry() -> Registry:
     modes = _toml("modes.toml")
-    return {
-        "providers": [_provider(row) for row in provider_rows()],
-        "models": _models(),
-        "personas": [
-            {**row, "search_config": search_config(row["language"])} for row in _named(_toml("personas.toml"))
-        ],
-        "knowledge": list(_knowledge()),
-        "focus_modes": _named(modes["focus"]),
-        "domain_modes": _named(modes["domain"]),
-    }
-
-
-def _provider(row: Mapping[str, str]) -> dict[str, Any]:
-    return {**{name: row[name] for name in _PROVIDER_COLUMNS}, "options": parse_options(row["options"])}
+    return Registry(
+        providers=packaged_providers(),
+        models=_models(),
+        personas=[{**row, "search_config": search_config(row["language"])} for row in _named(_toml("personas.toml"))],
+        knowledge=list(_knowledge()),
+        focus_modes=_named(modes["focus"]),
+        domain_modes=_named(modes["domain"]),
+    )
 
 
 def _models() -> list[dict[str, Any]]:
@@ -118,7 +108,7 @@ def _whole(text: str) -> int | None:
 
 
 def _knowledge() -> Iterator[dict[str, Any]]:
-    """What the system's personas know. Ids are made of what they stand for, so that loading again writes nothing."""
+    """Yields the knowledge of the system's personas. Ids are made of it, so that loading again writes nothing."""
     for persona_id, documents in _toml("persona_knowledge.toml").items():
         for document in ({**one, "content": _unwrapped(one["content"])} for one in documents):
             document_id = uuid5(_KNOWLEDGE_IDS, f"{persona_id}/{document['title']}/{document['content']}")
@@ -131,7 +121,7 @@ def _knowledge() -> Iterator[dict[str, Any]]:
 
 
 def _unwrapped(content: str) -> str:
-    """Each paragraph in one line: the file's lines are broken for its readers, a quote's must not be."""
+    """Returns the text with each paragraph in one line: the file's lines are broken for readers, quotes must not be."""
     return "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in content.strip().split("\n\n"))
 
 

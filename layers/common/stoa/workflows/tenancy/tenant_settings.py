@@ -5,30 +5,31 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from stoa.core.errors import FieldProblem, InvalidFields
-from stoa.database.pool import Connection, Row
+from stoa.core.text import camel_case
+from stoa.database.pool import Connection
 from stoa.identity.caller import Caller, check_version
 from stoa.store.tenancy import audit
 from stoa.store.tenancy import tenant_settings as store
-from stoa.workflows.catalogue.model_view import outer_name
+from stoa.store.tenancy.tenant_settings import TenantSettings
 
-# Names in a machine's zone folder that say nothing of a place; what they mean differs between machines.
+# Names in a machine's zone folder that name no place. Their meaning differs between machines.
 _NO_PLACES = frozenset({"localtime", "posixrules", "Factory"})
 
 
-def read_settings(caller: Caller) -> dict[str, Any]:
-    """The tenant's settings."""
+def read_settings(caller: Caller) -> TenantSettings:
+    """Returns the tenant's settings."""
     with caller.database.autocommit(caller.tenant_scope) as connection:
-        return _described(store.get(connection, caller.tenant_id))
+        return store.get(connection, caller.tenant_id)
 
 
-def change_settings(caller: Caller, given: Mapping[str, Any], *, version: int | None) -> dict[str, Any]:
-    """Write the settings that `given` names. A new time zone moves the end of the day, from this moment on.
+def change_settings(caller: Caller, given: Mapping[str, Any], *, version: int | None) -> TenantSettings:
+    """Writes the settings that `given` names. A new time zone moves the end of the day, from this moment on.
 
     Raises InvalidFields for a zone that is not IANA's, Conflict when `version` is not the present one.
     """
     with caller.database.transaction(caller.tenant_scope) as connection:
         before = store.locked(connection, caller.tenant_id)
-        check_version(before["version"], version, "the settings")
+        check_version(before.version, version, "the settings")
         if "time_zone" in given:
             _check_zone(connection, given["time_zone"])
         store.save(connection, caller.tenant_id, given)
@@ -39,10 +40,10 @@ def change_settings(caller: Caller, given: Mapping[str, Any], *, version: int | 
             caller.actor,
             "settings.change",
             "settings",
-            before={outer_name(name): before[name] for name in given},
-            after={outer_name(name): value for name, value in given.items()},
+            before={camel_case(name): getattr(before, name) for name in given},
+            after={camel_case(name): value for name, value in given.items()},
         )
-        return _described(store.get(connection, caller.tenant_id))
+        return store.get(connection, caller.tenant_id)
 
 
 def _check_zone(connection: Connection, name: str) -> None:
@@ -50,15 +51,3 @@ def _check_zone(connection: Connection, name: str) -> None:
     if name not in available_timezones() - _NO_PLACES or not store.knows_zone(connection, name):
         reason = f"{name!r} is no IANA time zone; send one such as Europe/Berlin"
         raise InvalidFields([FieldProblem("timeZone", reason)])
-
-
-def _described(row: Row) -> dict[str, Any]:
-    return {
-        "slug": row["slug"],
-        "name": row["name"],
-        "timeZone": row["time_zone"],
-        "currency": row["currency"],
-        "forceSystemDefault": row["force_system_default"],
-        "purchasesPaused": row["purchases_paused"],
-        "version": row["version"],
-    }
