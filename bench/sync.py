@@ -54,7 +54,7 @@ def measure(folder: Path) -> list[Result]:
     detail = f"{models:,} models, {first.changes_proposed:,} proposed, {first.changes_applied:,} applied"
     unchanged = f"{later_took:.1f} s; it writes {', '.join(later_writes)} (when each tenant was compared)"
     return [
-        at_most(f"sync of the full feed into {TENANTS} tenants (s)", first_took, 20, detail, models=models),
+        at_most(f"sync of the full feed into {TENANTS} tenants (s)", first_took, 10, detail, models=models),
         at_most("tables written by a second run", len(second_writes), 0, f"{second_took * 1000:.0f} ms"),
         at_most("tables written a day later, feeds unchanged", len(later_writes), 1, unchanged, seconds=later_took),
     ]
