@@ -1,0 +1,1 @@
+"""One HTTP server for the gateway, the practice providers and the practice Stripe: uvicorn, with thin ASGI applications."""
