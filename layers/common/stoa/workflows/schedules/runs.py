@@ -12,6 +12,7 @@ from stoa.core.pages import Page, place_after
 from stoa.database.pool import Database, Row, Scope
 from stoa.identity.members import Member
 from stoa.store.operations import mail_outbox
+from stoa.store.operations.mail_outbox import MailStanding
 from stoa.store.schedules import schedule_runs, schedules
 from stoa.workflows.schedules.views import SHOWN_CHARACTERS, described_run, is_by_mail
 
@@ -81,7 +82,7 @@ def read_run(database: Database, member: Member, schedule_id: UUID, run_id: UUID
 def _described(database: Database, member: Member, rows: Sequence[Row]) -> list[dict[str, Any]]:
     """A mail's delivery is the outbox's, which is in no member's scope: how it stands is asked for in the tenant's."""
     keys = {row["id"]: schedule_runs.mail_key(row["id"]) for row in rows if is_by_mail(row)}
-    mails: dict[str, Row] = {}
+    mails: dict[str, MailStanding] = {}
     if keys:
         with database.autocommit(Scope(tenant_id=member.tenant_id)) as connection:
             mails = mail_outbox.standing(connection, member.tenant_id, list(keys.values()))

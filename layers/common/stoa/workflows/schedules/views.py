@@ -10,6 +10,7 @@ from stoa.database.pool import Row
 from stoa.domain.pricing.markup import money_text
 from stoa.domain.schedules.cadence import Cadence, read_cadence
 from stoa.domain.schedules.cron_words import instant_words
+from stoa.store.operations.mail_outbox import MailStanding
 
 _OF_MAIL = {"queued": "pending", "sent": "delivered", "dead": "failed"}
 SHOWN_CHARACTERS = 2000  # of an output in a list; alone it is shown whole
@@ -81,7 +82,7 @@ def is_by_mail(row: Row) -> bool:
     return bool(row["delivery_status"] == "delivered" and row["delivery_attempts"] == 0)
 
 
-def described_run(row: Row, mail: Row | None = None) -> dict[str, Any]:
+def described_run(row: Row, mail: MailStanding | None = None) -> dict[str, Any]:
     """One run, with what the query brought of its output."""
     return {
         "id": str(row["id"]),
@@ -117,15 +118,15 @@ def _described_delivery(row: Row) -> dict[str, Any] | None:
     }
 
 
-def _described_mail(mail: Row | None) -> dict[str, Any] | None:
+def _described_mail(mail: MailStanding | None) -> dict[str, Any] | None:
     if mail is None:  # forgotten: workflows/send_mail.py
         return None
-    is_sent = mail["status"] == "sent"
-    error = mail["last_error"] and f"the mail was not taken ({mail['last_error']})"
+    is_sent = mail.status == "sent"
+    error = mail.last_error and f"the mail was not taken ({mail.last_error})"
     return {
-        "status": _OF_MAIL[mail["status"]],
-        "attempts": mail["attempts"],
-        "deliveredAt": iso(mail["settled_at"]) if is_sent else None,
+        "status": _OF_MAIL[mail.status],
+        "attempts": mail.attempts,
+        "deliveredAt": iso(mail.settled_at) if is_sent and mail.settled_at else None,
         "error": None if is_sent else error,
         "link": None,
     }
