@@ -59,19 +59,14 @@ PlanType = Annotated[str, Path(alias="planType")]
 )
 def create_session(caller: AsMember, body: CreateSessionRequest) -> CreateSessionAnswer:
     """The address of Stripe's pay page, at the tenant's present price. One that is still open comes again."""
-    member = caller.member
     wanted = Wanted(body.product_type, body.product_id, body.source)
-    checkout = start_purchase(caller.database, stripe_calls(), member, wanted, _client_url(), caller.now)
-    return CreateSessionAnswer.model_validate({"sessionId": checkout.session_id, "url": checkout.url})
+    return CreateSessionAnswer.model_validate(start_purchase(caller, stripe_calls(), wanted, _client_url()))
 
 
 @app.get("/api/purchases", summary="Own purchases", tags=["purchases"])
 def get_purchases(caller: AsMember, limit: Limit = DEFAULT_PAGE, cursor: Cursor = None) -> PurchaseListAnswer:
     """Own purchases with how they stand and Stripe's receipt, the newest first."""
-    member = caller.member
-    before = id_after(cursor)
-    page = purchases.list_purchases(caller.database, member, before=before, limit=limit)
-    return PurchaseListAnswer.of(page)
+    return PurchaseListAnswer.of(purchases.list_purchases(caller, before=id_after(cursor), limit=limit))
 
 
 @app.get(
@@ -82,8 +77,7 @@ def get_purchases(caller: AsMember, limit: Limit = DEFAULT_PAGE, cursor: Cursor 
 )
 def get_purchase_of_session(caller: AsMember, session_id: SessionId) -> PurchaseAnswer:
     """For the page a member returns to: Stripe is asked at once when it has not told us of the payment yet."""
-    found = purchases.read_purchase_of_session(caller.database, stripe_calls, caller.member, session_id, caller.now)
-    return PurchaseAnswer.of(found)
+    return PurchaseAnswer.of(purchases.read_purchase_of_session(caller, stripe_calls, session_id))
 
 
 @app.get("/api/bundles", summary="Bundles on sale", tags=["purchases"])

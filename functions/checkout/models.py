@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from stoa.http.fields import Identifier, Part, Version
-from stoa.http.schemas import AnswerSchema, DataAnswer, Id, PageAnswer, Schema, at, says
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, PageAnswer, Schema, at, says
 
 ProductType = Literal["model", "bundle"]
 Status = Literal["pending", "processing", "paid", "failed", "expired", "refunded", "disputed", "mismatched"]
@@ -62,8 +62,8 @@ class Purchase(AnswerSchema):
     session_id: str | None
     checkout_url: str | None = Field(description="The pay page, while nothing was paid.")
     receipt_url: str | None = Field(description="Stripe's receipt.")
-    created_at: str
-    paid_at: str | None
+    created_at: Instant
+    paid_at: Instant | None
 
 
 class PurchaseAnswer(DataAnswer[Purchase]):

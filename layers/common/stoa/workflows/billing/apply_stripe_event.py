@@ -16,7 +16,7 @@ from stoa.domain.billing.stripe_events import Notice, Reference, read_event
 from stoa.domain.billing.subscription_events import SubscriptionNotice, read_subscription_event
 from stoa.store.billing import webhook_inbox as inbox
 from stoa.workflows.billing import team_books
-from stoa.workflows.billing.purchase_books import Settled, report, settle
+from stoa.workflows.billing.purchase_books import SettledPurchase, report_purchase, settle_purchase
 
 OPERATOR = Scope(operator=True)
 # Nobody else takes up an event while its first attempt may still run: longer than any function that applies events.
@@ -106,10 +106,10 @@ def _apply(
     with database.transaction(scope) as connection:
         if not inbox.lock_unsettled(connection, event_id):
             return inbox.APPLIED  # another delivery of it was quicker
-        settled = settle(connection, reference, notice, now)
+        settled = settle_purchase(connection, reference, notice, now)
         status = inbox.IGNORED if settled.purchase is None else inbox.APPLIED
         inbox.settle(connection, event_id, status, settled.outcome, now, **_about(settled, reference))
-    report(settled)
+    report_purchase(settled)
     return status
 
 
@@ -139,7 +139,7 @@ def _ask_whose(stripe: Callable[[], StripeCalls], notice: Notice) -> Reference |
     return stripe().reference_of_payment(notice.payment_intent_id)
 
 
-def _about(settled: Settled, reference: Reference) -> dict[str, Any]:
+def _about(settled: SettledPurchase, reference: Reference) -> dict[str, Any]:
     if settled.purchase is None:
         return {}
     return {"tenant_id": reference.tenant_id, "purchase_id": reference.purchase_id}
