@@ -38,6 +38,7 @@ from stoa.http.parameters import (
     expected_version,
 )
 from stoa.identity.caller import Caller
+from stoa.store.billing.bundles import BundleTerms
 from stoa.workflows.billing import bundle_admin, bundles, purchases, team_billing, team_plans
 from stoa.workflows.billing.start_purchase import Wanted, start_purchase
 
@@ -83,21 +84,19 @@ def get_purchase_of_session(caller: AsMember, session_id: SessionId) -> Purchase
 @app.get("/api/bundles", summary="Bundles on sale", tags=["purchases"])
 def get_bundles(caller: AsMember) -> BundleListAnswer:
     """Several models sold as one, with what they cost together."""
-    return BundleListAnswer.of(bundles.list_bundles(caller.database, caller.member, caller.now))
+    return BundleListAnswer.of(bundles.list_bundles(caller))
 
 
 @app.get("/api/admin/bundles", summary="All bundles", tags=["admin"])
 def get_all_bundles(caller: AsAdmin) -> AdminBundleListAnswer:
     """The tenant's bundles in its order, those switched off, too."""
-    return AdminBundleListAnswer.of(bundle_admin.list_all_bundles(caller.database, caller.member))
+    return AdminBundleListAnswer.of(bundle_admin.list_all_bundles(caller))
 
 
 @app.post("/api/admin/bundles", summary="Sell several models as one", tags=["admin"], status_code=201)
 def post_bundle(caller: AsAdmin, body: BundleCreate) -> AdminBundleAnswer:
     """A new bundle of premium models at one price."""
-    admin = caller.member
-    made = bundle_admin.create_bundle(caller.database, admin, caller.actor, body.given(), caller.now)
-    return AdminBundleAnswer.of(made)
+    return AdminBundleAnswer.of(bundle_admin.create_bundle(caller, BundleTerms(**body.model_dump())))
 
 
 @app.patch("/api/admin/bundles/<bundleId>", summary="Change a bundle", tags=["admin"], responses=errors(409))
@@ -105,11 +104,9 @@ def patch_bundle(
     caller: AsAdmin, bundle_id: BundleId, body: BundleChange, if_match: IfMatch = None
 ) -> AdminBundleAnswer:
     """A field that is sent is replaced, one that is not is kept. Who bought it keeps what it had then."""
-    admin, given = caller.member, body.given()
+    given = body.given()
     version = expected_version(if_match, given.pop("version", None))
-    bundle_id, now = bundle_id, caller.now
-    changed = bundle_admin.change_bundle(caller.database, admin, caller.actor, bundle_id, given, now, version=version)
-    return AdminBundleAnswer.of(changed)
+    return AdminBundleAnswer.of(bundle_admin.change_bundle(caller, bundle_id, given, version=version))
 
 
 @app.get("/api/team-plans", summary="Plans for teams on sale", tags=["teams"])

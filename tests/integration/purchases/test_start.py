@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -13,6 +13,7 @@ from stoa.core.errors import StoaError
 from stoa.core.ids import new_id
 from stoa.database.pool import Database
 from stoa.http.answers import status_of
+from stoa.store.billing.bundles import BundleOnSale
 from stoa.store.billing.purchases import Purchase
 from stoa.workflows.billing import bundles, purchases
 from stoa.workflows.billing.stripe_products import set_up_products
@@ -303,11 +304,10 @@ def test_the_list_of_bundles_shows_what_is_on_sale_and_owned(shop: Shop) -> None
     on_sale = bundle(shop, MODEL, "grok-2")
     bundle(shop, MODEL, "claude-3.5-sonnet")  # retired by its provider
     bundle(shop, MODEL, enabled=False)
-    listed = bundles.list_bundles(shop.database, shop.member, datetime.now(UTC))
-    told = {"name": "Trio", "description": "", "priceCents": 1500, "currency": "usd", "owned": False}
-    assert [{**row, "id": str(row["id"])} for row in listed] == [{"id": on_sale, "modelIds": [MODEL, "grok-2"], **told}]
+    listed = bundles.list_bundles(shop.caller())
+    assert listed == [BundleOnSale(UUID(on_sale), "Trio", "", 1500, "usd", [MODEL, "grok-2"], owned=False)]
     shop.deliver(*shop.act(shop.start(on_sale, "bundle"), "pay"))
-    assert bundles.list_bundles(shop.database, shop.member, datetime.now(UTC))[0]["owned"] is True
+    assert bundles.list_bundles(shop.caller())[0].owned is True
 
 
 def test_a_bundle_with_a_retired_model_is_not_sold(shop: Shop) -> None:
