@@ -12,7 +12,7 @@ Status = Literal["pending", "processing", "paid", "failed", "expired", "refunded
 
 
 class CreateSessionRequest(Schema):
-    """What to buy. The price is the tenant's; a client cannot name one."""
+    """The product to buy. The price is the tenant's; a client cannot name one."""
 
     product_type: ProductType = Field(examples=["model"])
     model_id: Identifier | None = Field(None, description="For `model`.", examples=["gpt-4o"])
@@ -46,7 +46,7 @@ class CreateSessionAnswer(AnswerSchema):
 
 
 class Purchase(AnswerSchema):
-    """One attempt to buy and how it stands."""
+    """An attempt to buy, with its state."""
 
     id: Id
     product_type: ProductType
@@ -67,7 +67,7 @@ class Purchase(AnswerSchema):
 
 
 class PurchaseAnswer(DataAnswer[Purchase]):
-    """One purchase."""
+    """A purchase."""
 
 
 class PurchaseListAnswer(PageAnswer[Purchase]):
@@ -136,7 +136,7 @@ class AdminBundle(AnswerSchema):
 
 
 class AdminBundleAnswer(DataAnswer[AdminBundle]):
-    """One bundle."""
+    """A bundle."""
 
 
 class AdminBundleListAnswer(DataAnswer[list[AdminBundle]]):
