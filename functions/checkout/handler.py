@@ -38,6 +38,7 @@ from stoa.http.parameters import (
     expected_version,
 )
 from stoa.identity.caller import Caller
+from stoa.store.billing.bundles import BundleTerms
 from stoa.workflows.billing import bundle_admin, bundles, purchases, team_billing, team_plans
 from stoa.workflows.billing.start_purchase import Wanted, start_purchase
 
@@ -59,19 +60,14 @@ PlanType = Annotated[str, Path(alias="planType")]
 )
 def create_session(caller: AsMember, body: CreateSessionRequest) -> CreateSessionAnswer:
     """The address of Stripe's pay page, at the tenant's present price. One that is still open comes again."""
-    member = caller.member
     wanted = Wanted(body.product_type, body.product_id, body.source)
-    checkout = start_purchase(caller.database, stripe_calls(), member, wanted, _client_url(), caller.now)
-    return CreateSessionAnswer.model_validate({"sessionId": checkout.session_id, "url": checkout.url})
+    return CreateSessionAnswer.model_validate(start_purchase(caller, stripe_calls(), wanted, _client_url()))
 
 
 @app.get("/api/purchases", summary="Own purchases", tags=["purchases"])
 def get_purchases(caller: AsMember, limit: Limit = DEFAULT_PAGE, cursor: Cursor = None) -> PurchaseListAnswer:
     """Own purchases with how they stand and Stripe's receipt, the newest first."""
-    member = caller.member
-    before = id_after(cursor)
-    page = purchases.list_purchases(caller.database, member, before=before, limit=limit)
-    return PurchaseListAnswer.of(page)
+    return PurchaseListAnswer.of(purchases.list_purchases(caller, before=id_after(cursor), limit=limit))
 
 
 @app.get(
@@ -82,28 +78,25 @@ def get_purchases(caller: AsMember, limit: Limit = DEFAULT_PAGE, cursor: Cursor 
 )
 def get_purchase_of_session(caller: AsMember, session_id: SessionId) -> PurchaseAnswer:
     """For the page a member returns to: Stripe is asked at once when it has not told us of the payment yet."""
-    found = purchases.read_purchase_of_session(caller.database, stripe_calls, caller.member, session_id, caller.now)
-    return PurchaseAnswer.of(found)
+    return PurchaseAnswer.of(purchases.read_purchase_of_session(caller, stripe_calls, session_id))
 
 
 @app.get("/api/bundles", summary="Bundles on sale", tags=["purchases"])
 def get_bundles(caller: AsMember) -> BundleListAnswer:
     """Several models sold as one, with what they cost together."""
-    return BundleListAnswer.of(bundles.list_bundles(caller.database, caller.member, caller.now))
+    return BundleListAnswer.of(bundles.list_bundles(caller))
 
 
 @app.get("/api/admin/bundles", summary="All bundles", tags=["admin"])
 def get_all_bundles(caller: AsAdmin) -> AdminBundleListAnswer:
     """The tenant's bundles in its order, those switched off, too."""
-    return AdminBundleListAnswer.of(bundle_admin.list_all_bundles(caller.database, caller.member))
+    return AdminBundleListAnswer.of(bundle_admin.list_all_bundles(caller))
 
 
 @app.post("/api/admin/bundles", summary="Sell several models as one", tags=["admin"], status_code=201)
 def post_bundle(caller: AsAdmin, body: BundleCreate) -> AdminBundleAnswer:
     """A new bundle of premium models at one price."""
-    admin = caller.member
-    made = bundle_admin.create_bundle(caller.database, admin, caller.actor, body.given(), caller.now)
-    return AdminBundleAnswer.of(made)
+    return AdminBundleAnswer.of(bundle_admin.create_bundle(caller, BundleTerms(**body.model_dump())))
 
 
 @app.patch("/api/admin/bundles/<bundleId>", summary="Change a bundle", tags=["admin"], responses=errors(409))
@@ -111,11 +104,9 @@ def patch_bundle(
     caller: AsAdmin, bundle_id: BundleId, body: BundleChange, if_match: IfMatch = None
 ) -> AdminBundleAnswer:
     """A field that is sent is replaced, one that is not is kept. Who bought it keeps what it had then."""
-    admin, given = caller.member, body.given()
+    given = body.given()
     version = expected_version(if_match, given.pop("version", None))
-    bundle_id, now = bundle_id, caller.now
-    changed = bundle_admin.change_bundle(caller.database, admin, caller.actor, bundle_id, given, now, version=version)
-    return AdminBundleAnswer.of(changed)
+    return AdminBundleAnswer.of(bundle_admin.change_bundle(caller, bundle_id, given, version=version))
 
 
 @app.get("/api/team-plans", summary="Plans for teams on sale", tags=["teams"])

@@ -5,14 +5,14 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from stoa.http.fields import Identifier, Part, Version
-from stoa.http.schemas import AnswerSchema, DataAnswer, Id, PageAnswer, Schema, at, says
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, PageAnswer, Schema, at, says
 
 ProductType = Literal["model", "bundle"]
 Status = Literal["pending", "processing", "paid", "failed", "expired", "refunded", "disputed", "mismatched"]
 
 
 class CreateSessionRequest(Schema):
-    """What to buy. The price is the tenant's; a client cannot name one."""
+    """The product to buy. The price is the tenant's; a client cannot name one."""
 
     product_type: ProductType = Field(examples=["model"])
     model_id: Identifier | None = Field(None, description="For `model`.", examples=["gpt-4o"])
@@ -46,7 +46,7 @@ class CreateSessionAnswer(AnswerSchema):
 
 
 class Purchase(AnswerSchema):
-    """One attempt to buy and how it stands."""
+    """An attempt to buy, with its state."""
 
     id: Id
     product_type: ProductType
@@ -62,12 +62,12 @@ class Purchase(AnswerSchema):
     session_id: str | None
     checkout_url: str | None = Field(description="The pay page, while nothing was paid.")
     receipt_url: str | None = Field(description="Stripe's receipt.")
-    created_at: str
-    paid_at: str | None
+    created_at: Instant
+    paid_at: Instant | None
 
 
 class PurchaseAnswer(DataAnswer[Purchase]):
-    """One purchase."""
+    """A purchase."""
 
 
 class PurchaseListAnswer(PageAnswer[Purchase]):
@@ -136,7 +136,7 @@ class AdminBundle(AnswerSchema):
 
 
 class AdminBundleAnswer(DataAnswer[AdminBundle]):
-    """One bundle."""
+    """A bundle."""
 
 
 class AdminBundleListAnswer(DataAnswer[list[AdminBundle]]):

@@ -15,6 +15,7 @@ from functions.stripe_webhook.handler import handler as webhook_handler
 from stoa.clients.stripe.stripe_client import stripe_calls
 from stoa.clients.stripe.stripe_signature import sign
 from stoa.core.settings import settings
+from stoa.core.text import iso
 from tests.integration.purchases.support import CLIENT, MODEL, Shop
 
 NOW = int(datetime.now(UTC).timestamp())
@@ -94,6 +95,25 @@ def test_buying_over_http(shop: Shop, configured: pytest.MonkeyPatch) -> None:
     status, listed = call(checkout_handler, as_member(shop, http_event("GET", "/api/purchases")))
     assert status == 200
     assert (listed["data"][0]["status"], listed["data"][0]["entitled"]) == ("paid", True)
+    (row,) = shop.purchases()
+    assert listed["data"][0] == {
+        "id": str(row["id"]),
+        "productType": "model",
+        "modelId": MODEL,
+        "bundleId": None,
+        "productName": row["product_name"],
+        "modelIds": [MODEL],
+        "amountCents": row["amount_cents"],
+        "currency": "usd",
+        "status": "paid",
+        "entitled": True,
+        "refundedCents": 0,
+        "sessionId": checkout["sessionId"],
+        "checkoutUrl": None,
+        "receiptUrl": row["receipt_url"],
+        "createdAt": iso(row["created_at"]),
+        "paidAt": iso(row["paid_at"]),
+    }
     path = f"/api/purchases/session/{checkout['sessionId']}"
     assert call(checkout_handler, as_member(shop, http_event("GET", path)))[1]["data"] == listed["data"][0]
     assert call(checkout_handler, as_member(shop, http_event("GET", "/api/bundles"))) == (200, {"data": []})
