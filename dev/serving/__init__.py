@@ -1,1 +1,1 @@
-"""Serves the gateway, the practice providers and the practice Stripe: uvicorn, with thin ASGI applications."""
+"""One HTTP server for the gateway and the practice servers: uvicorn, with thin ASGI applications."""

@@ -5,6 +5,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from dev.serving.client import Client, Headers
 from dev.serving.threads import Threads
@@ -59,11 +60,12 @@ class Streaming:
         leaving = asyncio.ensure_future(self._client.left())
         producing = self._loop.run_in_executor(self._threads, self._produce)
         try:
-            await asyncio.wait({leaving, producing}, return_when=asyncio.FIRST_COMPLETED)
+            either: list[asyncio.Future[Any]] = [leaving, producing]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if not producing.done():
                 await self._give_up()
             rest = await producing
-        except Exception as error:  # noqa: BLE001 - whatever a function raises, its client gets an answer
+        except Exception as error:  # noqa: BLE001 - whatever a stream raised becomes an answer or a cut
             return await self._replace(error)
         finally:
             leaving.cancel()
