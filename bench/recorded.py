@@ -58,4 +58,6 @@ def _numbered(trips: Sequence[Trip]) -> list[list[Numbered]]:
 
 
 def _ids(trips: Sequence[Sequence[Numbered]]) -> set[bytes]:
-    return {found for trip in trips for _, values in trip for value in values if value for found in _UUID.findall(value)}
+    return {
+        found for trip in trips for _, values in trip for value in values if value for found in _UUID.findall(value)
+    }

@@ -24,7 +24,10 @@ def print_table(results: Sequence[Result]) -> None:
         figure = "–" if result.value is None else f"{result.value:.3g}"
         between = "" if result.low is None or result.high is None else f"{result.low:.3g}–{result.high:.3g}"
         verdict = {True: "met", False: "MISSED", None: ""}[result.met]
-        print(f"{result.name:{width}}  {figure:>8}  {between:^13}  {result.goal:>7}  {verdict:6}  {result.detail}", flush=True)
+        print(
+            f"{result.name:{width}}  {figure:>8}  {between:^13}  {result.goal:>7}  {verdict:6}  {result.detail}",
+            flush=True,
+        )
 
 
 def write(results: Sequence[Result], function_python: str) -> None:
