@@ -17,6 +17,7 @@ import psycopg
 
 from bench.libpq import Pipeline, Values
 from bench.measure import Result, at_least, at_most, in_turn, not_measured, told
+from bench.quiet import logs_unseen
 from bench.recorded import Recorded, Trip, recorded, recording
 from bench.server import Server, member_of, run_script
 from stoa.clients.wires.types import Call, Cancel, Endpoint, Finish, Text
@@ -98,7 +99,7 @@ def record(server: Server, member: Member, keep: Callable[[list[Trip]], list[Tri
     database = Database(parse_url(server.url))
     trips: list[list[Trip]] = []
     for _ in range(3):  # the first one also fills caches
-        with recording() as sent:
+        with logs_unseen(), recording() as sent:
             list(chat(_tools(database), member, ChatMessage(content=QUESTION), Cancel()))
         trips.append(keep(list(sent)))
     database.close()
