@@ -104,7 +104,7 @@ class FocusModeFields:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FocusMode(FocusModeFields):
+class TenantFocusMode(FocusModeFields):
     """A focus mode as it holds for a tenant. `replaces_system`: the tenant's own has the id of one of the system's."""
 
     version: int
@@ -123,7 +123,7 @@ class DomainDecisions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DomainMode:
+class TenantDomainMode:
     """A domain mode: the system's values, and the tenant's decisions with their version. 0: none was ever made."""
 
     id: str
@@ -138,17 +138,17 @@ def lock(connection: Connection, tenant_id: UUID) -> None:
     connection.run(_LOCK, tenant_id=tenant_id)
 
 
-def focus_modes(connection: Connection, tenant_id: UUID) -> list[FocusMode]:
+def focus_modes(connection: Connection, tenant_id: UUID) -> list[TenantFocusMode]:
     """Returns every focus mode of the tenant in order, disabled ones included.
 
     They are the system's, those in the place of one, and the tenant's own.
     """
-    return connection.fetch(FocusMode, _FOCUS_MODES, tenant_id=tenant_id, mode_id=None)
+    return connection.fetch(TenantFocusMode, _FOCUS_MODES, tenant_id=tenant_id, mode_id=None)
 
 
-def focus_mode(connection: Connection, tenant_id: UUID, mode_id: str) -> FocusMode | None:
+def focus_mode(connection: Connection, tenant_id: UUID, mode_id: str) -> TenantFocusMode | None:
     """Returns one focus mode. None: the tenant has no such mode."""
-    return connection.fetch_one(FocusMode, _FOCUS_MODES, tenant_id=tenant_id, mode_id=mode_id)
+    return connection.fetch_one(TenantFocusMode, _FOCUS_MODES, tenant_id=tenant_id, mode_id=mode_id)
 
 
 def count_own(connection: Connection, tenant_id: UUID) -> int:
@@ -167,7 +167,7 @@ def delete_focus_mode(connection: Connection, tenant_id: UUID, mode_id: str) -> 
     return bool(connection.run(_DELETE_FOCUS_MODE, tenant_id=tenant_id, mode_id=mode_id))
 
 
-def domain_modes(connection: Connection, tenant_id: UUID) -> list[DomainMode]:
+def domain_modes(connection: Connection, tenant_id: UUID) -> list[TenantDomainMode]:
     """Returns every domain mode in order."""
     return [_domain_mode(row) for row in connection.run(_DOMAIN_MODES, tenant_id=tenant_id)]
 
@@ -183,7 +183,7 @@ def unusable_models(connection: Connection, tenant_id: UUID, model_ids: Iterable
     return {row["id"] for row in rows}
 
 
-def _domain_mode(row: Row) -> DomainMode:
+def _domain_mode(row: Row) -> TenantDomainMode:
     values = dict(row)
     own = DomainDecisions(**{one.name: values.pop(f"own_{one.name}") for one in fields(DomainDecisions)})
-    return DomainMode(**values, own=own)
+    return TenantDomainMode(**values, own=own)

@@ -11,10 +11,10 @@ from stoa.database.pool import Connection
 from stoa.domain.selection.selection import AUTO
 from stoa.identity.caller import Caller, check_version
 from stoa.store.catalogue import mode_admin as store
-from stoa.store.catalogue.mode_admin import DomainDecisions, DomainMode
+from stoa.store.catalogue.mode_admin import DomainDecisions, TenantDomainMode
 from stoa.store.tenancy import audit
 
-Change = tuple[DomainMode, DomainDecisions]  # a mode as it was, and the tenant's decisions about it from now on
+Change = tuple[TenantDomainMode, DomainDecisions]  # a mode as it was, and the tenant's decisions about it from now on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ def put_modes(caller: Caller, given: Mapping[str, Mapping[str, Any]], *, version
         return _together(store.domain_modes(connection, caller.tenant_id))
 
 
-def _changes(modes: Sequence[DomainMode], given: Mapping[str, Mapping[str, Any]]) -> Iterator[Change]:
+def _changes(modes: Sequence[TenantDomainMode], given: Mapping[str, Mapping[str, Any]]) -> Iterator[Change]:
     for mode in modes:
         own = replace(mode.own, **given.get(mode.id, {}))
         system: dict[str, Any] = {
@@ -96,7 +96,7 @@ def _check_models(connection: Connection, caller: Caller, changes: Sequence[Chan
         raise InvalidFields(problems)
 
 
-def _in_force(mode: DomainMode, own: DomainDecisions) -> DomainModeInForce:
+def _in_force(mode: TenantDomainMode, own: DomainDecisions) -> DomainModeInForce:
     return DomainModeInForce(
         enabled=True if own.enabled is None else own.enabled,
         default_model=own.default_model,
@@ -105,9 +105,9 @@ def _in_force(mode: DomainMode, own: DomainDecisions) -> DomainModeInForce:
     )
 
 
-def _version(modes: Sequence[DomainMode]) -> int:
+def _version(modes: Sequence[TenantDomainMode]) -> int:
     return sum(mode.version for mode in modes)  # each only ever counts up
 
 
-def _together(modes: Sequence[DomainMode]) -> DomainModes:
+def _together(modes: Sequence[TenantDomainMode]) -> DomainModes:
     return DomainModes({mode.id: _in_force(mode, mode.own) for mode in modes}, _version(modes))

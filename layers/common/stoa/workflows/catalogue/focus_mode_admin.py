@@ -9,26 +9,26 @@ from stoa.database.pool import Connection
 from stoa.domain.selection.selection import AUTO
 from stoa.identity.caller import Caller, check_version
 from stoa.store.catalogue import mode_admin as store
-from stoa.store.catalogue.mode_admin import FocusMode, FocusModeFields
+from stoa.store.catalogue.mode_admin import FocusModeFields, TenantFocusMode
 from stoa.store.tenancy import audit
 from stoa.workflows.catalogue.model_view import outer_name
 
 MOST_OWN_MODES = 100
 
 
-def list_modes(caller: Caller) -> list[FocusMode]:
+def list_modes(caller: Caller) -> list[TenantFocusMode]:
     """Returns every focus mode with its prompt, disabled ones included, in order."""
     with caller.database.autocommit(caller.tenant_scope) as connection:
         return store.focus_modes(connection, caller.tenant_id)
 
 
-def read_mode(caller: Caller, mode_id: str) -> FocusMode:
+def read_mode(caller: Caller, mode_id: str) -> TenantFocusMode:
     """Returns one focus mode. Raises NotFound."""
     with caller.database.autocommit(caller.tenant_scope) as connection:
         return _found(connection, caller, mode_id)
 
 
-def create_mode(caller: Caller, mode: FocusModeFields) -> FocusMode:
+def create_mode(caller: Caller, mode: FocusModeFields) -> TenantFocusMode:
     """Makes a focus mode of the tenant's own. With the id of one of the system's it takes its place.
 
     Raises Conflict for an id that the tenant has already, InvalidFields for a model that cannot answer.
@@ -42,7 +42,7 @@ def create_mode(caller: Caller, mode: FocusModeFields) -> FocusMode:
         return _found(connection, caller, mode.id)
 
 
-def change_mode(caller: Caller, mode_id: str, given: Mapping[str, Any], *, version: int | None) -> FocusMode:
+def change_mode(caller: Caller, mode_id: str, given: Mapping[str, Any], *, version: int | None) -> TenantFocusMode:
     """Changes a focus mode as `given` says, by column. One of the system's is changed for this tenant alone, by an own
     copy.
 
@@ -73,7 +73,7 @@ def delete_mode(caller: Caller, mode_id: str) -> None:
         audit.record(connection, caller.tenant_id, caller.actor, "focus_mode.delete", mode_id, before=told, after=None)
 
 
-def _found(connection: Connection, caller: Caller, mode_id: str) -> FocusMode:
+def _found(connection: Connection, caller: Caller, mode_id: str) -> TenantFocusMode:
     mode = store.focus_mode(connection, caller.tenant_id, mode_id)
     if mode is None:
         raise NotFound("focus mode")
@@ -84,7 +84,7 @@ def _save(
     connection: Connection,
     caller: Caller,
     action: str,
-    before: FocusMode | None,
+    before: TenantFocusMode | None,
     mode: FocusModeFields,
     *,
     version: int,
