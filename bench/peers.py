@@ -25,7 +25,7 @@ class PeerMissing(RuntimeError):
 
 
 def install_litellm(folder: Path, python: str) -> Path:
-    """Returns the interpreter of an environment of `python` with LiteLLM, made when it is missing. Raises PeerMissing."""
+    """Returns the interpreter of an environment of `python` with LiteLLM. Raises PeerMissing."""
     return _environment("LiteLLM", folder, python, "litellm")
 
 
