@@ -4,8 +4,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from stoa.domain.billing.plan_terms import PlanValues
 from stoa.http.fields import Identifier, Part, Version
-from stoa.http.schemas import AnswerSchema, DataAnswer, Id, PageAnswer, Schema, at, says
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, PageAnswer, Schema, at, says
 
 ProductType = Literal["model", "bundle"]
 Status = Literal["pending", "processing", "paid", "failed", "expired", "refunded", "disputed", "mismatched"]
@@ -165,6 +166,17 @@ class TeamPlanUpdate(Schema):
         None, description="The version this edit was made from (or `If-Match`); 0 where there was none."
     )
 
+    def values(self) -> PlanValues:
+        """Returns the plan as it is to be written."""
+        return PlanValues(
+            name=self.name,
+            price_cents=self.price_cents,
+            max_members=self.max_members,
+            total_tokens_monthly=self.total_tokens_monthly,
+            models=self.models,
+            enabled=self.enabled,
+        )
+
 
 class TeamPlan(AnswerSchema):
     """What a tenant sells to teams of one type."""
@@ -203,8 +215,8 @@ class TeamSubscription(AnswerSchema):
     """How a team's subscription stands."""
 
     status: str = Field(description="The team's: incomplete, active, past_due, suspended, canceled or closed.")
-    paid_until: str | None
-    access_until: str | None = Field(description="Until when the team gives access; null: no end is known.")
+    paid_until: Instant | None
+    access_until: Instant | None = Field(description="Until when the team gives access; null: no end is known.")
     ends_with_period: bool = Field(description="It was ended and runs out with the month that is paid.")
     plan: BoughtPlan | None
 
