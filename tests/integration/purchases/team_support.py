@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from stoa.core.ids import new_id
 from stoa.database.pool import Row, Scope
 from stoa.domain.billing.plan_terms import PlanValues
@@ -109,6 +111,11 @@ class TeamShop:
             rows = connection.run("SELECT recipient, subject FROM mail_outbox ORDER BY id")
         assert {row["recipient"] for row in rows} <= {"money@demo.test"}
         return [row["subject"] for row in rows]
+
+
+def alarms(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The alarms that were logged for a person to look at."""
+    return [record.__dict__["alarm"] for record in caplog.records if record.levelname == "ERROR"]
 
 
 def set_team(team: TeamShop, what: str) -> None:
