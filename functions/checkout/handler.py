@@ -118,7 +118,7 @@ def patch_bundle(
 
 @app.get("/api/team-plans", summary="Plans for teams on sale", tags=["teams"])
 def get_team_plans(caller: AsMember) -> TeamPlanListAnswer:
-    """What a plan costs a month, and the most that a team may then have."""
+    """The price of each plan a month, and the most that a team may then have."""
     return TeamPlanListAnswer.of(team_plans.list_plans(caller))
 
 
@@ -135,7 +135,7 @@ def post_subscription(caller: AsMember, team_id: TeamId) -> CreateSessionAnswer:
 
 @app.get("/api/teams/<teamId>/subscription", summary="How a team's subscription stands", tags=["teams"])
 def get_subscription(caller: AsMember, team_id: TeamId) -> TeamSubscriptionAnswer:
-    """What is paid until when, and until when the team gives access. For its members."""
+    """The plan, until when it is paid, and until when the team gives access. For its members."""
     return TeamSubscriptionAnswer.of(team_billing.read_subscription_of(caller, team_id))
 
 
@@ -168,7 +168,7 @@ def resume_subscription(caller: AsMember, team_id: TeamId) -> TeamSubscriptionAn
     responses=errors(404, 409, 502, 503),
 )
 def post_billing_portal(caller: AsMember, team_id: TeamId) -> BillingPortalAnswer:
-    """Where the owner changes the card and finds the invoices."""
+    """The page where the owner changes the card and finds the invoices."""
     return BillingPortalAnswer(url=team_billing.open_billing(caller, stripe_calls(), team_id, _client_url()))
 
 

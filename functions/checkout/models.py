@@ -179,7 +179,7 @@ class TeamPlanUpdate(Schema):
 
 
 class TeamPlan(AnswerSchema):
-    """What a tenant sells to teams of one type."""
+    """The plan that a tenant sells to teams of a type."""
 
     type: TeamType
     name: str
@@ -193,7 +193,7 @@ class TeamPlan(AnswerSchema):
 
 
 class TeamPlanAnswer(DataAnswer[TeamPlan]):
-    """One plan."""
+    """A single plan."""
 
 
 class TeamPlanListAnswer(DataAnswer[list[TeamPlan]]):
@@ -201,7 +201,7 @@ class TeamPlanListAnswer(DataAnswer[list[TeamPlan]]):
 
 
 class BoughtPlan(AnswerSchema):
-    """What was bought, as it was then."""
+    """The plan that was bought, as it was then."""
 
     name: str
     price_cents: int
@@ -212,7 +212,7 @@ class BoughtPlan(AnswerSchema):
 
 
 class TeamSubscription(AnswerSchema):
-    """How a team's subscription stands."""
+    """The state of a team's subscription."""
 
     status: str = Field(description="The team's: incomplete, active, past_due, suspended, canceled or closed.")
     paid_until: Instant | None
@@ -222,7 +222,7 @@ class TeamSubscription(AnswerSchema):
 
 
 class TeamSubscriptionAnswer(DataAnswer[TeamSubscription]):
-    """One subscription."""
+    """A single subscription."""
 
 
 class BillingPortalAnswer(AnswerSchema):

@@ -10,8 +10,8 @@ from stoa.database.pool import Database, Scope
 from stoa.domain.billing.stripe_events import UnreadableEvent
 from stoa.domain.billing.subscription_events import SubscriptionNotice, TeamReference, read_subscription
 from stoa.domain.teams.teams import CLOSED
-from stoa.store.billing import team_billing
-from stoa.store.billing.team_billing import TeamToAskAbout
+from stoa.store.billing import teams_to_ask_about
+from stoa.store.billing.teams_to_ask_about import TeamToAskAbout
 from stoa.store.tenancy import tenants
 from stoa.workflows.billing.team_books import report, settle
 
@@ -32,7 +32,7 @@ def reconcile_teams(database: Database, stripe: Callable[[], StripeCalls], now: 
         known = tenants.all_tenants(connection)
     for tenant in known:
         with database.autocommit(Scope(tenant_id=tenant.id)) as connection:
-            teams = team_billing.to_ask_about(
+            teams = teams_to_ask_about.to_ask_about(
                 connection,
                 tenant.id,
                 now=now,
@@ -71,7 +71,7 @@ def _ask(database: Database, stripe: Callable[[], StripeCalls], team: TeamToAskA
         logger().warning("Stripe did not tell of a team", extra=told)
         notice, became = None, "unanswered"
     with database.transaction(Scope(tenant_id=team.tenant_id)) as connection:
-        team_billing.mark_asked(connection, team.tenant_id, team.id, now)
+        teams_to_ask_about.mark_asked(connection, team.tenant_id, team.id, now)
         if notice is None:
             return became
         settled = settle(connection, TeamReference(team.tenant_id, team.id), notice, now)
