@@ -44,8 +44,6 @@ from stoa.workflows.billing.start_purchase import Wanted, start_purchase
 
 app = Door()
 
-TEAM_PLAN_FIELDS = ("name", "price_cents", "max_members", "total_tokens_monthly", "models", "enabled")
-
 SessionId = Annotated[str, Path(alias="sessionId")]
 BundleId = Annotated[UuidText, Path(alias="bundleId")]
 TeamId = Annotated[UuidText, Path(alias="teamId")]
@@ -111,8 +109,8 @@ def patch_bundle(
 
 @app.get("/api/team-plans", summary="Plans for teams on sale", tags=["teams"])
 def get_team_plans(caller: AsMember) -> TeamPlanListAnswer:
-    """What a plan costs a month, and the most that a team may then have."""
-    return TeamPlanListAnswer.of(team_plans.list_plans(caller.database, caller.member))
+    """The price of each plan a month, and the most that a team may then have."""
+    return TeamPlanListAnswer.of(team_plans.list_plans(caller))
 
 
 @app.post(
@@ -123,16 +121,13 @@ def get_team_plans(caller: AsMember) -> TeamPlanListAnswer:
 )
 def post_subscription(caller: AsMember, team_id: TeamId) -> CreateSessionAnswer:
     """The address of Stripe's pay page for the plan of the team's type. For its owner; an open page comes again."""
-    member = caller.member
-    checkout = team_billing.subscribe(caller.database, stripe_calls(), member, team_id, _client_url(), caller.now)
-    return CreateSessionAnswer.model_validate({"sessionId": checkout.session_id, "url": checkout.url})
+    return CreateSessionAnswer.model_validate(team_billing.subscribe(caller, stripe_calls(), team_id, _client_url()))
 
 
 @app.get("/api/teams/<teamId>/subscription", summary="How a team's subscription stands", tags=["teams"])
 def get_subscription(caller: AsMember, team_id: TeamId) -> TeamSubscriptionAnswer:
-    """What is paid until when, and until when the team gives access. For its members."""
-    member = caller.member
-    return TeamSubscriptionAnswer.of(team_billing.read_subscription_of(caller.database, member, team_id))
+    """The plan, until when it is paid, and until when the team gives access. For its members."""
+    return TeamSubscriptionAnswer.of(team_billing.read_subscription_of(caller, team_id))
 
 
 @app.delete(
@@ -164,17 +159,14 @@ def resume_subscription(caller: AsMember, team_id: TeamId) -> TeamSubscriptionAn
     responses=errors(404, 409, 502, 503),
 )
 def post_billing_portal(caller: AsMember, team_id: TeamId) -> BillingPortalAnswer:
-    """Where the owner changes the card and finds the invoices."""
-    member = caller.member
-    return BillingPortalAnswer.model_validate(
-        {"url": team_billing.open_billing(caller.database, stripe_calls(), member, team_id, _client_url())}
-    )
+    """The page where the owner changes the card and finds the invoices."""
+    return BillingPortalAnswer(url=team_billing.open_billing(caller, stripe_calls(), team_id, _client_url()))
 
 
 @app.get("/api/admin/team-plans", summary="All plans for teams", tags=["admin"])
 def get_all_team_plans(caller: AsAdmin) -> TeamPlanListAnswer:
     """The tenant's plans, those switched off, too."""
-    return TeamPlanListAnswer.of(team_plans.list_all_plans(caller.database, caller.member))
+    return TeamPlanListAnswer.of(team_plans.list_all_plans(caller))
 
 
 @app.put(
@@ -184,17 +176,14 @@ def put_team_plan(
     caller: AsAdmin, plan_type: PlanType, body: TeamPlanUpdate, if_match: IfMatch = None
 ) -> TeamPlanAnswer:
     """Written whole. Teams that bought it keep what they bought, at the price they bought it for."""
-    admin = caller.member
     if plan_type not in TEAM_TYPES:
         raise NotFound("type of team")
-    given = {name: getattr(body, name) for name in TEAM_PLAN_FIELDS}
     version = expected_version(if_match, body.version)
-    return TeamPlanAnswer.of(team_plans.put_plan(caller, admin, plan_type, given, version))
+    return TeamPlanAnswer.of(team_plans.put_plan(caller, plan_type, body.values(), version))
 
 
 def _end_with_period(caller: Caller, team_id: UUID, *, ends: bool) -> TeamSubscriptionAnswer:
-    told = team_billing.end_with_period(caller.database, stripe_calls(), caller.member, team_id, caller.now, ends=ends)
-    return TeamSubscriptionAnswer.of(told)
+    return TeamSubscriptionAnswer.of(team_billing.end_with_period(caller, stripe_calls(), team_id, ends=ends))
 
 
 def _client_url() -> str:

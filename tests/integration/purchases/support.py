@@ -9,8 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from dev.practice_stripe import PRACTICE_KEY, PRACTICE_SECRET, PracticeStripe
-from stoa.clients.stripe.stripe_client import StripeCalls
+from stoa.clients.stripe.stripe_client import StripeCalls, stripe_calls
 from stoa.clients.stripe.stripe_signature import sign
+from stoa.core.settings import settings
 from stoa.database.pool import Connection, Database, Row, Scope
 from stoa.domain.billing.stripe_events import PURCHASE_KEY
 from stoa.identity.caller import Caller
@@ -170,3 +171,9 @@ def price(shop: Shop, cents: int, model_id: str = MODEL) -> None:
 
 def purchase_id_in(event: dict[str, Any]) -> UUID:
     return UUID(event["data"]["object"]["metadata"][PURCHASE_KEY])
+
+
+def forget() -> None:
+    """Lets the functions read their settings anew."""
+    settings.cache_clear()
+    stripe_calls.cache_clear()
