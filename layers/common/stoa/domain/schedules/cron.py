@@ -2,7 +2,7 @@
 
 The fields are read here, so that a refusal names the field; croniter does the calendar's arithmetic, on the wall
 clock. What happens when the clocks change is ours, because croniter's own answers differ between kinds of expressions.
-It is what cron(8) of Vixie's cron, section "DAYLIGHT SAVING TIME", does (docs/decisions/0020):
+It is what cron(8) of Vixie's cron, section "DAYLIGHT SAVING TIME", does (docs/decisions/0015):
 
 - The hours are named (`30 2 * * *`): each wall time is due once a day. One that the clocks skip is due at the first
   instant after the gap; of one that comes twice, the first is taken.
