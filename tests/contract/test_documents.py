@@ -66,3 +66,12 @@ def test_every_decision_is_in_the_index_as_it_stands() -> None:
         number, name = title.removeprefix("# ").split(". ", 1)
         status, date, area = (fact.split(": ", 1)[1] for fact in facts.split(" · "))
         assert f"| [{number}]({path.name}) | {name} | {area} | {status} | {date} |" in index
+
+
+def test_the_walk_through_all_layers_quotes_the_code_as_it_stands() -> None:
+    walk = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("\n## One feature", 1)[1].split("\n## ", 1)[0]
+    mentioned = {path for text in re.findall(r"`([^`\n]+)`", walk) for path in MENTIONED.findall(text) if "/" in path}
+    code = "\n".join((place / path).read_text() for path in mentioned for place in PLACES if (place / path).exists())
+    quoted = [line.strip() for block in re.findall(r"```\w+\n(.*?)```", walk, re.DOTALL) for line in block.splitlines()]
+    assert len(quoted) > 10
+    assert not [line for line in quoted if "..." not in line and line not in code]
