@@ -137,7 +137,7 @@ def get_subscription(caller: AsMember, team_id: TeamId) -> TeamSubscriptionAnswe
     responses=errors(404, 409, 502, 503),
 )
 def delete_subscription(caller: AsMember, team_id: TeamId) -> TeamSubscriptionAnswer:
-    """It ends with the month that is paid; until then it can be resumed. For the team's owner."""
+    """Ends the subscription with the month that is paid. Until then it can be resumed. For the team's owner."""
     return _end_with_period(caller, team_id, ends=True)
 
 
@@ -148,7 +148,7 @@ def delete_subscription(caller: AsMember, team_id: TeamId) -> TeamSubscriptionAn
     responses=errors(404, 409, 502, 503),
 )
 def resume_subscription(caller: AsMember, team_id: TeamId) -> TeamSubscriptionAnswer:
-    """Take back that it ends with the month that is paid. For the team's owner."""
+    """Takes the end of the subscription back. For the team's owner."""
     return _end_with_period(caller, team_id, ends=False)
 
 

@@ -8,7 +8,7 @@ from functools import cache
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the installation decided. Names of environment variables are the fields, upper-case, with `STOA_` before."""
+    """The installation's decisions. Names of environment variables are the fields, upper-case, with `STOA_` before."""
 
     database_url: str | None
     database_secret_arn: str | None

@@ -57,7 +57,7 @@ class TeamStanding(NamedTuple):
 
 
 def merge(one: SubscriptionFacts, other: SubscriptionFacts) -> SubscriptionFacts:
-    """All that either knows."""
+    """Returns all that either knows."""
     ends = [(facts.end_told_at, facts.ends_with_period) for facts in (one, other) if facts.end_told_at is not None]
     told_at, ends_with_period = max(ends, default=(None, False))
     return SubscriptionFacts(
@@ -87,13 +87,13 @@ def is_running(facts: SubscriptionFacts) -> bool:
 
 
 def to_json(facts: SubscriptionFacts) -> dict[str, Any]:
-    """The facts as they are kept."""
+    """Returns the facts as they are kept."""
     kept = {name: getattr(facts, name) for name in SubscriptionFacts.__slots__}
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in kept.items() if value}
 
 
 def from_json(kept: Mapping[str, Any]) -> SubscriptionFacts:
-    """The facts that `to_json` wrote."""
+    """Returns the facts that `to_json` wrote."""
 
     def instant(name: str) -> datetime | None:
         return datetime.fromisoformat(kept[name]) if name in kept else None

@@ -11,7 +11,7 @@ from stoa.workflows.personas.persona_view import own_locked, usable
 
 MOST_DOCUMENTS = 50
 MOST_BYTES = 200_000  # of one document
-# Of all documents of a persona: some 900 passages, each of which is looked at for every message (docs/decisions/0019).
+# Of all documents of a persona: some 900 passages, each of which is looked at for every message (docs/decisions/0014).
 MOST_BYTES_TOGETHER = 1_000_000
 
 
