@@ -58,7 +58,7 @@ FROM tenant t
 
 @dataclass(frozen=True, slots=True)
 class MemberSnapshot:
-    """One member's view of the catalogue at an instant, with their preferences and the tenant's switches."""
+    """A member's view of the catalogue at an instant, with their preferences and the tenant's switches."""
 
     offers: Mapping[str, Offer]
     preferences: Preferences
