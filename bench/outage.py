@@ -1,4 +1,4 @@
-"""What members feel of a provider that is down, once its circuit is open: p95 of whole answers against a healthy one's.
+"""Measures whole answers (p95) while a provider is down and its circuit is open, against those of a healthy one.
 
 Both are asked in turn, message by message, so that whatever else the machine does meets both alike.
 """
@@ -11,9 +11,9 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from bench.chat import paths, practice_upstream, token
 from bench.measure import Result, at_most, not_measured, percentile
 from bench.processes import serving
+from bench.stoa_front import paths, practice_upstream, token
 from dev import ROOT
 from dev.children import free_port
 from dev.practice import practice_environment

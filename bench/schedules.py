@@ -1,4 +1,4 @@
-"""How fast workers drain scheduled prompts: taken up, answered through the chat, charged, saved, mailed; all durable.
+"""Measures how fast workers drain scheduled prompts: taken up, answered, charged, saved and mailed; all durable.
 
 Once with an upstream that answers at once, so that what is measured is what Stoa itself does for a run: that ends where
 the machine's processors do. And once with one that takes its time, as providers do: workers wait then, and as many more
@@ -62,7 +62,7 @@ def measure(server: Server) -> list[Result]:
     detail = f"{one:.0f}/s by one worker, {two:.0f}/s by two, {four:.0f}/s by four, on {cores} cores with PostgreSQL"
     linear = ", ".join(f"{waiting[count]:.0f}/s by {count}" for count in WORKERS)
     return [
-        at_least(name, one, 100, detail, **figures),
+        at_least(name, one, 200, detail, **figures),
         at_least(
             f"… that wait {WAITING_SECONDS:g} s for the answer: by four workers ÷ (4 × one)",
             waiting[4] / (4 * waiting[1]),
@@ -79,7 +79,7 @@ def _rates(server: Server, database: Database, runs: int, seconds: float, due: I
     actions = {
         str(count): lambda count=count: _rate(server, database, count, runs, seconds, next(due)) for count in WORKERS
     }
-    return {int(count): rate for count, rate in in_turn(actions, ROUNDS).items()}
+    return {int(count): rate for count, rate in in_turn(actions, ROUNDS).medians.items()}
 
 
 def _minutes() -> Generator[datetime, None, None]:
@@ -90,7 +90,7 @@ def _minutes() -> Generator[datetime, None, None]:
 
 
 def _make_schedules(database: Database, server: Server, runs: int) -> None:
-    """So many schedules in all that are due each minute."""
+    """Makes schedules until there are so many in all. Each is due every minute."""
     due = datetime.now(UTC)
     with database.autocommit(Scope(tenant_id=server.tenant_id)) as connection:
         connection.run("DELETE FROM schedules")

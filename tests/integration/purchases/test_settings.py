@@ -1,4 +1,4 @@
-"""Where Stripe's key and signing secrets come from, and what a wrong key is told as."""
+"""Stripe's key and signing secrets: their sources, and the answer to a wrong key."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""One connection to PostgreSQL: prepared statements, several of them in one round trip. The only user of the driver.
+"""A connection to PostgreSQL: prepared statements, several of them in one round trip. The only user of the driver.
 
 One round trip is possible because PostgreSQL's extended protocol takes any number of Bind/Execute pairs before a Sync,
 and runs them as one implicit transaction (PostgreSQL manual, "Message Flow", 54.2.3 and 54.2.4 "Pipelining").
@@ -31,6 +31,7 @@ Statement = tuple[str, dict[str, Any]]
 ANSWER_TIMEOUT_SECONDS = 15
 
 REFUSED = "ST001"  # raised by the SQL function refuse(), see migrations/0001
+LOGIN_REFUSED = frozenset({"28P01", "28000"})  # invalid password, invalid authorization
 PLAN_CHANGED = "0A000"  # "cached plan must not change result type": a migration ran under a warm connection
 
 _JSON, _JSONB, _DATE, _TIMESTAMPTZ = 114, 3802, 1082, 1184
@@ -55,6 +56,10 @@ class StatementFailed(Exception):
         self.constraint = constraint
 
 
+class LoginRefused(Unavailable):
+    """PostgreSQL refused the user or the password. Another password may be accepted."""
+
+
 @dataclass(slots=True)
 class _Prepared:
     name: bytes
@@ -74,7 +79,7 @@ class _Prepared:
 
 
 class Wire:
-    """One driver connection with its prepared statements, kept by SQL text. Made by `connect`."""
+    """A driver connection with its prepared statements, kept by SQL text. Made by `connect`."""
 
     def __init__(self, dsn: Dsn) -> None:
         context = tls_context(dsn)
@@ -186,7 +191,7 @@ class Wire:
             yield code, data
 
     def _translated(self, error: Exception) -> Exception:
-        fields = error.args[0] if isinstance(error, DatabaseError) and isinstance(error.args[0], dict) else {}
+        fields = _fields(error)
         sqlstate, message = fields.get("C", ""), fields.get("M", str(error))
         if sqlstate == REFUSED:
             return RuleRefused(message)
@@ -197,15 +202,26 @@ class Wire:
 
 
 def connect(dsn: Dsn) -> Wire:
-    """A new connection. Raises Unavailable when the server cannot be reached or refuses us."""
+    """A new connection.
+
+    Raises LoginRefused when the server refuses the user or the password, Unavailable when it cannot be reached or
+    refuses the connection for another reason.
+    """
     try:
         return Wire(dsn)
     except (InterfaceError, DatabaseError, OSError) as error:
-        raise Unavailable("The database cannot be reached. Try again in a moment.") from error
+        kind = LoginRefused if _fields(error).get("C") in LOGIN_REFUSED else Unavailable
+        raise kind("The database cannot be reached. Try again in a moment.") from error
+
+
+def _fields(error: Exception) -> dict[str, str]:
+    """What the server said, by its one-letter names; empty when it was not the server that spoke."""
+    said = error.args[0] if isinstance(error, DatabaseError) and error.args else None
+    return said if isinstance(said, dict) else {}
 
 
 def _bind_and_execute(name: bytes, values: Sequence[str | None]) -> bytes:
-    """Two messages in one. The driver's own put a Flush after each, which makes the server send every answer alone."""
+    """Returns Bind and Execute as one message. The driver flushes after each, so the server answers each alone."""
     parts = [b"\0", name, b"\0\0", len(values).to_bytes(2)]
     for value in values:
         if value is None:

@@ -1,6 +1,6 @@
 """Encrypts and decrypts tenants' provider keys with AWS KMS.
 
-KMS encrypts the key itself, which is far below its limit of 4 KB (docs/decisions/0016). The encryption context binds
+KMS encrypts the key itself, which is far below its limit of 4 KB (docs/decisions/0011). The encryption context binds
 the ciphertext to one tenant and one provider:
 https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html
 """

@@ -2,7 +2,7 @@
 
 Nothing here costs a round trip. Outcomes travel with the statement that ends a message: successes are summed up and
 sent every few seconds at most, failures at once, for a member waits for each. Only the one message in an outage whose
-failure opens a circuit pays a statement of its own. (decisions/0015)
+failure opens a circuit pays a statement of its own. (docs/decisions/0010)
 """
 
 import random
