@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
@@ -20,6 +20,8 @@ from stoa.identity.members import members, principal_from_event
 from stoa.workflows.chat import ChatMessage, Event, Failure, Tools, chat
 from stoa.workflows.providers.provider_directory import provider_directory
 
+Events = Generator[Event, None, None]
+
 SSE_HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-store",
@@ -32,7 +34,7 @@ DEFAULT_SECONDS = 290.0
 
 
 def handler(event: Mapping[str, Any], context: Any) -> StreamingAnswer:
-    """Answer one REST API event. Errors before the first event are plain JSON answers with their status."""
+    """Answers one REST API event. Errors before the first event are plain JSON answers with their status."""
     request_id = str((event.get("requestContext") or {}).get("requestId", ""))
     try:
         _check_method(event)
@@ -48,7 +50,7 @@ def handler(event: Mapping[str, Any], context: Any) -> StreamingAnswer:
         return _refusal(error, request_id)
 
 
-def _chat(event: Mapping[str, Any], context: Any, headers: Mapping[str, str], cancel: Cancel) -> Iterator[Event]:
+def _chat(event: Mapping[str, Any], context: Any, headers: Mapping[str, str], cancel: Cancel) -> Events:
     member = members.get(database(), principal_from_event(event, settings()))
     request = parse_body(ChatRequest, body_bytes(event))
     key = _idempotency_key(headers)
@@ -80,7 +82,7 @@ def _deadline(context: Any) -> float:
     return time.monotonic() + seconds - SETTLE_MARGIN_SECONDS
 
 
-def _sse(first: Event, events: Iterator[Event], request_id: str) -> Iterator[bytes]:
+def _sse(first: Event, events: Events, request_id: str) -> Iterator[bytes]:
     try:
         for event in chain((first,), events):
             yield frame(event, request_id)
@@ -89,7 +91,7 @@ def _sse(first: Event, events: Iterator[Event], request_id: str) -> Iterator[byt
     except Exception as error:  # noqa: BLE001 - the status is sent: the error goes into the stream
         yield frame(Failure(known_error(error, request_id)), request_id)
     finally:
-        events.close()  # type: ignore[attr-defined]
+        events.close()
 
 
 def _refusal(error: Exception, request_id: str) -> StreamingAnswer:

@@ -319,7 +319,8 @@ def test_the_handler_is_loaded_from_the_task_root(tmp_path: Path, monkeypatch: p
     (tmp_path / "loaded_by_test.py").write_text("def handler(event, context): return 'found'\n")
     monkeypatch.setattr(sys, "path", list(sys.path))
 
-    assert load_handler("loaded_by_test.handler", str(tmp_path))({}, None) == "found"  # type: ignore[arg-type, comparison-overlap]
+    handler: Any = load_handler("loaded_by_test.handler", str(tmp_path))
+    assert handler({}, None) == "found"
 
 
 def run_script(lambda_api: FakeRuntimeApi, task_root: Path) -> subprocess.CompletedProcess[str]:

@@ -26,6 +26,7 @@ class CountingProxy:
 
     def __init__(self, upstream: Dsn, folder: str) -> None:
         self.waits = 0
+        self.folder = Path(folder)
         self._upstream = upstream
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(f"{folder}/.s.PGSQL.5432")
@@ -70,7 +71,6 @@ class CountingProxy:
 def proxy(runtime_url: str) -> Iterator[CountingProxy]:
     with TemporaryDirectory(prefix="stoa-") as folder:
         counting = CountingProxy(parse_url(runtime_url), folder)
-        counting.folder = Path(folder)  # type: ignore[attr-defined]
         yield counting
         counting.close()
 
@@ -78,7 +78,7 @@ def proxy(runtime_url: str) -> Iterator[CountingProxy]:
 @pytest.fixture
 def counted(desk: Desk, proxy: CountingProxy, runtime_url: str) -> Iterator[Desk]:
     dsn = parse_url(runtime_url)
-    database = Database(parse_url(f"postgresql://{dsn.user}@/{dsn.database}?host={proxy.folder}"), 1)  # type: ignore[attr-defined]
+    database = Database(parse_url(f"postgresql://{dsn.user}@/{dsn.database}?host={proxy.folder}"), 1)
     desk.database = database
     desk.send()
     proxy.waits = 0

@@ -151,7 +151,7 @@ def test_a_mail_that_trips_our_own_code_holds_up_no_other(
         sent=1, postponed=1
     )
     (told,) = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert told.error == "ZeroDivisionError"  # type: ignore[attr-defined]
+    assert vars(told)["error"] == "ZeroDivisionError"
     assert "secret" not in caplog.text
 
 
@@ -202,7 +202,7 @@ def test_a_mail_is_what_mail_programs_read() -> None:
 
     assert (parsed["Subject"], parsed["To"], parsed["From"]) == ("Grüße", "ada@demo.test", f"Stoa <{MAIL_FROM}>")
     assert parsed["Message-ID"] == f"<{mail_id}@stoa.test>"
-    assert parsed.get_content().splitlines() == ["Zeile eins", "λόγος"]  # type: ignore[attr-defined]
+    assert parsed.get_content().splitlines() == ["Zeile eins", "λόγος"]
 
 
 @pytest.fixture

@@ -167,8 +167,8 @@ def test_what_is_no_csv_is_refused(shop: Shop) -> None:
     ((path, reason),) = problems(shop, 'modelId,markup\n"gpt-4o"x,0.1\n')
     assert path == "line 2"
     assert reason.startswith("this is no CSV")
-    raw = {"raw": "nonsense", "headers": {"content-type": "application/json"}}
-    assert shop.send("POST", f"{PRICING}/overrides/import", **raw).status == 400  # type: ignore[arg-type]
+    raw: dict[str, Any] = {"raw": "nonsense", "headers": {"content-type": "application/json"}}
+    assert shop.send("POST", f"{PRICING}/overrides/import", **raw).status == 400
 
 
 def test_somebody_elses_edit_meanwhile_is_not_overwritten(shop: Shop) -> None:

@@ -57,9 +57,9 @@ def test_killed_after_any_statement_the_next_run_completes_it(registry: Registry
     turmoil(registry)
     crashes = 0
     for after in range(1, 200):
-        dying = CrashingDatabase(registry.database, after)
+        dying: Any = CrashingDatabase(registry.database, after)
         try:
-            sync(dying, registry.feeds.read, registry.clock)  # type: ignore[arg-type]
+            sync(dying, registry.feeds.read, registry.clock)
         except Crash:
             crashes += 1
             continue
@@ -81,9 +81,9 @@ def test_killed_once_anywhere_it_comes_to_the_same(registry: Registry, other: Re
     for after in range(1, 60, 7):
         registry.feeds.price("gpt-4o-mini", f"0.3{after:02}", "0.6")
         registry.clock.pass_by(DAY)
-        dying = CrashingDatabase(registry.database, after)
+        dying: Any = CrashingDatabase(registry.database, after)
         try:
-            sync(dying, registry.feeds.read, registry.clock)  # type: ignore[arg-type]
+            sync(dying, registry.feeds.read, registry.clock)
         except Crash:
             """The next run does what is left."""
         registry.sync()

@@ -1,6 +1,7 @@
 """Providers' failures, and the errors that Stoa makes of them."""
 
 from email.utils import formatdate
+from typing import Any
 
 import pytest
 
@@ -69,7 +70,8 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("status", "body", "kind", "reason"), REFUSALS)
 def test_refusals_by_status_and_body(status: int, body: str, kind: str, reason: str | None) -> None:
-    error = refused(ENDPOINT, Answer(status, body))  # type: ignore[arg-type]
+    answer: Any = Answer(status, body)
+    error = refused(ENDPOINT, answer)
     assert (error.kind, error.reason, error.upstream_status) == (kind, reason, status)
 
 
@@ -106,8 +108,9 @@ def test_errors_inside_a_stream(error, kind: str) -> None:
 
 def test_no_failure_repeats_the_key_or_what_the_provider_wrote() -> None:
     words = "Incorrect API key provided: sk-secret. You wrote: my private diary"
+    answer: Any = Answer(401, words)
     for error in (
-        refused(ENDPOINT, Answer(401, words)),  # type: ignore[arg-type]
+        refused(ENDPOINT, answer),
         told(ENDPOINT, {"message": words}),
         told(ENDPOINT, words),
     ):

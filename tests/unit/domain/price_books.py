@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from stoa.domain.pricing.price_book import BasePrices, Override, PriceRow, PricingConfig
@@ -97,8 +98,8 @@ def plain(amount: Decimal) -> str:
     return f"{amount.normalize():f}"
 
 
-def opened(**things: object) -> Book:
+def opened(**things: Any) -> Book:
     """Returns a book whose first row was written at START."""
-    book = Book(**things)  # type: ignore[arg-type]
+    book = Book(**things)
     book.replan(START, "initial")
     return book

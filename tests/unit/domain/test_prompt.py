@@ -1,24 +1,19 @@
 """The system prompt: persona, field and kind of work."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from stoa.domain.chat.prompt import build_prompt
+from stoa.domain.chat.prompt import Introduction, ModePrompt, PersonaPrompt, build_prompt
 
-PERSONA = {
-    "system_prompt": "You are Marcus.",
-    "traits": ["plain"],
-    "domains": ["duty", "resilience"],
-    "style": {},
-    "language": "en",
-}
-PLAIN = {**PERSONA, "traits": [], "domains": []}
-ADA = {"display_name": "Ada", "about_me": "I write engines.", "today": "2026-11-21"}
-MEDICAL = {"system_prompt": "Be careful.", "temperature": Decimal("0.20")}
-WRITER = {"system_prompt": "Write well.", "temperature": None, "max_output_tokens": 800}
+PERSONA = PersonaPrompt("You are Marcus.", traits=["plain"], domains=["duty", "resilience"], style={}, language="en")
+PLAIN = replace(PERSONA, traits=[], domains=[])
+ADA = Introduction("Ada", "I write engines.", date(2026, 11, 21))
+MEDICAL = ModePrompt("Be careful.", Decimal("0.20"))
+WRITER = ModePrompt("Write well.", temperature=None, max_output_tokens=800)
 
 
 def test_nothing_chosen_means_no_prompt_and_the_models_own_temperature() -> None:
@@ -40,9 +35,9 @@ def test_a_persona_without_traits_and_domains_is_its_prompt() -> None:
     ("domain", "focus", "temperature"),
     [
         (MEDICAL, WRITER, 0.2),
-        (MEDICAL, {**WRITER, "temperature": Decimal(1)}, 0.2),
-        (None, {**WRITER, "temperature": Decimal("0.7")}, 0.7),
-        ({**MEDICAL, "temperature": Decimal(0)}, None, 0.0),
+        (MEDICAL, replace(WRITER, temperature=Decimal(1)), 0.2),
+        (None, replace(WRITER, temperature=Decimal("0.7")), 0.7),
+        (replace(MEDICAL, temperature=Decimal(0)), None, 0.0),
         (None, WRITER, None),
     ],
 )
@@ -60,21 +55,20 @@ def test_the_fields_temperature_goes_before_the_works(domain: Any, focus: Any, t
     ],
 )
 def test_style_and_language_are_told(fields: dict[str, Any], line: str) -> None:
-    assert build_prompt({**PLAIN, **fields}, None, None).system == f"You are Marcus.\n{line}"
+    assert build_prompt(replace(PLAIN, **fields), None, None).system == f"You are Marcus.\n{line}"
 
 
 @pytest.mark.parametrize(
     ("member", "told"),
     [
         (ADA, "You are talking with Ada.\nWhat they tell of themselves: I write engines."),
-        ({**ADA, "about_me": None}, "You are talking with Ada."),
-        ({**ADA, "display_name": None, "about_me": None}, ""),
+        (replace(ADA, about_me=None), "You are talking with Ada."),
+        (replace(ADA, display_name=None, about_me=None), ""),
     ],
 )
-def test_a_persona_is_told_the_day_and_whom_it_talks_to(member: dict[str, Any], told: str) -> None:
+def test_a_persona_is_told_the_day_and_whom_it_talks_to(member: Introduction, told: str) -> None:
     expected = "\n".join(filter(None, ["You are Marcus.\n\nToday is Saturday, 21 November 2026.", told]))
     assert build_prompt(PLAIN, None, None, member=member).system == expected
-    assert build_prompt(PLAIN, None, None, member={**member, "today": date(2026, 11, 21)}).system == expected
 
 
 def test_the_work_says_how_long_an_answer_may_be() -> None:

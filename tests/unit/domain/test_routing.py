@@ -1,6 +1,7 @@
 """Auto by literal messages against a small registry: the choice should be one that a person finds sensible."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -14,9 +15,9 @@ LONG_TEXT = "The committee met again and discussed the matter at length. " * 200
 BOOK = LONG_TEXT * 10
 
 
-def auto(content: str, *, owned: tuple[str, ...] = (), preferences: Preferences = AUTO, **request: object) -> str:
+def auto(content: str, *, owned: tuple[str, ...] = (), preferences: Preferences = AUTO, **request: Any) -> str:
     """Auto's choice for the message to a member who owns those models."""
-    given = snapshot(*registry(owned=owned), request=ChatRequest(content, **request), preferences=preferences)  # type: ignore[arg-type]
+    given = snapshot(*registry(owned=owned), request=ChatRequest(content, **request), preferences=preferences)
     decision = decided(given)
     assert decision.rule == "auto"
     assert decision.chosen.access in ("free", "entitled")
@@ -194,8 +195,8 @@ def test_equal_scores_go_to_the_cheaper_then_to_the_order_then_to_the_id() -> No
         ),
     ],
 )
-def test_auto_says_why_in_words(content: str, request_fields: dict[str, str], reason: str) -> None:
-    given = snapshot(*registry(), request=ChatRequest(content, **request_fields), preferences=AUTO)  # type: ignore[arg-type]
+def test_auto_says_why_in_words(content: str, request_fields: dict[str, Any], reason: str) -> None:
+    given = snapshot(*registry(), request=ChatRequest(content, **request_fields), preferences=AUTO)
     assert decided(given).reason == reason
 
 

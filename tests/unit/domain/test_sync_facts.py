@@ -155,5 +155,6 @@ def test_models_are_the_first_sources_and_what_it_has_not() -> None:
 
 def test_a_price_is_compared_by_its_value() -> None:
     assert fact(price=price("1.000000", "2")) == fact(price=price("1", "2"))
-    assert fact().price is not None
-    assert fact().price.input_price == Decimal(1)  # type: ignore[union-attr]
+    found = fact().price
+    assert found is not None
+    assert found.input_price == Decimal(1)

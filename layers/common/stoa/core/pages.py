@@ -1,6 +1,6 @@
 """Lists that grow: one page, and where it ended."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -24,8 +24,3 @@ def page_of(found: Sequence[RowType], limit: int, place: Callable[[RowType], tup
     """Returns the first `limit` of the rows, where one more than that was asked for. `place` gives a row's cursor."""
     rows = list(found[:limit])
     return Page(rows, place(rows[-1]) if len(found) > limit else None)
-
-
-def place_after(rows: Sequence[Mapping[str, Any]], limit: int, *columns: str) -> tuple[Any, ...] | None:
-    """Returns where the next page starts: the `columns` of the last of `limit` rows. None: no row follows it."""
-    return tuple(rows[limit - 1][column] for column in columns) if len(rows) > limit else None

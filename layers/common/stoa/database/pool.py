@@ -26,6 +26,7 @@ __all__ = [
     "Connection",
     "Database",
     "Row",
+    "Rows",
     "RuleRefused",
     "Scope",
     "Statement",
@@ -34,6 +35,9 @@ __all__ = [
     "json_parameter",
     "typed",
 ]
+
+# Rows of one statement among several, for the store that wrote the statement to read.
+Rows = list[Row]
 
 RowType = TypeVar("RowType")
 

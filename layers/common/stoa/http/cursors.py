@@ -57,13 +57,8 @@ def id_after(cursor: str | None) -> UUID | None:
     return None if place is None else place[0]
 
 
-def paged(page: Page[Any]) -> dict[str, Any]:
-    """Returns a page as lists answer it."""
-    return {"data": page.rows, "meta": {"nextCursor": None if page.cursor is None else make_cursor(*page.cursor)}}
-
-
 def read_place(parts: Sequence[str] | None, *readers: Callable[[str], Any]) -> tuple[Any, ...] | None:
-    """Returns a cursor's parts as the values they were, one reader each; None for the first page.
+    """Returns a cursor's parts as the values they were, one reader each. None: the first page.
 
     Raises MalformedRequest for a cursor of another list.
     """
@@ -75,12 +70,6 @@ def read_place(parts: Sequence[str] | None, *readers: Callable[[str], Any]) -> t
         raise MalformedRequest("The cursor was not made by this list; start without one.") from error
 
 
-def read_id(parts: Sequence[str] | None) -> UUID | None:
-    """Returns the cursor of a list that goes on after an id; None for the first page. Raises as `read_place`."""
-    place = read_place(parts, UUID)
-    return place[0] if place else None
-
-
 def instant(text: str) -> datetime:
-    """Returns the instant in ISO 8601. Raises ValueError or OverflowError."""
+    """Reads an instant in ISO 8601. Raises ValueError or OverflowError."""
     return datetime.fromisoformat(text).astimezone(UTC)

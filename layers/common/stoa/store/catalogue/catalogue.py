@@ -5,14 +5,14 @@ The database answers with the models only when that version is no longer the pre
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from stoa.database.pool import Row, Statement
+from stoa.database.pool import Statement
 from stoa.domain.pricing.rates import Rates
 from stoa.domain.selection.offers import Offer, PendingPrices, Prices
 
@@ -130,11 +130,11 @@ class Catalogue:
 
 
 def statement(tenant_id: UUID, now: datetime, known: Catalogue | None) -> Statement:
-    """Returns the query that goes with each snapshot; its one row goes to `from_row` together with `known`."""
+    """Returns the query that goes with each snapshot. Its one row goes to `from_row` together with `known`."""
     return _CATALOGUE, {"tenant_id": tenant_id, "now": now, "known_version": known.version if known else None}
 
 
-def from_row(row: Row, known: Catalogue | None) -> Catalogue:
+def from_row(row: Mapping[str, Any], known: Catalogue | None) -> Catalogue:
     """Returns the present catalogue: `known` itself where nothing has changed."""
     if known is not None and row["version"] == known.version:
         return known

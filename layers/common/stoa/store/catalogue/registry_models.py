@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from stoa.database.pool import Connection, Row, json_parameter
+from stoa.database.pool import Connection, json_parameter
 from stoa.domain.pricing.rates import Rates
 
 _COLUMNS = (
@@ -128,5 +128,5 @@ def save(connection: Connection, model_id: str, given: Mapping[str, Any]) -> Reg
     return _model(connection.run(_SAVE, model_id=model_id, given=json_parameter(given))[0])
 
 
-def _model(row: Row) -> RegistryModel:
+def _model(row: Mapping[str, Any]) -> RegistryModel:
     return RegistryModel(**{**row, "base_rates": Rates.from_json(row["base_rates"])})

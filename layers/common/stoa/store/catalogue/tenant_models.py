@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row, json_parameter
+from stoa.database.pool import Connection, json_parameter
 from stoa.domain.catalogue.overlay import DECIDED, Decisions, Overlay, decided_limit
 from stoa.domain.pricing.rates import Rates
 
@@ -287,7 +287,7 @@ def has_model(connection: Connection, tenant_id: UUID, model_id: str) -> bool:
     return bool(connection.run(_EXISTS, tenant_id=tenant_id, provider_id=None, model_id=model_id)[0]["model"])
 
 
-def _model(row: Row) -> TenantModel:
+def _model(row: Mapping[str, Any]) -> TenantModel:
     values = dict(row)
     own = {name: values.pop(f"own_{name}") for name in DECIDED}
     own["daily_limit"] = decided_limit(values.pop("has_daily_limit"), own["daily_limit"])

@@ -1,13 +1,12 @@
 """Saved conversations and their messages."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row, Statement, json_parameter, typed
+from stoa.database.pool import Connection, Rows, Statement, json_parameter, typed
 
 # More turns than any window holds of messages a person would write; the rules then fit them into the model's window.
 HISTORY_MESSAGES = 400
@@ -149,7 +148,7 @@ class SavedTurn:
     content: str = field(repr=False)
 
 
-def turns(rows: Sequence[Row]) -> list[SavedTurn]:
+def turns(rows: Rows) -> list[SavedTurn]:
     """Returns the turns that `history_statements` was answered with, newest first."""
     return typed(SavedTurn, rows)
 

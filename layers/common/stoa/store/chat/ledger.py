@@ -1,13 +1,12 @@
 """The ledger and its counters: reserve, settle, release, sweep. Each is one statement, so each holds or fails whole."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row, Statement, typed
+from stoa.database.pool import Connection, Rows, Statement, typed
 from stoa.domain.pricing.markup import TokenUsage
 
 # Under any concurrency N trials give N reservations and a limit of N gives N: ON CONFLICT DO UPDATE locks the counter's
@@ -277,7 +276,7 @@ class Counted:
     trials_used: int | None
 
 
-def counted(rows: Sequence[Row]) -> Counted:
+def counted(rows: Rows) -> Counted:
     """Returns the counters that `reserve_statement` was answered with."""
     return Counted(int(rows[0]["used_today"]), rows[0]["trials_used"])
 
@@ -294,12 +293,12 @@ class KeyedAnswer:
     citations: list[dict[str, Any]] | None = field(repr=False)
 
 
-def keyed_answer(rows: Sequence[Row]) -> KeyedAnswer | None:
+def keyed_answer(rows: Rows) -> KeyedAnswer | None:
     """Returns what `key_statements` was answered with. None: the key is new."""
     return next(iter(typed(KeyedAnswer, rows)), None)
 
 
-def recent_models(rows: Sequence[Row]) -> list[str]:
+def recent_models(rows: Rows) -> list[str]:
     """Returns the model ids that `recent_models_statement` was answered with."""
     return [row["model_id"] for row in rows]
 

@@ -67,7 +67,7 @@ class ClaimedMail:
 
 @dataclass(frozen=True, slots=True)
 class MailStanding:
-    """How a mail stands: `status` is queued, sent or dead, and `last_error` says why the last attempt failed."""
+    """A mail's delivery. `status` is queued, sent or dead. `last_error` says why the last attempt failed."""
 
     dedupe_key: str
     status: str

@@ -1,11 +1,13 @@
 """Ledger lines with the price rows that they were charged by, and price rows as they were written: for recomputing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row
+from stoa.database.pool import Connection
 from stoa.domain.pricing.markup import PARTS, TokenUsage
 from stoa.domain.pricing.price_book import PriceRow
 from stoa.domain.pricing.price_planner import StoredRow
@@ -78,7 +80,7 @@ def price_rows(connection: Connection, tenant_id: UUID, *, after: UUID | None, r
     return [_stored(row) for row in connection.run(_ROWS, tenant_id=tenant_id, after=after, rows=rows)]
 
 
-def _line(row: Row) -> ChargedLine:
+def _line(row: Mapping[str, Any]) -> ChargedLine:
     return ChargedLine(
         id=row["id"],
         model_id=row["model_id"],
@@ -92,7 +94,7 @@ def _line(row: Row) -> ChargedLine:
     )
 
 
-def _named_price(row: Row) -> NamedPrice:
+def _named_price(row: Mapping[str, Any]) -> NamedPrice:
     prices = Prices(
         row_id=row["row_id"],
         input_price=row["input_price"],
@@ -106,6 +108,6 @@ def _named_price(row: Row) -> NamedPrice:
     return NamedPrice(row["row_model_id"], row["effective_from"], prices)
 
 
-def _stored(row: Row) -> StoredRow:
+def _stored(row: Mapping[str, Any]) -> StoredRow:
     columns = {**row, "rates": Rates.from_json(row["rates"]), "base_rates": Rates.from_json(row["base_rates"])}
     return StoredRow(columns.pop("id"), PriceRow(**columns))

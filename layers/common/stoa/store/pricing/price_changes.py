@@ -1,13 +1,14 @@
 """Writes of the price book, and the history that each of them leaves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from stoa.core.ids import new_id
-from stoa.database.pool import Connection, Row, json_parameter
+from stoa.database.pool import Connection, json_parameter
 from stoa.domain.pricing.price_book import PriceRow
 from stoa.domain.pricing.price_planner import StoredRow
 from stoa.domain.pricing.rates import NO_RATES, Rates
@@ -148,12 +149,12 @@ def history(
     return [_change(row) for row in found]
 
 
-def _change(row: Row) -> PriceChange:
+def _change(row: Mapping[str, Any]) -> PriceChange:
     previous, new = Rates.from_json(row["previous_rates"]), Rates.from_json(row["new_rates"])
     return PriceChange(**{**row, "previous_rates": previous, "new_rates": new})
 
 
-def _columns(line: NewChange) -> Row:
+def _columns(line: NewChange) -> dict[str, object]:
     previous, row = line.previous, line.row
     return {
         "id": new_id(),

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from stoa.core.ids import new_id
-from stoa.database.pool import Connection, Row, json_parameter
+from stoa.database.pool import Connection, json_parameter
 from stoa.domain.pricing.price_book import NO_OVERRIDE, Override
 from stoa.domain.pricing.timeline import Step
 
@@ -54,7 +54,7 @@ def save(
     connection.run_all([(_CANCEL, {"tenant_id": tenant_id, "row_ids": row_ids, "now": now}), (_ADD, added)])
 
 
-def _row(step: Step[Override | None]) -> Row:
+def _row(step: Step[Override | None]) -> dict[str, object]:
     override = step.value or NO_OVERRIDE
     return {
         "id": new_id(),

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row
+from stoa.database.pool import Connection
 from stoa.domain.pricing.price_book import BasePrices, Override, PriceRow
 from stoa.domain.pricing.price_planner import StoredRow
 from stoa.domain.pricing.rates import Rates
@@ -102,7 +102,7 @@ def time_zone(connection: Connection, tenant_id: UUID) -> str:
     return str(connection.run(_TIME_ZONE, tenant_id=tenant_id)[0]["time_zone"])
 
 
-def _model(row: Row) -> ModelPricing:
+def _model(row: Mapping[str, Any]) -> ModelPricing:
     book, overrides = row["book"] or (), row["overrides"] or ()
     return ModelPricing(
         model_id=row["model_id"],

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row, json_parameter
+from stoa.database.pool import Connection, Rows, json_parameter
 from stoa.domain.pricing.price_book import PricingConfig
 
 _COLUMNS = """
@@ -112,7 +112,7 @@ def synced(connection: Connection, tenant_id: UUID, now: datetime) -> None:
     connection.run(_SYNCED, tenant_id=tenant_id, now=now)
 
 
-def _settings(rows: list[Row]) -> PricingSettings:
+def _settings(rows: Rows) -> PricingSettings:
     if not rows:
         return PricingSettings()
     return PricingSettings(**{**rows[0], "notice_emails": tuple(rows[0]["notice_emails"])})

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from stoa.database.pool import Connection, Row, Statement, json_parameter, typed
+from stoa.database.pool import Connection, Rows, Statement, json_parameter, typed
 from stoa.domain.providers.circuit import WINDOWS, Circuit, Seen, Tally
 
 # A tenant's own model says nothing about its provider: two that fail would otherwise shut the provider for everybody.
@@ -136,6 +136,25 @@ class KnownCircuit:
     closed_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Outcomes:
+    """A model's calls within one bucket, and whether they concern the model that was asked about, or its provider."""
+
+    model_id: str
+    bucket: datetime
+    is_model: bool
+    is_provider: bool
+    calls: int
+    failed: int
+    timed_out: int
+    rate_limited: int
+    slow: int
+
+    def seen(self) -> Seen:
+        tally = Tally(self.calls, self.failed, self.timed_out, self.rate_limited, self.slow)
+        return Seen(self.model_id, self.bucket, tally)
+
+
 def record_statement(shard: int, seen: Iterable[Seen]) -> Statement:
     """Returns the statement that adds what a process has seen to the sums. `shard` spreads processes over rows."""
     rows = [{"model_id": entry.model_id, "bucket": entry.bucket, **asdict(entry.tally)} for entry in seen]
@@ -151,10 +170,11 @@ def look_statements(model_id: str, provider_id: str, now: datetime) -> list[Stat
     return [(_SEEN, {**subject, "since": now - max(WINDOWS)}), (_OF, subject)]
 
 
-def looked(outcomes: Sequence[Row], circuits: Sequence[Row]) -> tuple[list[Seen], list[Seen], list[Circuit]]:
+def looked(outcomes: Rows, circuits: Rows) -> tuple[list[Seen], list[Seen], list[Circuit]]:
     """Returns the model's outcomes, its provider's, and both circuits, from the rows of `look_statements`."""
-    of_model = [_seen(row) for row in outcomes if row["is_model"]]
-    of_provider = [_seen(row) for row in outcomes if row["is_provider"]]
+    found = typed(_Outcomes, outcomes)
+    of_model = [entry.seen() for entry in found if entry.is_model]
+    of_provider = [entry.seen() for entry in found if entry.is_provider]
     return of_model, of_provider, typed(Circuit, circuits)
 
 
@@ -241,8 +261,3 @@ def _named(circuits: Sequence[Circuit]) -> str:
     return json_parameter(
         [{"kind": one.kind, "subject_id": one.subject_id, "opened_at": one.opened_at} for one in circuits]
     )
-
-
-def _seen(row: Row) -> Seen:
-    tally = Tally(row["calls"], row["failed"], row["timed_out"], row["rate_limited"], row["slow"])
-    return Seen(row["model_id"], row["bucket"], tally)

@@ -1,11 +1,11 @@
 """Own keys of tenants at providers, as KMS encrypted them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row, Statement, json_parameter, typed
+from stoa.database.pool import Connection, Rows, Statement, json_parameter, typed
 
 _SEALED = """
 SELECT k.provider_id, k.ciphertext, k.settings
@@ -83,7 +83,7 @@ def sealed_statement(tenant_id: UUID) -> Statement:
     return _SEALED, {"tenant_id": tenant_id}
 
 
-def sealed(rows: Sequence[Row]) -> dict[str, SealedKey]:
+def sealed(rows: Rows) -> dict[str, SealedKey]:
     """Returns a tenant's keys by provider, from the rows of `sealed_statement`."""
     return {key.provider_id: key for key in typed(SealedKey, rows)}
 

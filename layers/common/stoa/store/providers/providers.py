@@ -1,8 +1,6 @@
 """Providers of the registry, as they are called and named."""
 
-from collections.abc import Sequence
-
-from stoa.database.pool import Connection, Row, Statement, typed
+from stoa.database.pool import Connection, Rows, Statement, typed
 from stoa.domain.providers.provider import Provider
 
 _COLUMNS = "p.id, p.display_name, p.api_base, p.auth, p.wire, p.chat_path, p.options"
@@ -17,7 +15,7 @@ def statement() -> Statement:
     return _ALL, {}
 
 
-def by_id(rows: Sequence[Row]) -> dict[str, Provider]:
+def by_id(rows: Rows) -> dict[str, Provider]:
     """Returns the providers by their ids, from the rows of `statement`."""
     return {provider.id: provider for provider in typed(Provider, rows)}
 

@@ -1,10 +1,13 @@
-"""The rows a message's persona, domain mode and focus mode stand for."""
+"""The persona, domain mode and focus mode that a message names, and what the persona knows about it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
-from stoa.database.pool import Row, Statement
+from stoa.database.pool import Statement
+from stoa.domain.chat.prompt import Introduction, ModePrompt, PersonaPrompt
 from stoa.domain.personas.knowledge import PromptPassage
 from stoa.domain.selection.offers import ChatRequest
 
@@ -39,7 +42,14 @@ found AS (
     LIMIT :most_passages ::int
 )
 SELECT
-    (SELECT to_json(p) FROM persona p) AS persona,
+    (SELECT p.id FROM persona p) AS persona_id,
+    (
+        SELECT json_build_object(
+            'system_prompt', p.system_prompt, 'traits', p.traits, 'domains', p.domains, 'style', p.style,
+            'language', p.language
+        )
+        FROM persona p
+    ) AS persona,
     (
         SELECT json_agg(
             json_build_object(
@@ -61,7 +71,6 @@ SELECT
     ) AS member,
     (
         SELECT json_build_object(
-            'id', d.id,
             'enabled', coalesce(o.enabled, true),
             'default_model', o.default_model,
             'temperature', coalesce(o.temperature, d.temperature),
@@ -72,7 +81,14 @@ SELECT
         WHERE d.id = :domain_mode ::text
     ) AS domain_mode,
     (
-        SELECT to_json(f) FROM focus_modes f
+        SELECT json_build_object(
+            'enabled', f.enabled,
+            'default_model', f.default_model_id,
+            'temperature', f.temperature,
+            'system_prompt', f.system_prompt,
+            'max_output_tokens', f.max_output_tokens
+        )
+        FROM focus_modes f
         WHERE f.id = :focus_mode ::text AND (f.tenant_id IS NULL OR f.tenant_id = :tenant_id)
         ORDER BY f.tenant_id NULLS LAST
         LIMIT 1
@@ -81,21 +97,30 @@ SELECT
 
 
 @dataclass(frozen=True, slots=True)
-class Prompts:
-    """The rows a message's persona, domain mode and focus mode stand for; None where not named or not there.
+class ChosenMode:
+    """A domain mode or focus mode that a message names. `default_model` is a model id, `auto` or None."""
 
-    `passages` are what the persona knows about the message, best first; `member` is whom it talks to.
+    enabled: bool
+    default_model: str | None
+    prompt: ModePrompt
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """A message's persona, domain mode and focus mode. None: the message names none, or there is no such one.
+
+    `passages` are the persona's knowledge about the message, best first. `member` is the one that it talks to.
     """
 
-    persona: Row | None = None
-    domain_mode: Row | None = None
-    focus_mode: Row | None = None
-    member: Row | None = None
+    persona: PersonaPrompt | None = None
+    domain_mode: ChosenMode | None = None
+    focus_mode: ChosenMode | None = None
+    member: Introduction | None = None
     passages: tuple[PromptPassage, ...] = ()
 
 
 def statement(tenant_id: UUID, user_id: UUID, asked: ChatRequest, now: datetime) -> Statement:
-    """Returns the query for `Prompts`; its one row goes to `from_row`."""
+    """Returns the query for `Prompts`. Its one row goes to `from_row`."""
     return _PROMPTS, {
         "tenant_id": tenant_id,
         "user_id": user_id,
@@ -108,10 +133,15 @@ def statement(tenant_id: UUID, user_id: UUID, asked: ChatRequest, now: datetime)
     }
 
 
-def from_row(row: Row) -> Prompts:
+def from_row(row: Mapping[str, Any]) -> Prompts:
     """Returns the query's row as values."""
-    passages = tuple(_passage(row["persona"]["id"], passage) for passage in row["passages"] or ())
-    return Prompts(row["persona"], row["domain_mode"], row["focus_mode"], row["member"], passages)
+    return Prompts(
+        persona=None if row["persona"] is None else PersonaPrompt(**row["persona"]),
+        domain_mode=_mode(row["domain_mode"]),
+        focus_mode=_mode(row["focus_mode"]),
+        member=_introduction(row["member"]),
+        passages=tuple(_passage(row["persona_id"], **passage) for passage in row["passages"] or ()),
+    )
 
 
 def _question(content: str) -> str:
@@ -120,6 +150,18 @@ def _question(content: str) -> str:
     return f"{content[:_QUESTION_CHARACTERS]} {content[-_QUESTION_CHARACTERS:]}"
 
 
-def _passage(persona_id: str, row: Row) -> PromptPassage:
-    title = ", ".join(filter(None, [row["title"], row["heading"]]))
-    return PromptPassage(UUID(row["id"]), persona_id, title, row["content"], row["tokens"])
+def _mode(stored: Mapping[str, Any] | None) -> ChosenMode | None:
+    if stored is None:
+        return None
+    prompt = {name: value for name, value in stored.items() if name not in ("enabled", "default_model")}
+    return ChosenMode(stored["enabled"], stored["default_model"], ModePrompt(**prompt))
+
+
+def _introduction(stored: Mapping[str, Any] | None) -> Introduction | None:
+    if stored is None:
+        return None
+    return Introduction(stored["display_name"], stored["about_me"], date.fromisoformat(stored["today"]))
+
+
+def _passage(persona_id: str, *, id: str, title: str, heading: str | None, content: str, tokens: int) -> PromptPassage:
+    return PromptPassage(UUID(id), persona_id, ", ".join(filter(None, [title, heading])), content, tokens)

@@ -1,4 +1,4 @@
-"""Reads a member's own part of a selection: counters, trials, entitlements, preferences, beside the tenant's offers."""
+"""A member's own part of a selection: counters, trials, entitlements and preferences, beside the tenant's offers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from stoa.database.pool import Row, Statement
+from stoa.database.pool import Statement
 from stoa.domain.catalogue.access import SOURCE_TEAM
 from stoa.domain.providers.circuit import Circuit
 from stoa.domain.selection.offers import Offer, Preferences
@@ -74,33 +74,51 @@ class MemberSnapshot:
         return tuple(circuit for circuit in self.circuits if circuit.concerns(offer) and circuit.may_probe(now))
 
 
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The snapshot query's row. `trials` has the messages used and granted in addition, by model."""
+
+    time_zone: str
+    force_system_default: bool
+    currency: str
+    local_day: date
+    used_today: Mapping[str, int] | None
+    trials: Mapping[str, Sequence[int]] | None
+    entitled: Mapping[str, str] | None
+    teams: Sequence[Sequence[Any]] | None
+    has_expired_reservations: bool
+    preferences: Mapping[str, Any] | None
+    circuits: Sequence[Sequence[Any]] | None
+
+
 def statement(tenant_id: UUID, user_id: UUID, now: datetime) -> Statement:
     """Returns the snapshot query, to be sent together with the catalogue's. Its one row goes to `from_row`."""
     return _SNAPSHOT, {"tenant_id": tenant_id, "user_id": user_id, "now": now}
 
 
-def from_row(row: Row, catalogue: Catalogue, now: datetime) -> MemberSnapshot:
+def from_row(row: Mapping[str, Any], catalogue: Catalogue, now: datetime) -> MemberSnapshot:
     """Returns the tenant's offers with this member's counters, trials and entitlements on them."""
+    own = _Columns(**row)
     offers = catalogue.offers_at(now)
-    shares = team_shares.from_entries(row["teams"], row["local_day"], row["time_zone"])
-    touched = {*(row["used_today"] or ()), *(row["trials"] or ()), *(row["entitled"] or ())}
+    shares = team_shares.from_entries(own.teams, own.local_day, own.time_zone)
+    touched = {*(own.used_today or ()), *(own.trials or ()), *(own.entitled or ())}
     touched.update(*(share.models for share in shares))
-    own = {model_id: _own_offer(offers[model_id], row, shares) for model_id in touched if model_id in offers}
-    circuits = open_circuits(row["circuits"])
+    changed = {model_id: _own_offer(offers[model_id], own, shares) for model_id in touched if model_id in offers}
+    circuits = open_circuits(own.circuits)
     return MemberSnapshot(
-        offers=_without_ailing({**offers, **own} if own else offers, circuits, now),
-        preferences=preferences_from_row(row["preferences"]),
-        time_zone=row["time_zone"],
-        local_day=row["local_day"],
-        force_system_default=row["force_system_default"],
-        currency=row["currency"],
-        has_expired_reservations=row["has_expired_reservations"],
+        offers=_without_ailing({**offers, **changed} if changed else offers, circuits, now),
+        preferences=preferences_from_row(own.preferences),
+        time_zone=own.time_zone,
+        local_day=own.local_day,
+        force_system_default=own.force_system_default,
+        currency=own.currency,
+        has_expired_reservations=own.has_expired_reservations,
         circuits=circuits,
     )
 
 
 def preferences_from_row(row: Mapping[str, Any] | None) -> Preferences:
-    """Returns a `user_preferences` row as values; no row means the defaults."""
+    """Returns a `user_preferences` row as values. None: the member has no row, and the defaults hold."""
     if row is None:
         return Preferences()
     return Preferences(
@@ -127,13 +145,13 @@ def _without_ailing(offers: Mapping[str, Offer], circuits: Sequence[Circuit], no
     return {**offers, **{offer.model_id: replace(offer, healthy=False) for offer in ailing}}
 
 
-def _own_offer(offer: Offer, row: Row, shares: Sequence[TeamShare]) -> Offer:
-    trials_used, extra = (row["trials"] or {}).get(offer.model_id, (0, 0))
-    source = (row["entitled"] or {}).get(offer.model_id)
+def _own_offer(offer: Offer, own: _Columns, shares: Sequence[TeamShare]) -> Offer:
+    trials_used, extra = (own.trials or {}).get(offer.model_id, (0, 0))
+    source = (own.entitled or {}).get(offer.model_id)
     team = None if source is not None else paying_team(offer.model_id, shares)
     return replace(
         offer,
-        used_today=(row["used_today"] or {}).get(offer.model_id, 0),
+        used_today=(own.used_today or {}).get(offer.model_id, 0),
         trial_messages=offer.trial_messages + extra,
         trials_used=trials_used,
         entitlement_source=SOURCE_TEAM if team is not None and team.remaining > 0 else source,

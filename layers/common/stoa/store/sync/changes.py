@@ -1,6 +1,6 @@
 """The changes on file at a tenant: proposals, and what became of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from stoa.core.ids import new_id
-from stoa.database.pool import Connection, Row, json_parameter
+from stoa.database.pool import Connection, Rows, json_parameter
 from stoa.domain.sync.agreement import Agreement
 from stoa.domain.sync.change import Change, Kind, Side, Status, from_stored, to_stored
 from stoa.domain.sync.facts import Price
@@ -188,11 +188,11 @@ def decide(connection: Connection, tenant_id: UUID, change_id: UUID, verdict: Ve
     )
 
 
-def _first(rows: list[Row]) -> FiledChange | None:
+def _first(rows: Rows) -> FiledChange | None:
     return _filed(rows[0]) if rows else None
 
 
-def _filed(row: Row) -> FiledChange:
+def _filed(row: Mapping[str, Any]) -> FiledChange:
     before = None if row["before"] is None else from_stored(row["kind"], row["before"])
     return FiledChange(**{**row, "before": before, "after": from_stored(row["kind"], row["after"])})
 

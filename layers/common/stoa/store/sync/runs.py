@@ -1,12 +1,12 @@
 """Readings of the feeds that are on file, for operators. Written in the operator's scope."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row, json_parameter
+from stoa.database.pool import Connection, json_parameter
 from stoa.domain.sync.feed import FeedProblem
 
 _LAST_RUN = "SELECT r.sources, r.problems_digest FROM feed_runs r ORDER BY r.id DESC LIMIT 1"
@@ -82,7 +82,7 @@ def newest(connection: Connection, *, before: UUID | None, rows: int) -> list[Fe
     return [_run(row) for row in connection.run(_RUNS, before=before, rows=rows)]
 
 
-def _run(row: Row) -> FeedRun:
+def _run(row: Mapping[str, Any]) -> FeedRun:
     problems = [FeedProblem(**problem) for problem in row["problems"]]
     return FeedRun(**{**row, "sources": _sources(row["sources"]), "problems": problems})
 

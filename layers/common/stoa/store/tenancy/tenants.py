@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from stoa.core.ids import new_id
-from stoa.database.pool import Connection, Row, json_parameter
+from stoa.database.pool import Connection, json_parameter
 from stoa.domain.pricing.price_book import PriceRow, PricingConfig
 from stoa.domain.pricing.rates import Rates
 
@@ -93,5 +94,5 @@ def add_prices(connection: Connection, tenant_id: UUID, prices: Mapping[str, Pri
     connection.run(_ADD_PRICES, tenant_id=tenant_id, rows=json_parameter(rows))
 
 
-def _unpriced(row: Row) -> UnpricedModel:
+def _unpriced(row: Mapping[str, Any]) -> UnpricedModel:
     return UnpricedModel(**{**row, "base_rates": Rates.from_json(row["base_rates"])})

@@ -39,8 +39,8 @@ LOOKS = 3
 CONNECT_TIMEOUT_SECONDS = 5.0
 
 
-def chat(tools: Tools, member: Member, message: ChatMessage, cancel: Cancel) -> Iterator[Event]:
-    """Answer `message` as a stream of events. Close it to stop early: what was produced is settled.
+def chat(tools: Tools, member: Member, message: ChatMessage, cancel: Cancel) -> Generator[Event, None, None]:
+    """Answers `message` as a stream of events. Closing it stops early, and what was produced is settled.
 
     Before the first event it raises what the client must be told instead of an answer: a refusal, a conflict, a field.
     After it, a failure comes as an event. `cancel` stops a provider that is being waited for.

@@ -1,4 +1,4 @@
-"""Before a chat: read everything in one round trip, refuse what must be refused, and decide which model answers."""
+"""Prepares a chat: reads everything in one round trip, refuses what must be refused, and decides who answers."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from itertools import islice
 
 from stoa.clients.wires.types import Turn
 from stoa.core.errors import Conflict, NotFound
-from stoa.database.pool import Row, Statement
+from stoa.database.pool import Rows, Statement
 from stoa.domain.chat.answer_report import AnswerReport, Citation
 from stoa.domain.chat.context import turn_tokens
 from stoa.domain.chat.prompt import Prompt
@@ -44,7 +44,7 @@ class Replay:
 
 
 def prepare(tools: Tools, member: Member, message: ChatMessage) -> Prepared | Replay:
-    """Decide how `message` is served.
+    """Decides how `message` is served.
 
     Raises what the client must be told: InvalidFields, NotFound, Conflict for a misused key, or a refusal of the rules.
     """
@@ -60,7 +60,7 @@ def prepare(tools: Tools, member: Member, message: ChatMessage) -> Prepared | Re
     replay = _earlier_answer(message, found["key"])
     if replay is not None:
         return replay
-    prompts = checked_prompts(asked, found["prompts"][0] if found["prompts"] else ())
+    prompts = checked_prompts(asked, found["prompts"][0] if found["prompts"] else [])
     history = _checked_history(message, found["conversation"])
     prompt = prompt_of(prompts)
     history_tokens = sum(turn_tokens(turn.content) for turn in history)
@@ -78,7 +78,7 @@ class _Queries:
         self._named = named
         self.statements = [statement for statements in named.values() for statement in statements]
 
-    def answers(self, rows: list[list[Row]]) -> dict[str, list[list[Row]]]:
+    def answers(self, rows: list[Rows]) -> dict[str, list[Rows]]:
         remaining = iter(rows)
         return {name: list(islice(remaining, len(statements))) for name, statements in self._named.items()}
 
@@ -94,7 +94,7 @@ def _asked(message: ChatMessage) -> ChatRequest:
     )
 
 
-def _earlier_answer(message: ChatMessage, answers: list[list[Row]]) -> Replay | None:
+def _earlier_answer(message: ChatMessage, answers: list[Rows]) -> Replay | None:
     earlier = ledger.keyed_answer(answers[0]) if answers else None
     if earlier is None:
         return None
@@ -119,7 +119,7 @@ def _earlier_answer(message: ChatMessage, answers: list[list[Row]]) -> Replay | 
     return Replay(earlier.content or "", read_report(earlier.metadata or {}), read_citations(earlier.citations or ()))
 
 
-def _checked_history(message: ChatMessage, answers: list[list[Row]]) -> tuple[Turn, ...]:
+def _checked_history(message: ChatMessage, answers: list[Rows]) -> tuple[Turn, ...]:
     if message.conversation_id is None:
         return ()
     own, newest_first = answers

@@ -13,7 +13,7 @@ from stoa.store.tenancy.tenants import Tenant
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One counter that does not say what the ledger says. `kind` is one of `counters.KINDS`."""
+    """A tenant's counter that does not say what the ledger says. `kind` is one of `counters.KINDS`."""
 
     tenant: str
     kind: str

@@ -26,7 +26,7 @@ EVENTS_KEPT = timedelta(days=30)  # Stripe repeats an event for three days at mo
 
 @dataclass(slots=True)
 class DayReport:
-    """What one run did, for its log line and its metrics."""
+    """Counts of one run, for its log line and its metrics."""
 
     tenants: int = 0
     days_closed: int = 0
@@ -40,7 +40,7 @@ class DayReport:
 
 
 def close_days(database: Database, now: datetime) -> DayReport:
-    """Do what is due for every tenant. A tenant that fails is counted and holds up no other.
+    """Does what is due for every tenant. A tenant that fails is counted and holds up no other.
 
     Raises Unavailable when the list of tenants cannot be read.
     """
@@ -79,7 +79,7 @@ def _close_due_days(connection: Connection, tenant_id: UUID, now: datetime, repo
 
 
 def _open_periods(connection: Connection, tenant_id: UUID, now: datetime) -> int:
-    """Begin the token periods of teams that are due, for whoever looks: a team's first message would do it, too."""
+    """Begins the token periods of teams that are due, for whoever looks. A team's first message would do it, too."""
     opened = 0
     for team in team_usage.active_teams(connection, tenant_id, now):
         period = period_of(team.local_day, team.anchor_day)
@@ -89,7 +89,7 @@ def _open_periods(connection: Connection, tenant_id: UUID, now: datetime) -> int
 
 
 def _until_none(do_some: Callable[[], int]) -> int:
-    """Repeat a piece of work until it finds nothing to do; how much it did."""
+    """Repeats a piece of work until it finds nothing to do, and returns how much it did."""
     done = 0
     while some := do_some():
         done += some

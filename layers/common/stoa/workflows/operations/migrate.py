@@ -38,7 +38,7 @@ class OlderShape(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One file: `version` is the number its name starts with, `up` the statements."""
+    """A file of statements. `version` is the number its name starts with, `up` the statements."""
 
     version: str
     name: str
@@ -49,6 +49,15 @@ class Migration:
         """SHA-256 of the statements alone, so that a comment may be mended in a migration that was applied."""
         statements = re.sub(r"--.*", "", self.up)
         return hashlib.sha256(" ".join(statements.split()).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    """A migration that was applied. `has_digests` is false where the table has no column for the digest."""
+
+    version: str
+    digest: str | None
+    has_digests: bool
 
 
 def read_migrations(folder: Path) -> list[Migration]:
@@ -91,16 +100,16 @@ def _applied_versions(connection: Connection, migrations: Sequence[Migration]) -
     Accepts versions without a digest in a table that has the column: dbmate applied them.
     """
     present = {migration.version: migration for migration in migrations}
-    rows = connection.run(_APPLIED)
-    for row in rows:
-        version, migration = row["version"], present.get(row["version"])
-        if not row["has_digests"]:
+    applied = connection.fetch(_Applied, _APPLIED)
+    for one in applied:
+        migration = present.get(one.version)
+        if not one.has_digests:
             raise OlderShape("its migrations were applied before Stoa kept their digests")
-        if migration is None and version < migrations[-1].version:
-            raise OlderShape(f"migration {version} was applied to it, and there is no such file any more")
-        if migration is not None and row["digest"] not in (None, migration.digest):
+        if migration is None and one.version < migrations[-1].version:
+            raise OlderShape(f"migration {one.version} was applied to it, and there is no such file any more")
+        if migration is not None and one.digest not in (None, migration.digest):
             raise OlderShape(f"{migration.name} was applied to it with other statements than it has now")
-    return {row["version"] for row in rows}
+    return {one.version for one in applied}
 
 
 def allow_login(database: Database, password: str | None) -> None:

@@ -15,7 +15,7 @@ from functools import cache
 
 from stoa.core.observe import emit, logger
 from stoa.core.settings import settings
-from stoa.database.pool import Connection, Row, Statement
+from stoa.database.pool import Connection, Rows, Statement
 from stoa.domain.providers.circuit import (
     MODEL,
     NO_CALLS,
@@ -128,9 +128,9 @@ class ProviderHealth:
         return tally
 
     def _open_what_failed(
-        self, connection: Connection, offer: Offer, outcomes: Sequence[Row], rows: Sequence[Row], now: datetime
+        self, connection: Connection, offer: Offer, outcomes: Rows, circuits: Rows, now: datetime
     ) -> None:
-        of_model, of_provider, known = store.looked(outcomes, rows)
+        of_model, of_provider, known = store.looked(outcomes, circuits)
         for kind, subject_id, seen in ((MODEL, offer.model_id, of_model), (PROVIDER, offer.provider_id, of_provider)):
             before = next((one for one in known if (one.kind, one.subject_id) == (kind, subject_id)), None)
             if before is not None and before.open_until is not None:

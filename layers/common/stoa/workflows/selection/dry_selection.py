@@ -1,4 +1,4 @@
-"""Decides which model would answer a message now. Reserves and counts nothing."""
+"""Decides which model would answer a message now. Nothing is reserved or counted. Shared by all who ask first."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from stoa.workflows.selection.message_view import checked_prompts, prompt_of, pr
 
 
 def decide(database: Database, member: Member, asked: ChatRequest, now: datetime) -> Decision | Refusal:
-    """Returns the decision that chat would make. Raises InvalidFields or NotFound for a persona or mode, like chat."""
+    """Returns the decision that chat would come to. Raises InvalidFields or NotFound, as chat would."""
     view, answers = load_with(database, member, now, prompt_statements(member, asked, now))
-    prompts = checked_prompts(asked, answers[0] if answers else ())
+    prompts = checked_prompts(asked, answers[0] if answers else [])
     return select(rules_snapshot(asked, view, prompts, prompt_of(prompts), now))

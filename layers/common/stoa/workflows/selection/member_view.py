@@ -1,11 +1,11 @@
-"""Loads what one member sees at one instant, and raises refusals. For every workflow that selects or lists models."""
+"""Views of one member at one instant, and refusals as errors. For every workflow that selects or lists models."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from stoa.core.errors import StoaError
-from stoa.database.pool import Connection, Database, Row, Scope, Statement
+from stoa.database.pool import Connection, Database, Rows, Scope, Statement
 from stoa.domain.selection.refusals import Refusal
 from stoa.identity.members import Member
 from stoa.store.catalogue import catalogue
@@ -20,22 +20,22 @@ _catalogues: dict[UUID, Catalogue] = {}
 
 
 def load_member_view(database: Database, member: Member, now: datetime) -> MemberSnapshot:
-    """Returns the member's snapshot, in one round trip; counters never show what an expired reservation holds."""
+    """Returns the member's snapshot, in one round trip. Counters never show what an expired reservation holds."""
     return load_with(database, member, now, ())[0]
 
 
 def load_view_of(database: Database, tenant_id: UUID, user_id: UUID, now: datetime) -> MemberSnapshot:
-    """Returns the same for scheduled work, which has no principal."""
+    """Returns the member's snapshot for scheduled work, which has no principal."""
     with database.autocommit(Scope(tenant_id=tenant_id, user_id=user_id)) as connection:
         return _read(connection, tenant_id, user_id, now, ())[0]
 
 
 def load_with(
     database: Database, member: Member, now: datetime, further: Sequence[Statement]
-) -> tuple[MemberSnapshot, list[list[Row]]]:
-    """Returns the member's snapshot and the answers to `further` statements, all in one round trip.
+) -> tuple[MemberSnapshot, list[Rows]]:
+    """Returns the member's snapshot and the rows of each of the `further` statements, all in one round trip.
 
-    Only where a crash left a reservation behind that has expired since is it freed first, and the snapshot read again.
+    Where a crash left a reservation behind that has expired since, frees it first and reads the snapshot again.
     """
     with database.autocommit(member.scope) as connection:
         tenant_id, user_id = member.tenant_id, member.user_id
@@ -48,7 +48,7 @@ def load_with(
 
 def _read(
     connection: Connection, tenant_id: UUID, user_id: UUID, now: datetime, further: Sequence[Statement]
-) -> tuple[MemberSnapshot, list[list[Row]]]:
+) -> tuple[MemberSnapshot, list[Rows]]:
     known = _catalogues.get(tenant_id)
     own = snapshots.statement(tenant_id, user_id, now)
     offered, (row,), *others = connection.run_all([catalogue.statement(tenant_id, now, known), own, *further])
