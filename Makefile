@@ -44,7 +44,7 @@ build: ready-build ## Build the functions and the layer for Lambda
 deploy: build ## Deploy to AWS; asks for what it needs to know
 	@$(BUILD_VENV)/bin/sam deploy --guided
 
-openapi: ready-run ## Write docs/openapi.json from the functions' own models
+openapi: ready-run ## Write layers/common/stoa/data/openapi.json from the functions' own models
 	@$(BIN)/python -m dev.openapi
 
 lock: ready-test ## Pin the libraries in uv.lock again (to newer versions: make lock UPGRADE=1)

@@ -38,7 +38,7 @@ CHARTS = ROOT / "docs" / "bench"
 
 
 class Bench:
-    """What several sections need, made when the first of them asks."""
+    """Holds what several sections need. Each part is made when the first section asks for it."""
 
     def __init__(self, stack: ExitStack, folder: Path) -> None:
         self._stack = stack

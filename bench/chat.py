@@ -1,4 +1,4 @@
-"""What a chat costs beyond its provider, through our HTTP front and through two gateways, in the same run."""
+"""Measures what a chat costs beyond its provider, through our HTTP front and through two gateways, in the same run."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What members and the ledger do to a selection when there are many of them."""
+"""Measures a selection while members and ledger lines grow in number."""
 
 import statistics
 from datetime import UTC, datetime

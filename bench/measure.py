@@ -10,7 +10,7 @@ ROUNDS = 7
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One row of the table. `value` is what the goal speaks of, most often a ratio inside this run."""
+    """A row of the table. `value` is what the goal speaks of, most often a ratio inside this run."""
 
     name: str
     value: float | None  # None: could not be measured here; `detail` says why

@@ -1,4 +1,4 @@
-"""What members feel of a provider that is down, once its circuit is open: p95 of whole answers against a healthy one's.
+"""Measures whole answers (p95) while a provider is down and its circuit is open, against those of a healthy one.
 
 Both are asked in turn, message by message, so that whatever else the machine does meets both alike.
 """

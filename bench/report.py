@@ -17,7 +17,7 @@ RESULTS = Path(__file__).parent / "results.json"
 
 
 def print_table(results: Sequence[Result]) -> None:
-    """One line a row: name, figure, goal, whether it is met, and the times behind it."""
+    """Prints a line for each row: name, figure, goal, whether it is met, and the times behind it."""
     width = max(len(result.name) for result in results)
     print(f"\n{'':{width}}  {'figure':>8}  {'goal':>7}", flush=True)
     for result in results:

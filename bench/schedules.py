@@ -1,4 +1,4 @@
-"""How fast workers drain scheduled prompts: taken up, answered through the chat, charged, saved, mailed; all durable.
+"""Measures how fast workers drain scheduled prompts: taken up, answered, charged, saved and mailed; all durable.
 
 Once with an upstream that answers at once, so that what is measured is what Stoa itself does for a run: that ends where
 the machine's processors do. And once with one that takes its time, as providers do: workers wait then, and as many more
@@ -90,7 +90,7 @@ def _minutes() -> Generator[datetime, None, None]:
 
 
 def _make_schedules(database: Database, server: Server, runs: int) -> None:
-    """So many schedules in all that are due each minute."""
+    """Makes schedules until there are so many in all. Each is due every minute."""
     due = datetime.now(UTC)
     with database.autocommit(Scope(tenant_id=server.tenant_id)) as connection:
         connection.run("DELETE FROM schedules")

@@ -64,7 +64,7 @@ def _handler(url: str) -> Any:
 
 
 def _statements(server: Server) -> list[Statement]:
-    """What a selection sends: whose rows it may see, the catalogue's version, the member's own."""
+    """Returns what a selection sends: the scope, the catalogue's version, the statement of the member's own."""
     subject = event("preferences", server.tenant_id)["requestContext"]["authorizer"]["jwt"]["claims"]["sub"]
     member = members.get(database(), Principal(subject, server.tenant_id, None, frozenset()))
     now = datetime.now(UTC)

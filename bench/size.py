@@ -1,4 +1,4 @@
-"""How large the largest function is together with the layer, unzipped, against what Lambda takes."""
+"""Measures the largest function together with the layer, unzipped, against what Lambda takes."""
 
 from bench.measure import Result, at_most
 from dev.build import LocalBuild, function_names, unzipped_size

@@ -1,4 +1,4 @@
-"""How fast the ledger takes lines, against bare inserts of as wide a row; both durable, both sent by libpq."""
+"""Measures how fast the ledger takes lines, against bare inserts of as wide a row; both durable, both sent by libpq."""
 
 import multiprocessing
 import time

@@ -1,4 +1,4 @@
-"""What the functions expect to find on AWS, made in the local stand-in when it starts. Idempotent."""
+"""Makes in the local stand-in what the functions expect to find on AWS. Runs at each start and is idempotent."""
 
 import json
 import urllib.request
@@ -28,7 +28,7 @@ def prepare_aws(endpoint_url: str) -> None:
 
 
 def sent_mail(endpoint_url: str) -> list[dict[str, Any]]:
-    """The mail that the stand-in for SES took, the newest first."""
+    """Returns the mail that the stand-in for SES took, the newest first."""
     with urllib.request.urlopen(f"{endpoint_url}/moto-api/data.json", timeout=5) as answer:  # noqa: S310 - our own
         raw = json.load(answer).get("ses", {}).get("RawMessage", [])
     return [_readable(one) for one in reversed(raw)]

@@ -50,32 +50,32 @@ NOT_SHIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", ".mypy_cache", ".ru
 
 @dataclass(frozen=True)
 class LocalBuild:
-    """Where a build for this machine lies, and the interpreter that it is for."""
+    """Names the folder of a build for this machine and the interpreter that it is for."""
 
     folder: Path
     python: str
 
     @property
     def layer(self) -> Path:
-        """What Lambda mounts at /opt."""
+        """Returns the folder that Lambda mounts at /opt."""
         return self.folder / "layer"
 
     @property
     def runtime(self) -> Path:
-        """What plays the managed runtime's own folder (/var/runtime)."""
+        """Returns the folder that plays the managed runtime's own (/var/runtime)."""
         return self.folder / "runtime"
 
     def function(self, name: str) -> Path:
-        """What Lambda mounts at /var/task for the function of this name."""
+        """Returns the folder that Lambda mounts at /var/task for the function of this name."""
         return self.folder / "functions" / name
 
     def package(self, name: str) -> Path:
-        """Where the function's own files lie in it: the package `functions.<name>`."""
+        """Returns the folder of the function's own files in it: the package `functions.<name>`."""
         return self.function(name) / "functions" / name
 
 
 def function_names() -> list[str]:
-    """Every function that has a handler."""
+    """Returns every function that has a handler."""
     return sorted(handler.parent.name for handler in FUNCTIONS.glob("*/handler.py"))
 
 
@@ -85,7 +85,7 @@ def folder_of(logical_id: str) -> str:
 
 
 def build_layer(target: Path, python: str, *, for_lambda: bool) -> None:
-    """The locked libraries and the package `stoa`, under target/python. Raises CalledProcessError when pip fails."""
+    """Puts locked libraries and the package `stoa` under target/python. Raises CalledProcessError when pip fails."""
     packages = target / "python"
     install(LAYER / "requirements.txt", packages, python, for_lambda=for_lambda)
     for name in NEVER_IMPORTED:
@@ -97,7 +97,7 @@ def build_layer(target: Path, python: str, *, for_lambda: bool) -> None:
 
 
 def build_function(name: str, target: Path, python: str, *, for_lambda: bool) -> None:
-    """One function's own code, under the name it is imported by here, and what its folder links to.
+    """Copies a function's own code, under the name it is imported by here, and what its folder links to.
 
     Raises FileNotFoundError when it has no handler.
     """
@@ -111,7 +111,7 @@ def build_function(name: str, target: Path, python: str, *, for_lambda: bool) ->
 
 
 def build_local(folder: Path = LOCAL_FOLDER) -> LocalBuild:
-    """Everything for this machine, from nothing. The interpreter is a Python 3.13 where there is one, else this one."""
+    """Builds everything for this machine, from nothing, by a Python 3.13 where there is one, else by this one."""
     python = find_python() or sys.executable
     build = LocalBuild(folder, python)
     shutil.rmtree(folder, ignore_errors=True)
@@ -123,7 +123,7 @@ def build_local(folder: Path = LOCAL_FOLDER) -> LocalBuild:
 
 
 def locked(group: str, python: str, folder: Path) -> Path:
-    """A file in `folder` with what uv.lock pins for a group and this interpreter. Raises CalledProcessError."""
+    """Returns a file in `folder` with what uv.lock pins for a group and this interpreter. Raises CalledProcessError."""
     command = [python, str(ROOT / "dev" / "locked.py"), group]
     requirements = folder / f"{group}.txt"
     requirements.write_bytes(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
@@ -131,7 +131,7 @@ def locked(group: str, python: str, folder: Path) -> Path:
 
 
 def install(requirements: Path, target: Path, python: str, *, for_lambda: bool) -> None:
-    """The locked packages, hashes checked, as files under `target`."""
+    """Installs the locked packages, hashes checked, as files under `target`."""
     command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--no-input"]
     command += ["--root-user-action", "ignore", "--require-hashes", "--no-deps", "--only-binary", ":all:"]
     command += ["--requirement", str(requirements), "--target", str(target)]
@@ -152,7 +152,7 @@ def compile_folder(folder: Path, python: str, mounted_at: str, *, for_lambda: bo
 
 
 def find_python() -> str | None:
-    """An interpreter of Lambda's version that really runs (a version manager's shim may be there and refuse)."""
+    """Returns an interpreter of Lambda's version that really runs. A version manager's shim may refuse to."""
     return next((python for python in _candidates() if version_of(python) == LAMBDA_PYTHON), None)
 
 

@@ -64,7 +64,7 @@ class Child:
 
 
 def free_port() -> int:
-    """A port that nobody used a moment ago."""
+    """Returns a port that nobody used a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -36,7 +36,7 @@ def prepare(owner_url: str, *, embedded: bool) -> str:
 
 
 def _password(owner_url: str) -> str:
-    """The runtime role's password on somebody's own server: the same each time, known to who knows the owner's URL."""
+    """Returns the runtime role's password on somebody's own server: the same each time, made from the owner's URL."""
     return hashlib.sha256(f"stoa runtime role {owner_url}".encode()).hexdigest()
 
 

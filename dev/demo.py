@@ -23,7 +23,7 @@ class Tenants:
         self._lock = threading.Lock()
 
     def find_or_create(self, slug: str) -> UUID:
-        """The tenant's id. Raises StatementFailed when the database refuses the slug."""
+        """Returns the tenant's id. Raises StatementFailed when the database refuses the slug."""
         with self._lock:
             if slug not in self._known:
                 name = f"{slug.replace('-', ' ').capitalize()} (local)"
@@ -32,7 +32,7 @@ class Tenants:
 
 
 def add_people(database: Database, tenants: Tenants, issuer: Issuer) -> None:
-    """The demo tenant with one admin and two members. Idempotent."""
+    """Makes the demo tenant with one admin and two members. Idempotent."""
     tenant_id = tenants.find_or_create(DEMO_TENANT)
     with database.autocommit(Scope(tenant_id=tenant_id)) as connection:
         for email in (ADMIN, *MEMBERS):
@@ -40,5 +40,5 @@ def add_people(database: Database, tenants: Tenants, issuer: Issuer) -> None:
 
 
 def default_groups(email: str, slug: str) -> list[str]:
-    """The groups of a token that was asked for without any."""
+    """Returns the groups of a token that was asked for without any."""
     return ["admin"] if (email, slug) == (ADMIN, DEMO_TENANT) else []

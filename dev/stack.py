@@ -48,7 +48,7 @@ class Stack:
     tenants: Tenants
 
     def token(self, email: str, tenant: str = DEMO_TENANT) -> str:
-        """A token as `POST /dev/token` gives it."""
+        """Returns a token as `POST /dev/token` gives it."""
         return self.issuer.token(email, self.tenants.find_or_create(tenant), default_groups(email, tenant))
 
 
@@ -110,7 +110,7 @@ def running(listener: socket.socket, folder: Path, log: Callable[[str], None] | 
 
 
 def _start_stripe(parts: contextlib.ExitStack, gateway_port: int, folder: Path) -> Child | None:
-    """A practice Stripe that tells our webhook, where no key of Stripe's is set; the settings that lead to it."""
+    """Starts a practice Stripe where no key of Stripe's is set. Returns the settings that lead to it."""
     client_url = os.environ.get("STOA_CLIENT_URL")
     if (os.environ.get("STRIPE_API_KEY") or PRACTICE_KEY) != PRACTICE_KEY:
         os.environ["STOA_CLIENT_URL"] = client_url or f"http://127.0.0.1:{gateway_port}"
@@ -138,7 +138,7 @@ def _start_postgres(parts: contextlib.ExitStack, folder: Path) -> str:
 
 
 def _fill_environment(issuer_url: str, runtime_url: str, practice_port: int, aws_url: str) -> None:
-    """The environment that the template gives the functions on AWS, for here. What the caller set stays."""
+    """Sets the environment that the template gives the functions on AWS. Keeps what the caller set."""
     os.environ.update(
         {
             "STOA_DATABASE_URL": runtime_url,
@@ -174,7 +174,7 @@ def _caller(functions: Functions, name: str) -> Callable[[dict[str, Any]], Any]:
 
 
 def _verify(token: str) -> dict[str, object]:
-    """What the HTTP API's own JWT authorizer checks, by the code of our Lambda authorizer."""
+    """Checks what the HTTP API's own JWT authorizer checks, by the code of our Lambda authorizer."""
     from functions.authorizer.handler import claims_of
 
     return claims_of(token)

@@ -1,4 +1,4 @@
-"""What all tests share: one real PostgreSQL a session, migrated and filled once, and a fresh tenant for each test."""
+"""Fixtures that all tests share: a real PostgreSQL a session, filled once, and a fresh tenant for each test."""
 
 import os
 import shutil
@@ -64,7 +64,7 @@ def runtime_database(runtime_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def healthy(owner_database: Database) -> None:
-    """No circuit is open, and nothing is remembered of what failed in other tests."""
+    """Closes all circuits and forgets what failed in other tests."""
     with owner_database.autocommit(Scope()) as connection:
         connection.run_all([("DELETE FROM circuits", {}), ("DELETE FROM call_outcomes", {})])
     provider_health.cache_clear()

@@ -32,7 +32,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def claims_of(token: str) -> dict[str, Any]:
-    """The claims behind a bearer token, be it a JWT or (later) an API key. Raises InvalidToken, or Unavailable."""
+    """Returns the claims behind a bearer token. Raises InvalidToken, or Unavailable."""
     if token.startswith(API_KEY_PREFIX):
         return api_key_claims(token)
     issuer = os.environ["STOA_JWT_ISSUER"]
@@ -45,12 +45,12 @@ def claims_of(token: str) -> dict[str, Any]:
 
 
 def api_key_claims(key: str) -> dict[str, Any]:
-    """The place where API keys will be checked. Until there are any, all are refused."""
+    """Refuses every API key, because there are none yet."""
     raise InvalidToken("API keys are not accepted here yet. Send the JWT that you signed in with.")
 
 
 def bearer_token(event: dict[str, Any]) -> str:
-    """The token out of either kind of authorizer event. Raises InvalidToken when there is none."""
+    """Returns the token out of either kind of authorizer event. Raises InvalidToken when there is none."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     scheme, _, token = (event.get("authorizationToken") or headers.get("authorization") or "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
@@ -59,7 +59,7 @@ def bearer_token(event: dict[str, Any]) -> str:
 
 
 def identity(claims: dict[str, Any]) -> dict[str, str]:
-    """What the function behind the authorizer is told. API Gateway passes on flat strings only."""
+    """Returns what the function behind the authorizer is told. API Gateway passes on flat strings only."""
     groups = claims.get(settings().claim_groups) or []
     listed = groups.split(",") if isinstance(groups, str) else groups
     return {
@@ -83,5 +83,5 @@ def policy(method_arn: str) -> dict[str, Any]:
 
 @cache
 def signing_keys() -> SigningKeys:
-    """The issuer's keys, kept as long as this instance lives."""
+    """Returns the issuer's keys, kept as long as this instance lives."""
     return issuers_keys(os.environ["STOA_JWT_ISSUER"], os.environ.get("STOA_JWKS_URL"))

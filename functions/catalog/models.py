@@ -23,7 +23,7 @@ class UsageToday(AnswerSchema):
 
 
 class PendingPrice(AnswerSchema):
-    """What members will pay, announced before it holds: increases wait for a grace period."""
+    """A price that is announced and does not hold yet: increases wait for a grace period."""
 
     input_price: float
     output_price: float

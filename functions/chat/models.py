@@ -12,7 +12,7 @@ Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
 class ChatRequest(Schema):
-    """One message. `modelId` null leaves the choice to the member's preferences; `auto` to the router."""
+    """A message to a model. `modelId` null leaves the choice to the member's preferences; `auto` to the router."""
 
     content: Annotated[str, StringConstraints(min_length=1, max_length=400_000)] = Field(
         description="What the member writes.", examples=["What is in our power?"]
@@ -32,7 +32,7 @@ class ChatRequest(Schema):
 
 
 class ChatHeaders(AnswerSchema):
-    """What may come in the request's headers; for the document only, the handler reads them itself."""
+    """The headers of a request. This model serves the document only; the handler reads the headers itself."""
 
     idempotency_key: str = Field(
         alias="Idempotency-Key",
@@ -44,7 +44,7 @@ class ChatHeaders(AnswerSchema):
 
 
 class Selection(AnswerSchema):
-    """Which model answers and why."""
+    """The model that answers, and why."""
 
     model_id: str
     model_name: str
@@ -83,7 +83,7 @@ class Deprecation(AnswerSchema):
 
 
 class Metadata(AnswerSchema):
-    """How the message was served, metered and charged."""
+    """The service, the tokens and the charge of the message."""
 
     model_id: str
     model_name: str

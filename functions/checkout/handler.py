@@ -58,7 +58,7 @@ PlanType = Annotated[str, Path(alias="planType")]
     responses=errors(404, 409, 502, 503),
 )
 def create_session(caller: AsMember, body: CreateSessionRequest) -> CreateSessionAnswer:
-    """The address of Stripe's pay page, at the tenant's present price. One that is still open comes again."""
+    """Returns the address of Stripe's pay page, at the tenant's present price. One that is still open comes again."""
     member = caller.member
     wanted = Wanted(body.product_type, body.product_id, body.source)
     checkout = start_purchase(caller.database, stripe_calls(), member, wanted, _client_url(), caller.now)
@@ -67,7 +67,7 @@ def create_session(caller: AsMember, body: CreateSessionRequest) -> CreateSessio
 
 @app.get("/api/purchases", summary="Own purchases", tags=["purchases"])
 def get_purchases(caller: AsMember, limit: Limit = DEFAULT_PAGE, cursor: Cursor = None) -> PurchaseListAnswer:
-    """Own purchases with how they stand and Stripe's receipt, the newest first."""
+    """Returns own purchases with how they stand and Stripe's receipt, the newest first."""
     member = caller.member
     before = id_after(cursor)
     page = purchases.list_purchases(caller.database, member, before=before, limit=limit)
@@ -81,26 +81,26 @@ def get_purchases(caller: AsMember, limit: Limit = DEFAULT_PAGE, cursor: Cursor 
     responses=errors(502),
 )
 def get_purchase_of_session(caller: AsMember, session_id: SessionId) -> PurchaseAnswer:
-    """For the page a member returns to: Stripe is asked at once when it has not told us of the payment yet."""
+    """Serves the page that a member returns to. Asks Stripe at once when it has not told us of the payment yet."""
     found = purchases.read_purchase_of_session(caller.database, stripe_calls, caller.member, session_id, caller.now)
     return PurchaseAnswer.of(found)
 
 
 @app.get("/api/bundles", summary="Bundles on sale", tags=["purchases"])
 def get_bundles(caller: AsMember) -> BundleListAnswer:
-    """Several models sold as one, with what they cost together."""
+    """Returns the bundles on sale: several models at one price."""
     return BundleListAnswer.of(bundles.list_bundles(caller.database, caller.member, caller.now))
 
 
 @app.get("/api/admin/bundles", summary="All bundles", tags=["admin"])
 def get_all_bundles(caller: AsAdmin) -> AdminBundleListAnswer:
-    """The tenant's bundles in its order, those switched off, too."""
+    """Returns the tenant's bundles in its order, those switched off, too."""
     return AdminBundleListAnswer.of(bundle_admin.list_all_bundles(caller.database, caller.member))
 
 
 @app.post("/api/admin/bundles", summary="Sell several models as one", tags=["admin"], status_code=201)
 def post_bundle(caller: AsAdmin, body: BundleCreate) -> AdminBundleAnswer:
-    """A new bundle of premium models at one price."""
+    """Makes a bundle of premium models at one price."""
     admin = caller.member
     made = bundle_admin.create_bundle(caller.database, admin, caller.actor, body.given(), caller.now)
     return AdminBundleAnswer.of(made)
@@ -120,7 +120,7 @@ def patch_bundle(
 
 @app.get("/api/team-plans", summary="Plans for teams on sale", tags=["teams"])
 def get_team_plans(caller: AsMember) -> TeamPlanListAnswer:
-    """What a plan costs a month, and the most that a team may then have."""
+    """Returns each plan with its price a month and the most that a team may then have."""
     return TeamPlanListAnswer.of(team_plans.list_plans(caller.database, caller.member))
 
 
@@ -131,7 +131,7 @@ def get_team_plans(caller: AsMember) -> TeamPlanListAnswer:
     responses=errors(404, 409, 502, 503),
 )
 def post_subscription(caller: AsMember, team_id: TeamId) -> CreateSessionAnswer:
-    """The address of Stripe's pay page for the plan of the team's type. For its owner; an open page comes again."""
+    """Returns the address of Stripe's pay page for the plan of the team's type. For its owner. Reuses an open page."""
     member = caller.member
     checkout = team_billing.subscribe(caller.database, stripe_calls(), member, team_id, _client_url(), caller.now)
     return CreateSessionAnswer.model_validate({"sessionId": checkout.session_id, "url": checkout.url})
@@ -139,7 +139,7 @@ def post_subscription(caller: AsMember, team_id: TeamId) -> CreateSessionAnswer:
 
 @app.get("/api/teams/<teamId>/subscription", summary="How a team's subscription stands", tags=["teams"])
 def get_subscription(caller: AsMember, team_id: TeamId) -> TeamSubscriptionAnswer:
-    """What is paid until when, and until when the team gives access. For its members."""
+    """Returns what is paid until when, and until when the team gives access. For its members."""
     member = caller.member
     return TeamSubscriptionAnswer.of(team_billing.read_subscription_of(caller.database, member, team_id))
 
@@ -151,7 +151,7 @@ def get_subscription(caller: AsMember, team_id: TeamId) -> TeamSubscriptionAnswe
     responses=errors(404, 409, 502, 503),
 )
 def delete_subscription(caller: AsMember, team_id: TeamId) -> TeamSubscriptionAnswer:
-    """It ends with the month that is paid; until then it can be resumed. For the team's owner."""
+    """Ends the subscription with the month that is paid. Until then it can be resumed. For the team's owner."""
     return _end_with_period(caller, team_id, ends=True)
 
 
@@ -162,7 +162,7 @@ def delete_subscription(caller: AsMember, team_id: TeamId) -> TeamSubscriptionAn
     responses=errors(404, 409, 502, 503),
 )
 def resume_subscription(caller: AsMember, team_id: TeamId) -> TeamSubscriptionAnswer:
-    """Take back that it ends with the month that is paid. For the team's owner."""
+    """Takes the end of the subscription back. For the team's owner."""
     return _end_with_period(caller, team_id, ends=False)
 
 
@@ -173,7 +173,7 @@ def resume_subscription(caller: AsMember, team_id: TeamId) -> TeamSubscriptionAn
     responses=errors(404, 409, 502, 503),
 )
 def post_billing_portal(caller: AsMember, team_id: TeamId) -> BillingPortalAnswer:
-    """Where the owner changes the card and finds the invoices."""
+    """Returns the address of the page where the owner changes the card and finds the invoices."""
     member = caller.member
     return BillingPortalAnswer.model_validate(
         {"url": team_billing.open_billing(caller.database, stripe_calls(), member, team_id, _client_url())}
@@ -182,7 +182,7 @@ def post_billing_portal(caller: AsMember, team_id: TeamId) -> BillingPortalAnswe
 
 @app.get("/api/admin/team-plans", summary="All plans for teams", tags=["admin"])
 def get_all_team_plans(caller: AsAdmin) -> TeamPlanListAnswer:
-    """The tenant's plans, those switched off, too."""
+    """Returns the tenant's plans, those switched off, too."""
     return TeamPlanListAnswer.of(team_plans.list_all_plans(caller.database, caller.member))
 
 
@@ -192,7 +192,7 @@ def get_all_team_plans(caller: AsAdmin) -> TeamPlanListAnswer:
 def put_team_plan(
     caller: AsAdmin, plan_type: PlanType, body: TeamPlanUpdate, if_match: IfMatch = None
 ) -> TeamPlanAnswer:
-    """Written whole. Teams that bought it keep what they bought, at the price they bought it for."""
+    """Writes the whole plan. Teams that bought it keep what they bought, at the price they bought it for."""
     admin = caller.member
     if plan_type not in TEAM_TYPES:
         raise NotFound("type of team")

@@ -12,7 +12,7 @@ Status = Literal["pending", "processing", "paid", "failed", "expired", "refunded
 
 
 class CreateSessionRequest(Schema):
-    """What to buy. The price is the tenant's; a client cannot name one."""
+    """The thing to buy. The price is the tenant's; a client cannot name one."""
 
     product_type: ProductType = Field(examples=["model"])
     model_id: Identifier | None = Field(None, description="For `model`.", examples=["gpt-4o"])
@@ -46,7 +46,7 @@ class CreateSessionAnswer(AnswerSchema):
 
 
 class Purchase(AnswerSchema):
-    """One attempt to buy and how it stands."""
+    """An attempt to buy, and its present state."""
 
     id: Id
     product_type: ProductType
@@ -67,7 +67,7 @@ class Purchase(AnswerSchema):
 
 
 class PurchaseAnswer(DataAnswer[Purchase]):
-    """One purchase."""
+    """A purchase under `data`."""
 
 
 class PurchaseListAnswer(PageAnswer[Purchase]):
@@ -136,7 +136,7 @@ class AdminBundle(AnswerSchema):
 
 
 class AdminBundleAnswer(DataAnswer[AdminBundle]):
-    """One bundle."""
+    """A bundle under `data`."""
 
 
 class AdminBundleListAnswer(DataAnswer[list[AdminBundle]]):
@@ -167,7 +167,7 @@ class TeamPlanUpdate(Schema):
 
 
 class TeamPlan(AnswerSchema):
-    """What a tenant sells to teams of one type."""
+    """The plan that a tenant sells to teams of one type."""
 
     type: TeamType
     name: str
@@ -181,7 +181,7 @@ class TeamPlan(AnswerSchema):
 
 
 class TeamPlanAnswer(DataAnswer[TeamPlan]):
-    """One plan."""
+    """A plan under `data`."""
 
 
 class TeamPlanListAnswer(DataAnswer[list[TeamPlan]]):
@@ -189,7 +189,7 @@ class TeamPlanListAnswer(DataAnswer[list[TeamPlan]]):
 
 
 class BoughtPlan(AnswerSchema):
-    """What was bought, as it was then."""
+    """The plan as it was when it was bought."""
 
     name: str
     price_cents: int
@@ -200,7 +200,7 @@ class BoughtPlan(AnswerSchema):
 
 
 class TeamSubscription(AnswerSchema):
-    """How a team's subscription stands."""
+    """The present state of a team's subscription."""
 
     status: str = Field(description="The team's: incomplete, active, past_due, suspended, canceled or closed.")
     paid_until: str | None
@@ -210,7 +210,7 @@ class TeamSubscription(AnswerSchema):
 
 
 class TeamSubscriptionAnswer(DataAnswer[TeamSubscription]):
-    """One subscription."""
+    """A subscription under `data`."""
 
 
 class BillingPortalAnswer(AnswerSchema):

@@ -52,6 +52,6 @@ def put_provider_key(
     "/api/admin/provider-keys/<providerId>", summary="Take an own key back", tags=["admin"], responses=errors(404, 409)
 )
 def delete_provider_key(caller: AsAdmin, provider_id: ProviderId, if_match: IfMatch = None) -> DeletedKeyAnswer:
-    """Within a minute, the tenant's messages go out with the installation's key again."""
+    """Deletes the tenant's key. Within a minute, messages go out with the installation's key again."""
     provider_keys.delete_key(caller, provider_id, version=expected_version(if_match))
     return DeletedKeyAnswer.of({"deleted": True})

@@ -42,7 +42,7 @@ Ceiling = Annotated[
 
 
 class ProfileChange(Part):
-    """What to change of the profile: null clears, an absent field keeps."""
+    """A change of the profile: null clears, an absent field keeps."""
 
     display_name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)] | None = Field(
         None, examples=["Ada"]
@@ -56,7 +56,7 @@ class ProfileChange(Part):
 
 
 class Profile(AnswerSchema):
-    """What the member told of themselves."""
+    """The member's own profile, as the member wrote it."""
 
     id: Id
     email: str | None
@@ -217,7 +217,7 @@ class MessageCitation(AnswerSchema):
 
 
 class SavedMessage(AnswerSchema):
-    """One turn of a conversation."""
+    """A turn of a conversation."""
 
     id: Id
     role: Literal["user", "assistant"]
@@ -238,7 +238,7 @@ class ConversationWithMessages(Conversation):
 
 
 class ConversationAnswer(AnswerSchema):
-    """One conversation."""
+    """A conversation with a page of its messages."""
 
     data: ConversationWithMessages
     meta: NextPage
@@ -271,7 +271,7 @@ class UsageSums(AnswerSchema):
 
 
 class UsageRow(UsageSums):
-    """One model on one day of the tenant's calendar."""
+    """The use of one model on one day of the tenant's calendar."""
 
     date: Day = Field(validation_alias=AliasChoices("date", "day"))
     model_id: str
@@ -279,7 +279,7 @@ class UsageRow(UsageSums):
 
 
 class UsageMeta(NextPage):
-    """What holds for the whole period."""
+    """The figures of the whole period."""
 
     from_: Day = Field(alias="from")
     to: Day

@@ -13,7 +13,7 @@ from stoa.workflows.billing.reconcile_teams import reconcile_teams
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, dict[str, int]]:
-    """All three, and how it went. `{"reviveDead": true}`, by hand, gives events that were given up another try."""
+    """Reconciles events, purchases and teams. `{"reviveDead": true}` tries events again that were given up."""
     now = datetime.now(UTC)
     revive = event.get("reviveDead") is True
     done = {

@@ -31,7 +31,7 @@ DEFAULT_SECONDS = 300.0
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-    """The tick's report, or for SQS the messages of a batch that are to come again."""
+    """Returns the tick's report, or for SQS the messages of a batch that are to come again."""
     if "Records" not in event:
         return _tick()
     worker = Worker(database(), _now, _ask_within(_deadline(context)), webhook_out.post, storage.put, storage.link)

@@ -95,14 +95,14 @@ def test_every_answer_is_one_the_document_allows(served: None, case: schemathesi
 
 
 def asked(method: str, path: str, query: dict[str, str] | None = None) -> int:
-    """How an admin who is an operator, too, is answered."""
+    """Returns the status of the answer to an admin who is an operator, too."""
     claims = {"sub": SUBJECT, "custom:tenant_id": str(members.tenant_id), "cognito:groups": "[admin operator]"}
     status: int = function_of(method, path)(api_event(method, path, None, query or {}, claims), None)["statusCode"]
     return status
 
 
 def test_no_name_and_no_parameter_is_too_odd(served: None) -> None:
-    """What no client would send and no document describes: a 4xx, or a list without it."""
+    """The functions answer what no client would send with a 4xx, or with a list without it."""
     failed = []
     for one in (Operation(module.__name__, route) for module in HANDLERS for route in module.app.routes):
         if "{" in one.path:

@@ -1,4 +1,4 @@
-"""Who is let in at all: every route of every function, asked by nobody, by people of no tenant, and by the wrong group.
+"""Authority over every route of every function, asked by nobody, by people of no tenant and by the wrong group.
 
 It is decided before anything else is looked at, so none of this needs a database or a body.
 """
@@ -58,7 +58,7 @@ def no_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def refusals(prefix: str, **claims: Any) -> Iterator[tuple[str, str, str | None]]:
-    """Of each route under a path that is not public: the route, and the code it answers to each body."""
+    """Returns each route under a path that is not public, with the code that it answers to each body."""
     everyone = {"sub": "ada", "custom:tenant_id": str(uuid4()), "cognito:groups": ""}
     for name, door in DOORS:
         for operation in (Operation(name, route) for route in door.routes):

@@ -1,4 +1,4 @@
-"""Who may what by template.yaml: secrets, policies, routes with and without a token, and what the access logs hold."""
+"""Access by template.yaml: secrets, policies, routes with and without a token, and what the access logs hold."""
 
 import json
 import re

@@ -7,7 +7,7 @@ import pytest
 
 TESTS = Path(__file__).parents[1]
 
-# The trap as the notes tell it → words that the name of its test must hold.
+# The trap of the domain → words that the name of its test must hold.
 TRAPS = {
     "recursion when the preferred model is disabled": ("never_recurses",),
     "counters read then written": ("counters", "read_then_written"),

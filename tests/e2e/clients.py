@@ -56,7 +56,7 @@ class Client:
 
 
 def until(look: Callable[[], T | None], seconds: float = 30.0) -> T:
-    """What `look` finds, as soon as it finds something. Each look asks the stack, so nothing sleeps."""
+    """Returns what `look` finds, as soon as it finds something. Each look asks the stack, so nothing sleeps."""
     limit = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < limit, "It never came to that."
@@ -64,7 +64,7 @@ def until(look: Callable[[], T | None], seconds: float = 30.0) -> T:
 
 
 def browse(method: str, url: str) -> tuple[int, str]:
-    """What a browser gets of one of practice Stripe's pages: the status, and the page or where it leads."""
+    """Returns what a browser gets of a page of practice Stripe: the status, and the page or where it leads."""
     parts = urlsplit(url)
     connection = HTTPConnection(parts.netloc, timeout=60)
     connection.request(method, parts.path)

@@ -1,4 +1,4 @@
-"""What the tests share: one build a session with its functions under the emulator, and one stack for most stories."""
+"""Fixtures that the tests share: a build a session under the emulator, and one stack for most stories."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -41,6 +41,6 @@ def practice() -> Iterator[PracticeProviders]:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """One stack for all stories that need none of their own. Each story has a tenant or people of its own."""
+    """Starts a stack for all stories that need none of their own. Each story has a tenant or people of its own."""
     with running_stack(STRIPE_API_KEY="", STOA_CLIENT_URL="") as started:
         yield started

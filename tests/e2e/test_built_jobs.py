@@ -72,7 +72,7 @@ def test_a_run_goes_through_queue_chat_and_mail(
 
 
 def test_the_packaged_feeds_are_read_and_proposed(start: Start, tenant: UUID) -> None:
-    """No provider has a key here and no feed an address: what comes is what the packages bring."""
+    """Without a provider's key or a feed's address, only the packaged feeds are read."""
     sync = start("provider_sync")
     report = json.loads(sync.invoke(sample("provider_sync")))
     assert (report["tenants_failed"], report["feed_unreadable"]) == (0, 0), sync.log()[-4000:]

@@ -1,4 +1,4 @@
-"""One provider down, over sockets and HTTP: others answer and say so, nobody asks it in vain, and it comes back."""
+"""A provider that is down, over HTTP: others answer and say so, nobody asks it in vain, and it comes back."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""What is shipped to Lambda, and what is not."""
+"""The packages for Lambda: what is in them, and what is not."""
 
 import re
 import stat

@@ -1,4 +1,4 @@
-"""What README and `make run` tell people to paste does what they say."""
+"""The commands that README and `make run` tell people to paste do what they say."""
 
 import re
 import shutil
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl
 
 
 def paste(command: str, fails: bool = False) -> str:
-    """What a shell prints for it. A curl that is answered with an error fails."""
+    """Returns what a shell prints for it. A curl that is answered with an error fails."""
     failing = re.sub(r"\bcurl\b", "curl --fail-with-body --silent --show-error", command)
     done = subprocess.run(["bash", "-euc", failing], capture_output=True, text=True, timeout=60)
     assert (done.returncode != 0) is fails, f"{command}\n{done.stdout}{done.stderr}"

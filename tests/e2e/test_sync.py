@@ -47,7 +47,7 @@ def price(someone: Client, model_id: str) -> dict[str, Any]:
 
 
 def charged(stack: Stack, member: Client, model_id: str) -> Decimal:
-    """What a million tokens of input cost, less the few of the answer."""
+    """Returns what a million tokens of input cost, less the few of the answer."""
     stack.practice.fault("tokens", times=1, **MILLION)
     metadata = member.chat(modelId=model_id)[1]["data"]["metadata"]
     assert metadata["modelId"] == model_id
@@ -163,6 +163,6 @@ def test_a_retirement_is_announced_told_by_mail_and_moves_who_chose_the_model(st
 
 
 def wire_name(admin: Client, model_id: str) -> str:
-    """What its provider calls the model."""
+    """Returns the name that the provider has for the model."""
     models = admin.call("GET", "/api/admin/models")[1]["data"]
     return str(next(model["providerModel"] for model in models if model["id"] == model_id))

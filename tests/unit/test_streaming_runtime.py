@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @dataclass
 class Received:
-    """One request that the runtime loop sent."""
+    """A request that the runtime loop sent."""
 
     path: str
     headers: dict[str, str]

@@ -1,4 +1,4 @@
-"""What makes a bearer token good or bad, and how the issuer's keys are kept."""
+"""The checks of a bearer token, and the keeping of the issuer's keys."""
 
 import base64
 import hashlib

@@ -6,7 +6,7 @@ from stoa.http.schemas import AnswerSchema, Document, Id, Instant, PageAnswer
 
 
 class AuditedChange(AnswerSchema):
-    """One change by an admin."""
+    """A change by an admin."""
 
     id: Id
     actor_id: Id | None = Field(description="Null: Stoa itself.")

@@ -207,7 +207,7 @@ class AdminModelListAnswer(AnswerSchema):
 
 
 class AdminModelAnswer(DataAnswer[AdminModel]):
-    """One model."""
+    """A model under `data`."""
 
 
 class Switch(AnswerSchema):
@@ -272,4 +272,4 @@ class RegistryModel(AnswerSchema):
 
 
 class RegistryModelAnswer(DataAnswer[RegistryModel]):
-    """One model of the registry."""
+    """A model of the registry under `data`."""

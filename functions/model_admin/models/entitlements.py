@@ -56,7 +56,7 @@ class Entitlement(AnswerSchema):
 
 
 class EntitlementAnswer(DataAnswer[Entitlement]):
-    """One entitlement."""
+    """An entitlement under `data`."""
 
 
 class GrantedEntitlement(Entitlement):

@@ -55,7 +55,7 @@ class ScriptedProviders:
 
 @dataclass(frozen=True)
 class Told:
-    """One event as our API tells it, beside the event itself."""
+    """An event as our API tells it, beside the event itself."""
 
     name: str
     data: dict[str, Any]
@@ -86,7 +86,7 @@ class Told:
 
 @dataclass
 class Desk:
-    """One member at a desk: sends messages and looks into the books."""
+    """A member at a desk: sends messages and looks into the books."""
 
     database: Database
     member: Member
@@ -158,7 +158,7 @@ ON CONFLICT (tenant_id, model_id) DO UPDATE SET
 
 
 def overlay(desk: Desk, model_id: str, **decided: Any) -> None:
-    """What the tenant decides about a model: enabled, daily_limit, trial_messages."""
+    """Sets what the tenant decides about a model: enabled, daily_limit, trial_messages."""
     limit = decided.get("daily_limit")
     desk.change(
         OVERLAY,

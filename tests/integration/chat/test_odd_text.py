@@ -1,4 +1,4 @@
-"""What providers may send and neither JSON nor PostgreSQL can carry: half a surrogate pair, the null character."""
+"""Texts that neither JSON nor PostgreSQL can carry: half a surrogate pair, the null character."""
 
 from collections.abc import Generator
 

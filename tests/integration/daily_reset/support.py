@@ -44,7 +44,7 @@ class Town:
         return events
 
     def close(self, now: datetime) -> None:
-        """What one run does for this tenant, up to and without what is old."""
+        """Does what one run does for this tenant, up to and without what is old."""
         with self.desk.database.autocommit(Scope(tenant_id=self.tenant_id)) as connection:
             ledger.sweep(connection, self.tenant_id, None, now)
             for day in day_close.due_days(connection, self.tenant_id, now):
@@ -52,7 +52,7 @@ class Town:
                     return
 
     def rows(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
-        """What the tenant's whole scope sees; `:tenant_id` is given."""
+        """Returns the rows that the tenant's whole scope sees. `:tenant_id` is given."""
         with self.desk.database.autocommit(Scope(tenant_id=self.tenant_id)) as connection:
             return connection.run(sql, tenant_id=self.tenant_id, **parameters)
 

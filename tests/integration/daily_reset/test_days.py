@@ -1,4 +1,4 @@
-"""Where a tenant's day begins and ends: by its own clock, through every change of it, with or without the function."""
+"""The ends of a tenant's day: by its own clock, through every change of it, with or without the function."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

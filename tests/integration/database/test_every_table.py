@@ -62,7 +62,7 @@ class Undone(Exception):
 
 @dataclass
 class Person:
-    """Whose a row is, by the names that such columns have."""
+    """A row's owner, by the names that such columns have."""
 
     tenant_id: UUID
     columns: dict[str, UUID] = field(default_factory=dict)
@@ -94,12 +94,12 @@ class Tables:
         )
 
     def seen(self, table: str) -> set[str]:
-        """Whose rows are seen."""
+        """Returns the owners of the rows that are seen."""
         places = {row["place"] for row in self.connection.run(f"SELECT ctid::text AS place FROM {table}")}
         return {whose for whose in self.people if self.rows.get((table, whose)) in places}
 
     def of_ours(self, table: str) -> set[str]:
-        """Which of the two of one tenant have a row: some tables have one a tenant."""
+        """Returns those of one tenant's two people who have a row. Some tables have one a tenant."""
         return {whose for whose in ("ada", "ben") if (table, whose) in self.rows}
 
     def untouched(self, sql: str, table: str, whose: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a statement that failed says of itself: enough to find it, and nothing that somebody wrote."""
+"""The report of a statement that failed: enough to find it, and nothing that somebody wrote."""
 
 import traceback
 from uuid import UUID

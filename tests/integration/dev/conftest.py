@@ -22,7 +22,7 @@ def function_named(name: str) -> Function:
 
 @dataclass
 class RunningGateway:
-    """What a test holds of the gateway: where it is, and what it logged."""
+    """A running gateway as a test holds it: its address, and what it logged."""
 
     server: Server
     lines: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""How long the gateway remembers who a token is."""
+"""The time for which the gateway remembers who a token is."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the gateway reads out of a SAM template, and how it finds a request's route."""
+"""The gateway's reading of a SAM template, and its finding of a request's route."""
 
 from datetime import UTC, datetime
 from pathlib import Path

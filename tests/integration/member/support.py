@@ -20,7 +20,7 @@ HANDLERS: tuple[ModuleType, ...] = (catalog, preferences, personas, schedules)
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back."""
+    """An answer as the client received it."""
 
     status: int
     headers: dict[str, str]
@@ -45,7 +45,7 @@ class Reply:
 
 @dataclass
 class Client:
-    """One member's web client."""
+    """A member's web client."""
 
     database: Database
     tenant_id: UUID

@@ -1,4 +1,4 @@
-"""What a member sees of the catalogue."""
+"""The catalogue as a member sees it."""
 
 from datetime import UTC, datetime, timedelta
 

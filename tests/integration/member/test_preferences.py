@@ -1,4 +1,4 @@
-"""What a member prefers, and what becomes of it when only a part is sent."""
+"""A member's preferences, and changes that send only a part of them."""
 
 from collections.abc import Callable
 from decimal import Decimal

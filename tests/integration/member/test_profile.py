@@ -1,4 +1,4 @@
-"""What members tell of themselves."""
+"""The profile: what members tell of themselves."""
 
 from typing import Any
 

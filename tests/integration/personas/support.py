@@ -8,7 +8,7 @@ GRANDMOTHER: dict[str, Any] = {"name": "Grandmother", "systemPrompt": "You have 
 
 
 def made(reply: Reply) -> dict[str, Any]:
-    """What a 201 made."""
+    """Returns what a 201 made."""
     assert reply.status == 201, reply.body
     return dict(reply.body["data"])
 

@@ -1,4 +1,4 @@
-"""What personas know: uploaded, cut, found by the message, put into the prompt, and cited by what was really there."""
+"""Personas' knowledge: uploaded, cut, found by the message, put into the prompt, and cited by what was really there."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

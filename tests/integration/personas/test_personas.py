@@ -137,7 +137,7 @@ class TestLists:
 
 
 def verbs(client: Client, persona_id: str) -> dict[str, int]:
-    """What each verb answers for the persona."""
+    """Returns what each verb answers for the persona."""
     path = f"/api/personas/{persona_id}"
     return {
         "get": client.get(path).status,

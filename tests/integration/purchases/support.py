@@ -67,7 +67,7 @@ class _CrashingConnection(Connection):
 
 @dataclass
 class Shop:
-    """One member of one tenant and a practice Stripe whose events wait to be delivered."""
+    """A member of a tenant, and a practice Stripe whose events wait to be delivered."""
 
     database: Database
     member: Member
@@ -140,7 +140,7 @@ class Shop:
             return connection.run(sql, user_id=self.member.user_id, **parameters)
 
     def change(self, sql: str, **parameters: Any) -> None:
-        """What an admin of the tenant does."""
+        """Makes a change as an admin of the tenant."""
         with self.database.autocommit(Scope(tenant_id=self.member.tenant_id)) as connection:
             connection.run(sql, tenant_id=self.member.tenant_id, **parameters)
 

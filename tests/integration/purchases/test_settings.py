@@ -1,4 +1,4 @@
-"""Where Stripe's key and signing secrets come from, and what a wrong key is told as."""
+"""The sources of Stripe's key and signing secrets, and the report of a wrong key."""
 
 from collections.abc import Iterator
 

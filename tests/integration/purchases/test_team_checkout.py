@@ -1,4 +1,4 @@
-"""What an owner does about a team's plan: the pay page, ending and going on; and the plans that admins keep."""
+"""An owner's dealings with a team's plan: the pay page, ending and going on; and the plans that admins keep."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta

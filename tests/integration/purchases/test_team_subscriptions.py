@@ -216,7 +216,7 @@ def test_what_an_admin_or_the_owner_decided_outlasts_money(team: TeamShop) -> No
 
 
 def _said(event: dict[str, Any], kind: str, **changes: Any) -> dict[str, Any]:
-    """What Stripe would say of the same subscription at another time."""
+    """Returns what Stripe would say of the same subscription at another time."""
     told = {**event["data"]["object"], **changes}
     return {**event, "id": f"{event['id']}-{changes['status']}", "type": kind, "data": {"object": told}}
 

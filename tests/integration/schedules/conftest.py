@@ -15,7 +15,7 @@ __all__ = ["ada", "bob", "sent", "stranger"]
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Job]]:
-    """What was put into the queue."""
+    """Collects what was put into the queue."""
     jobs: list[Job] = []
 
     def send(more: Any) -> list[Job]:

@@ -27,7 +27,7 @@ HOOK = {"output_destination": "webhook", "webhook_url": "https://example.org/hoo
 
 @dataclass
 class Office:
-    """One member's schedules, at a clock that stands still until it is moved."""
+    """A member's schedules, at a clock that stands still until it is moved."""
 
     desk: Desk
     now: datetime = NOON - timedelta(minutes=1)

@@ -1,4 +1,4 @@
-"""Where outputs of scheduled prompts go: webhooks, signed and tried again with a bound, and files."""
+"""The deliveries of scheduled prompts: webhooks, signed and tried again with a bound, and files."""
 
 import hashlib
 import hmac

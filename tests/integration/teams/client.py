@@ -17,7 +17,7 @@ TEAM = {"name": "Lions", "type": "team", "maxMembers": 3, "totalTokensMonthly": 
 
 @dataclass
 class Person(Client):
-    """One person's client; of an admin where `groups` says so."""
+    """A person's client; an admin's where `groups` says so."""
 
     groups: str = ""
 
@@ -43,7 +43,7 @@ class Person(Client):
 
     @property
     def email(self) -> str:
-        """Where invitations for this person go."""
+        """Returns the address to which invitations for this person go."""
         return f"{self.subject}@example.test"
 
     @property
@@ -75,5 +75,5 @@ class Person(Client):
 
 
 def code(reply: Reply) -> tuple[int, str]:
-    """How a request was refused."""
+    """Returns the code with which a request was refused."""
     return reply.status, reply.error["code"]

@@ -31,7 +31,7 @@ def ada(team: Team) -> Desk:
 
 @pytest.fixture
 def owner(function_environment: None, runtime_database: Database, tenant: UUID) -> Person:
-    """Who makes teams."""
+    """The person who makes teams."""
     return Person(runtime_database, tenant, "olive")
 
 
@@ -43,7 +43,7 @@ def ben(owner: Person) -> Person:
 
 @pytest.fixture
 def cleo(owner: Person) -> Person:
-    """One more."""
+    """Another person."""
     return Person(owner.database, owner.tenant_id, "cleo")
 
 

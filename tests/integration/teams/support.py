@@ -30,7 +30,7 @@ VALUES (:id, :tenant_id, :team_id, :user_id, :email, :role, 'active', :allotment
 
 @dataclass
 class Team:
-    """One team of a tenant."""
+    """A team of a tenant."""
 
     database: Database
     tenant_id: UUID
@@ -54,11 +54,11 @@ class Team:
         return int(self.rows("SELECT coalesce(sum(tokens_used), 0) AS used FROM team_periods")[0]["used"])
 
     def shares_used(self) -> int:
-        """What the members' own rows sum up to."""
+        """Returns the sum of the members' own rows."""
         return int(self.rows("SELECT coalesce(sum(tokens_used), 0) AS used FROM team_member_periods")[0]["used"])
 
     def on_ledger(self) -> int:
-        """What the ledger's lines sum up to, those that were given back left out."""
+        """Returns the sum of the ledger's lines, without those that were given back."""
         counts = "status IN ('reserved', 'completed') OR status = 'partial' AND stop_reason <> 'error'"
         return int(self.rows(f"SELECT coalesce(sum(team_tokens), 0) AS used FROM usage WHERE {counts}")[0]["used"])
 
@@ -97,13 +97,13 @@ def make_team(
 
 
 def metadata(events: list[Any]) -> dict[str, Any]:
-    """What an answer tells of itself."""
+    """Returns what an answer tells of itself."""
     (found,) = [event.data for event in events if event.name == "metadata"]
     return dict(found)
 
 
 def refusal(desk: Desk, **message: Any) -> StoaError:
-    """What a message to the team's model is refused with."""
+    """Returns what a message to the team's model is refused with."""
     with pytest.raises(StoaError) as caught:
         desk.send(model_id=MODEL, **message)
     return caught.value

@@ -1,4 +1,4 @@
-"""Who is in a team: roles, leaving, handing over, allotments."""
+"""The members of a team: roles, leaving, handing over, allotments."""
 
 import pytest
 

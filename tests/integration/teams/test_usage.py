@@ -1,4 +1,4 @@
-"""What a team used: the log by member, model and day, and sums that agree with it."""
+"""A team's use: the log by member, model and day, and sums that agree with it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What dev/locked.py reads of uv.lock is what uv itself reads, and the lock agrees with pyproject.toml."""
+"""Checks that dev/locked.py reads of uv.lock what uv itself reads, and that the lock agrees with pyproject.toml."""
 
 import os
 import re
@@ -38,7 +38,7 @@ OLD_MAC = {
 
 
 def run_uv(folder: Path, *command: str) -> str:
-    """What a command prints that may read the lock and nothing of the network."""
+    """Returns what a command prints that may read the lock and nothing of the network."""
     environment = {**os.environ, "UV_OFFLINE": "1", "UV_PYTHON": sys.executable}
     return subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, text=True).stdout
 

@@ -1,4 +1,4 @@
-"""Who takes over for a model that failed, in which order."""
+"""The models that take over for a model that failed, and their order."""
 
 from decimal import Decimal
 

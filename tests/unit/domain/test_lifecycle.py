@@ -1,4 +1,4 @@
-"""What is told of a model's end, when, and who takes over for whom."""
+"""The notices of a model's end, their time, and the successors."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

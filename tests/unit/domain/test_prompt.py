@@ -1,4 +1,4 @@
-"""Who speaks, in which field, for what kind of work."""
+"""The system prompt: persona, field and kind of work."""
 
 from datetime import date
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What is shown of a key."""
+"""The part of a key that is shown."""
 
 import json
 from urllib.parse import urlsplit

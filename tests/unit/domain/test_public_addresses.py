@@ -1,4 +1,4 @@
-"""Where a webhook may go, and every way we know of to write an address where it may not."""
+"""The addresses that a webhook may go to, and every way we know of to write one that it may not."""
 
 import ipaddress
 

@@ -1,4 +1,4 @@
-"""What must hold of every selection, whatever the catalogue, the preferences and the message."""
+"""Properties that hold of every selection, whatever the catalogue, the preferences and the message."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What is refused and how it is told: locked models, limits, ceilings, messages that are too long."""
+"""The refusals of a selection and their words: locked models, limits, ceilings, messages that are too long."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What Stripe's objects say of a purchase."""
+"""The reading of Stripe's objects about a purchase."""
 
 from datetime import UTC, datetime
 from typing import Any

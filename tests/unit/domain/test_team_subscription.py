@@ -1,4 +1,4 @@
-"""What follows from what Stripe told of a team's subscription, in whatever order it came."""
+"""The state of a team's subscription, in whatever order Stripe's events came."""
 
 from datetime import UTC, datetime, timedelta
 from functools import reduce

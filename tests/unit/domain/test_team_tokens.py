@@ -1,4 +1,4 @@
-"""What is left for a member of a team, which team pays, and how an exhausted one is told."""
+"""The tokens left for a member of a team, the team that pays, and the refusal when nothing is left."""
 
 from datetime import UTC, date, datetime
 from typing import Any

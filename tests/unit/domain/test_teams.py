@@ -1,4 +1,4 @@
-"""Who may do what in a team: tables of literal examples."""
+"""The rights of each role in a team: tables of literal examples."""
 
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace

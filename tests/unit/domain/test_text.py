@@ -1,4 +1,4 @@
-"""What cannot be stored: refused where somebody can correct it, replaced where nobody can."""
+"""Text that cannot be stored: refused where somebody can correct it, replaced where nobody can."""
 
 import pytest
 

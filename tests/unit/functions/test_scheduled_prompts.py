@@ -1,4 +1,4 @@
-"""What a scheduled run makes of the chat's refusals, and how long it may take."""
+"""The chat's refusals as a scheduled run tells them, and the time that a run may take."""
 
 from types import SimpleNamespace
 from typing import Any

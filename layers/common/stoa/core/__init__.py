@@ -1,1 +1,1 @@
-"""What every room may import: errors, ids, settings, logs, and forms of text."""
+"""Modules that every room may import: errors, ids, settings, logs, and forms of text."""

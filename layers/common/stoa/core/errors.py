@@ -42,7 +42,7 @@ class MalformedRequest(StoaError):
 
 
 class Unauthenticated(StoaError):
-    """No valid identity came with the request."""
+    """The request carries no valid identity."""
 
     def __init__(self, message: str = "Send a valid bearer token in the Authorization header.") -> None:
         super().__init__("UNAUTHENTICATED", message)

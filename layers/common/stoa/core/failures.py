@@ -4,7 +4,7 @@ from typing import Any
 
 
 def failure(error: BaseException) -> dict[str, Any]:
-    """What a log tells of an error: its kind and where it came from. Its text may quote what a member wrote."""
+    """Returns what a log tells of an error: its kind and where it came from. Its text may quote what a member wrote."""
     told = {name: getattr(error, name, None) for name in ("code", "sqlstate", "constraint")}
     return {
         "error": type(error).__name__,
@@ -14,7 +14,7 @@ def failure(error: BaseException) -> dict[str, Any]:
 
 
 def where(error: BaseException) -> list[str]:
-    """The files and lines an exception came through, for logs: its own text may quote what a member wrote."""
+    """Returns the files and lines an exception came through, for logs: its own text may quote what a member wrote."""
     steps = []
     trace = error.__traceback__
     while trace is not None:

@@ -10,7 +10,7 @@ _last = 0
 
 
 def new_id() -> uuid.UUID:
-    """A new UUIDv7: 48 bits of Unix milliseconds, then 74 random bits.
+    """Returns a new UUIDv7: 48 bits of Unix milliseconds, then 74 random bits.
 
     Within one process each is greater than the one before, also inside one millisecond (RFC 9562, section 6.2): a
     conversation's messages sort by id.

@@ -15,7 +15,7 @@ _making = Lock()
 
 @cache
 def logger() -> "Logger":
-    """The process's structured logger. Service name and level come from Powertools' own environment variables."""
+    """Returns the process's structured logger. Powertools' own environment variables set service name and level."""
     from aws_lambda_powertools import Logger
 
     with _making:

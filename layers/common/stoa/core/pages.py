@@ -27,5 +27,5 @@ def page_of(found: Sequence[RowType], limit: int, place: Callable[[RowType], tup
 
 
 def place_after(rows: Sequence[Mapping[str, Any]], limit: int, *columns: str) -> tuple[Any, ...] | None:
-    """Where the next page starts: the `columns` of the last of `limit` rows, where one more was asked for and found."""
+    """Returns where the next page starts: the `columns` of the last of `limit` rows. None: no row follows it."""
     return tuple(rows[limit - 1][column] for column in columns) if len(rows) > limit else None

@@ -1,4 +1,4 @@
-"""Which addresses our own requests may go to when somebody else chooses the address.
+"""Decides whether our own requests may go to an address that somebody else chose.
 
 A webhook's address comes from a member, and our functions stand inside a network with things in it that trust whoever
 can reach them. So a request goes out only to addresses that belong to the public internet: what Python's `ipaddress`,
@@ -30,7 +30,7 @@ _RELAYS_OF_6TO4 = IPv4Network("192.88.99.0/24")  # abolished, RFC 7526; Python s
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address, as text, belongs to the public internet. What is no address does not."""
+    """Returns whether an IP address, as text, belongs to the public internet. What is no address does not."""
     try:
         return _is_public(ip_address(address))
     except ValueError:
@@ -38,7 +38,7 @@ def is_public(address: str) -> bool:
 
 
 def webhook_problem(url: str) -> str | None:
-    """Why a webhook cannot go to this URL, as a sentence for its owner; None when nothing speaks against it.
+    """Returns why a webhook cannot go to this URL, as a sentence for its owner. None: it can.
 
     Looks at the text alone. Where the name leads to is looked at each time something is sent.
     """

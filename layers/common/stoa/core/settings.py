@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the installation decided. Names of environment variables are the fields, upper-case, with `STOA_` before."""
+    """The installation's decisions. Names of environment variables are the fields, upper-case, with `STOA_` before."""
 
     database_url: str | None
     database_secret_arn: str | None
@@ -70,12 +70,12 @@ def settings() -> Settings:
 
 @cache
 def secret(arn: str) -> dict[str, Any]:
-    """A JSON secret, fetched once a process. Raises what `read_secret` raises."""
+    """Returns a JSON secret, fetched once a process. Raises what `read_secret` raises."""
     return read_secret(arn)
 
 
 def read_secret(arn: str) -> dict[str, Any]:
-    """A JSON secret, as AWS Secrets Manager has it now.
+    """Returns a JSON secret, as AWS Secrets Manager has it now.
 
     Raises botocore's ClientError when it cannot be read: a function without its secret must fail loudly.
     """

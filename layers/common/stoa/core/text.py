@@ -13,25 +13,25 @@ _NO_CHARACTERS = re.compile("[\\x00\\ud800-\\udfff]")
 
 
 def storable(text: str) -> str:
-    """The text itself, for what a client may be told to correct. Raises ValueError where it could not be stored."""
+    """Returns the text. Raises ValueError where it could not be stored, so that the client can correct it."""
     if _NO_CHARACTERS.search(text):
         raise ValueError("a null character or half a surrogate pair")
     return text
 
 
 def made_storable(text: str) -> str:
-    """The text with U+FFFD in the place of what could not be stored, for what nobody can be told to correct."""
+    """Returns the text with U+FFFD in the place of what could not be stored, for what nobody can be told to correct."""
     return _NO_CHARACTERS.sub("\ufffd", text)
 
 
 def camel_case(name: str) -> str:
-    """A column's or field's name as the API has it."""
+    """Returns a column's or field's name as the API has it."""
     first, *others = name.split("_")
     return first + "".join(word.capitalize() for word in others)
 
 
 def snake_case(name: str) -> str:
-    """The inverse of `camel_case`."""
+    """Returns an API's name as a column's or field's: the inverse of `camel_case`."""
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
@@ -41,7 +41,7 @@ def to_json(value: Any) -> str:
 
 
 def iso(moment: datetime) -> str:
-    """An instant as clients read it: UTC, milliseconds, `Z`."""
+    """Returns an instant as clients read it: UTC, milliseconds, `Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -46,7 +46,7 @@ _SET_SCOPE = (
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose rows a transaction may see: one tenant's, or one user's within it.
+    """Says which rows a transaction may see: one tenant's, or one user's within it.
 
     Without `user_id` all of the tenant's rows are visible (admin and scheduled work). `operator` opens the shared
     registry for writing and the list of tenants for reading, and still no tenant's rows.
@@ -63,7 +63,7 @@ def typed(kind: type[RowType], rows: Iterable[Row]) -> list[RowType]:
 
 
 class Connection:
-    """What store functions are given: statements within one scope. Obtained from `Database`, never kept."""
+    """Runs statements within one scope. `Database` gives it to store functions, which never keep it."""
 
     def __init__(self, wire: Wire, scope: Scope, *, in_transaction: bool) -> None:
         self._wire = wire

@@ -1,4 +1,4 @@
-"""One connection to PostgreSQL: prepared statements, several of them in one round trip. The only user of the driver.
+"""A connection to PostgreSQL: prepared statements, several of them in one round trip. The only user of the driver.
 
 One round trip is possible because PostgreSQL's extended protocol takes any number of Bind/Execute pairs before a Sync,
 and runs them as one implicit transaction (PostgreSQL manual, "Message Flow", 54.2.3 and 54.2.4 "Pipelining").
@@ -74,7 +74,7 @@ class _Prepared:
 
 
 class Wire:
-    """One driver connection with its prepared statements, kept by SQL text. Made by `connect`."""
+    """A driver connection with its prepared statements, kept by SQL text. Made by `connect`."""
 
     def __init__(self, dsn: Dsn) -> None:
         context = tls_context(dsn)
@@ -197,7 +197,7 @@ class Wire:
 
 
 def connect(dsn: Dsn) -> Wire:
-    """A new connection. Raises Unavailable when the server cannot be reached or refuses us."""
+    """Returns a new connection. Raises Unavailable when the server cannot be reached or refuses us."""
     try:
         return Wire(dsn)
     except (InterfaceError, DatabaseError, OSError) as error:
@@ -205,7 +205,7 @@ def connect(dsn: Dsn) -> Wire:
 
 
 def _bind_and_execute(name: bytes, values: Sequence[str | None]) -> bytes:
-    """Two messages in one. The driver's own put a Flush after each, which makes the server send every answer alone."""
+    """Returns Bind and Execute as one message. The driver flushes after each, so the server answers each alone."""
     parts = [b"\0", name, b"\0\0", len(values).to_bytes(2)]
     for value in values:
         if value is None:

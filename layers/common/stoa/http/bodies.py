@@ -26,7 +26,7 @@ class TextBody(Schema):
 
 
 def body_bytes(event: Mapping[str, Any]) -> bytes:
-    """The raw body of an API Gateway event. Raises PayloadTooLarge over 1 MB, MalformedRequest for bad base64."""
+    """Returns an API Gateway event's raw body. Raises PayloadTooLarge over 1 MB, MalformedRequest for bad base64."""
     body = event.get("body") or ""
     try:
         raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
@@ -45,7 +45,7 @@ def read_body(model: type[Model], content_type: str, body: bytes) -> Model:
 
 
 def parse_body(model: type[Model], body: bytes) -> Model:
-    """The request body as `model`. Raises MalformedRequest for bad JSON, InvalidFields naming each field otherwise."""
+    """Returns the body as `model`. Raises MalformedRequest for bad JSON, InvalidFields naming each field otherwise."""
     try:
         return model.model_validate_json(body or b"{}")
     except ValidationError as error:

@@ -58,12 +58,12 @@ def id_after(cursor: str | None) -> UUID | None:
 
 
 def paged(page: Page[Any]) -> dict[str, Any]:
-    """A page as lists answer it."""
+    """Returns a page as lists answer it."""
     return {"data": page.rows, "meta": {"nextCursor": None if page.cursor is None else make_cursor(*page.cursor)}}
 
 
 def read_place(parts: Sequence[str] | None, *readers: Callable[[str], Any]) -> tuple[Any, ...] | None:
-    """A cursor's parts as the values they were, one reader each; None for the first page.
+    """Returns a cursor's parts as the values they were, one reader each; None for the first page.
 
     Raises MalformedRequest for a cursor of another list.
     """
@@ -76,11 +76,11 @@ def read_place(parts: Sequence[str] | None, *readers: Callable[[str], Any]) -> t
 
 
 def read_id(parts: Sequence[str] | None) -> UUID | None:
-    """The cursor of a list that goes on after an id; None for the first page. Raises as `read_place`."""
+    """Returns the cursor of a list that goes on after an id; None for the first page. Raises as `read_place`."""
     place = read_place(parts, UUID)
     return place[0] if place else None
 
 
 def instant(text: str) -> datetime:
-    """The instant in ISO 8601. Raises ValueError or OverflowError."""
+    """Returns the instant in ISO 8601. Raises ValueError or OverflowError."""
     return datetime.fromisoformat(text).astimezone(UTC)

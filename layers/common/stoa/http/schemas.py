@@ -29,14 +29,14 @@ from stoa.http.cursors import cursor_of
 
 
 def exact(value: Any) -> Any:
-    """A JSON number as the Decimal that was written. For `BeforeValidator`: strict pydantic would take text, too."""
+    """Returns a JSON number as the Decimal that was written. For `BeforeValidator`: strict pydantic takes text, too."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError("Input should be a number")
     return Decimal(str(value))
 
 
 def says(words: str) -> WrapValidator:
-    """What a field wants, in `words`, where its own check would answer with a regular expression."""
+    """Says in `words` what a field wants, where its own check would answer with a regular expression."""
 
     def checked(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
         try:
@@ -48,7 +48,7 @@ def says(words: str) -> WrapValidator:
 
 
 def at(field: str, reason: str) -> PydanticCustomError:
-    """An error to raise in a model's own check, which knows several fields, about one of them (by its outer name)."""
+    """Returns an error about one field (by its outer name), for a model's own check, which knows several."""
     return PydanticCustomError(_AT, "{reason}", {"field": field, "reason": reason})
 
 
@@ -121,7 +121,7 @@ class Schema(BaseModel):
         return self
 
     def given(self) -> dict[str, Any]:
-        """The fields the client really sent, by inner name: null stays null, absent stays absent."""
+        """Returns the fields the client really sent, by inner name: null stays null, absent stays absent."""
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
@@ -151,7 +151,7 @@ DataType = TypeVar("DataType")
 
 
 class DataAnswer(AnswerSchema, Generic[DataType]):
-    """One thing under `data`."""
+    """A single thing under `data`."""
 
     data: DataType
 
@@ -162,13 +162,13 @@ class DataAnswer(AnswerSchema, Generic[DataType]):
 
 
 class NextPage(AnswerSchema):
-    """Where the page ended."""
+    """The place where the page ended."""
 
     next_cursor: str | None = Field(description="Send as `cursor` for the next page; null: this was the last one.")
 
 
 class PageAnswer(AnswerSchema, Generic[DataType]):
-    """One page of a list that grows."""
+    """A page of a list that grows."""
 
     data: list[DataType]
     meta: NextPage

@@ -1,1 +1,1 @@
-"""Who asks: tokens, members, and the caller that use cases work for."""
+"""The identity behind a request: tokens, members, and the caller that use cases work for."""

@@ -1,4 +1,4 @@
-"""Who is asking: the claims an authorizer has verified, and the member's row they belong to."""
+"""Finds the member behind a request: the claims that an authorizer verified, and the row that they belong to."""
 
 import re
 import threading
@@ -57,7 +57,7 @@ class Member:
 
 
 def principal_from_event(event: Mapping[str, Any], settings: Settings) -> Principal:
-    """The principal in an API Gateway event: from the HTTP API's JWT authorizer or the REST API's Lambda authorizer.
+    """Returns an API Gateway event's principal, from the HTTP API's JWT authorizer or the REST API's Lambda authorizer.
 
     Raises Unauthenticated without an identity, Forbidden when the identity belongs to no tenant.
     """
@@ -96,7 +96,7 @@ class Members:
         self._lock = threading.Lock()
 
     def get(self, database: Database, principal: Principal) -> Member:
-        """The member behind `principal`.
+        """Returns the member behind `principal`.
 
         Raises Forbidden when the tenant is unknown or the member is blocked.
         """

@@ -37,7 +37,7 @@ class SigningKeys:
         self._tried_at: float | None = None
 
     def current(self) -> Mapping[str, "PyJWK"]:
-        """The keys, fetched when there are none or they are old. A failed fetch keeps the keys at hand.
+        """Returns the keys, fetched when there are none or they are old. A failed fetch keeps the keys at hand.
 
         Raises Unavailable when there have never been any.
         """
@@ -47,7 +47,7 @@ class SigningKeys:
             return self._keys
 
     def fresh(self) -> Mapping[str, "PyJWK"]:
-        """The keys for a token whose key is not in `current()`: fetched again unless that was done a moment ago."""
+        """Returns the keys for a token whose key is not in `current()`. Fetches them unless they were just fetched."""
         with self._lock:
             if self._age() >= SHORTEST_INTERVAL_SECONDS:
                 self._refresh()
@@ -71,12 +71,12 @@ class SigningKeys:
 
 
 def issuers_keys(issuer: str, jwks_url: str | None = None) -> SigningKeys:
-    """The keys of an OpenID Connect issuer. `jwks_url` spares the discovery, where an issuer has none."""
+    """Returns the keys of an OpenID Connect issuer. `jwks_url` spares the discovery, where an issuer has none."""
     return SigningKeys(lambda: fetch_document(jwks_url or discover(issuer)))
 
 
 def discover(issuer: str) -> str:
-    """Where an issuer publishes its keys, by its own word. Raises OSError or ValueError."""
+    """Returns the address at which an issuer says that it publishes its keys. Raises OSError or ValueError."""
     document = fetch_document(issuer.rstrip("/") + "/.well-known/openid-configuration")
     if document.get("issuer") != issuer:
         raise ValueError("the discovery document names another issuer")
@@ -87,7 +87,7 @@ def discover(issuer: str) -> str:
 
 
 def fetch_document(url: str) -> dict[str, Any]:
-    """A JSON object from `url`. Raises OSError when it is out of reach, ValueError when it is not what it should be."""
+    """Returns a JSON object from `url`. Raises OSError when it is out of reach, ValueError when it is no object."""
     import urllib.request
 
     address = urlsplit(url)

@@ -20,7 +20,7 @@ ALGORITHMS = {("RSA", None): "RS256", ("EC", "P-256"): "ES256"}
 SMALLEST_RSA_BITS = 2048
 
 LEEWAY_SECONDS = 30
-"""How far the issuer's clock may be from ours."""
+"""The most that the issuer's clock may be away from ours."""
 
 LATEST_TIME = 253_402_300_800
 """Seconds since the epoch at the end of the year 9999."""
@@ -38,7 +38,7 @@ class UnknownKey(InvalidToken):
 
 
 def verified_email(claims: Mapping[str, Any]) -> str | None:
-    """The person's e-mail, unless the issuer says that it saw no proof of it: then anybody may have written it there.
+    """Returns the person's e-mail. None: the issuer says that it saw no proof of it, so anybody may have written it.
 
     Not every issuer says anything (`email_verified`, OpenID Connect Core 5.1); one that does not is trusted to check.
     """
@@ -49,7 +49,7 @@ def verified_email(claims: Mapping[str, Any]) -> str | None:
 
 
 def read_keys(document: Mapping[str, Any]) -> dict[str, "PyJWK"]:
-    """The usable signing keys of a JWKS document, by key id. Keys of other kinds and uses are left out.
+    """Returns the usable signing keys of a JWKS document, by key id. Keys of other kinds and uses are left out.
 
     Raises ValueError when the document is not a JWKS at all.
     """
@@ -83,7 +83,7 @@ def _read_key(entry: dict[str, Any]) -> "PyJWK | None":
 def verify(
     token: str, keys: Mapping[str, "PyJWK"], issuer: str, audiences: Collection[str], now: datetime
 ) -> dict[str, Any]:
-    """The claims of a token that one of `keys` signed, that `issuer` issued to one of `audiences` and that is in force.
+    """Returns the claims of a token in force that one of `keys` signed and `issuer` issued to one of `audiences`.
 
     Raises UnknownKey when its key is not among `keys`, InvalidToken for every other defect.
     """
@@ -99,7 +99,7 @@ def verify(
 
 
 def audiences_of(claims: Mapping[str, Any]) -> set[str]:
-    """Whom a token was issued for. Cognito's access tokens have no `aud` and name the client in `client_id`."""
+    """Returns the audiences of a token. Cognito's access tokens have no `aud` and name the client in `client_id`."""
     audience = claims.get("aud", claims.get("client_id"))
     listed = audience if isinstance(audience, list) else [audience]
     return {one for one in listed if isinstance(one, str)}

@@ -30,7 +30,7 @@ ERROR_BODY = "Lambda-Runtime-Function-Error-Body"
 
 
 class Answer(Protocol):
-    """What a streaming handler returns."""
+    """The answer that a streaming handler returns."""
 
     status: int
     headers: dict[str, str]
@@ -39,7 +39,7 @@ class Answer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a handler is told about its invocation, under the names of AWS's own Python context."""
+    """Tells a handler about its invocation, under the names of AWS's own Python context."""
 
     aws_request_id: str
     invoked_function_arn: str
@@ -61,7 +61,7 @@ Handler = Callable[[dict[str, Any], Context], Answer]
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One request taken from the Runtime API."""
+    """A request taken from the Runtime API."""
 
     event: dict[str, Any]
     context: Context
@@ -184,7 +184,7 @@ def stream_answer(response: ResponseStream, answer: Answer, first: bytes, reques
 
 
 def _next_piece(body: Iterator[bytes]) -> bytes | Exception | None:
-    """The next piece, or None at the end, or what the handler raised: told apart so from what sending raises."""
+    """Returns the next piece, None at the end, or what the handler raised, to tell it from what sending raises."""
     try:
         return next(body, None)
     except Exception as error:  # noqa: BLE001 - reported in the trailers
@@ -200,7 +200,7 @@ def close_body(body: Iterator[bytes], request_id: str) -> None:
 
 
 def load_handler(name: str, task_root: str) -> Handler:
-    """The function that `name` ("module.function") means in the folder `task_root`.
+    """Returns the function that `name` ("module.function") means in the folder `task_root`.
 
     Raises ImportError or AttributeError when there is none, and whatever the module raises when it is imported.
     """
@@ -212,7 +212,7 @@ def load_handler(name: str, task_root: str) -> Handler:
 
 
 def describe(error: BaseException) -> dict[str, Any]:
-    """An error in the Runtime API's form: its type and where it happened.
+    """Returns an error in the Runtime API's form: its type and where it happened.
 
     Its text is left out, because a driver's or a provider's text may carry a user's words and this goes to logs and to
     callers. A module that cannot be imported is named: that text is ours.
@@ -226,13 +226,13 @@ def describe(error: BaseException) -> dict[str, Any]:
 
 
 def log_failure(error: BaseException, request_id: str | None) -> None:
-    """One JSON line with the error's type and where it happened."""
+    """Logs the error's type and place as one JSON line."""
     described = describe(error)
     log_line("ERROR", described["errorMessage"], request_id, described["errorType"], described["stackTrace"])
 
 
 def log_line(level: str, message: str, request_id: str | None, error_type: str, where: list[str] | None = None) -> None:
-    """One structured log line, in the keys that Powertools' Logger uses."""
+    """Writes a structured log line, in the keys that Powertools' Logger uses."""
     line = {
         "level": level,
         "location": "stoa.runtime.streaming",

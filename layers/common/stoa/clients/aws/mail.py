@@ -49,7 +49,7 @@ def send(mail: Mail, sender: str) -> None:
 
 
 def as_bytes(mail: Mail, sender: str) -> bytes:
-    """The mail as MIME (RFC 5322). Raises MailNotSent when an address cannot stand in a header."""
+    """Returns the mail as MIME (RFC 5322). Raises MailNotSent when an address cannot stand in a header."""
     message = EmailMessage(policy=SMTP)
     try:
         message["From"] = sender
@@ -74,5 +74,5 @@ def _ses() -> Any:
 
 
 def sender() -> str | None:
-    """The address that mail comes from (`STOA_MAIL_FROM`), or None where this installation sends none."""
+    """Returns the address that mail comes from (`STOA_MAIL_FROM`), or None where this installation sends none."""
     return settings().mail_from

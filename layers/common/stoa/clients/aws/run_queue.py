@@ -22,7 +22,7 @@ _TIMEOUT_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One message. `delivery` is None for a run, else how often its output's delivery was attempted."""
+    """A message of the queue. `delivery` is None for a run, else how often its output's delivery was attempted."""
 
     tenant_id: UUID
     run_id: UUID
@@ -43,7 +43,7 @@ def send(jobs: Sequence[Job]) -> list[Job]:
 
 
 def read(body: str) -> Job:
-    """A message's body as the job it is. Raises ValueError or KeyError for a body that is not ours."""
+    """Returns a message's body as the job it is. Raises ValueError or KeyError for a body that is not ours."""
     found = json.loads(body)
     return Job(UUID(found["tenantId"]), UUID(found["runId"]), found.get("delivery"))
 

@@ -20,7 +20,7 @@ def put(key: str, body: bytes, content_type: str) -> None:
 
 
 def link(key: str, seconds: int, file_name: str) -> str:
-    """An address under which anyone may download the object as `file_name` for that long. Nothing is asked of S3.
+    """Returns an address that lets anyone download the object as `file_name` for that long. Asks nothing of S3.
 
     It dies with the credentials that signed it, which a function renews within hours: make it when it is wanted.
     """

@@ -61,7 +61,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request. `peer` names the service that is asked: errors and the log call it so."""
+    """An HTTP request. `peer` names the service that is asked: errors and the log call it so."""
 
     peer: str
     method: str

@@ -40,13 +40,13 @@ class DeliveryFailed(Exception):
 
 
 def signature(secret: bytes, timestamp: int, body: bytes) -> str:
-    """The value of the header `Stoa-Signature`."""
+    """Returns the value of the header `Stoa-Signature`."""
     digest = hmac.new(secret, b"%d.%s" % (timestamp, body), hashlib.sha256).hexdigest()
     return f"t={timestamp},v1={digest}"
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """The addresses that a name stands for. Raises OSError when it stands for none."""
+    """Returns the addresses that a name stands for. Raises OSError when it stands for none."""
     return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 

@@ -29,7 +29,7 @@ class StripeRejected(UpstreamFailed):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a Checkout session is made from. All of it follows from the purchase's row, so that it can be asked again.
+    """Holds what a Checkout session is made from. All of it follows from the purchase's row, so it can be asked again.
 
     `price_id` names a price at Stripe; without one the amount (in the currency's smallest unit) goes along itself.
     """
@@ -47,7 +47,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionOrder:
-    """What the pay page of a team's plan is made from. `price_cents` is a month's, in the currency's smallest unit.
+    """Holds what a pay page of a team's plan is made from. `price_cents` is a month's, in the smallest unit.
 
     `attempt` tells one pay page for the team from the next: asked twice for the same one, Stripe gives the same.
     """
@@ -74,7 +74,7 @@ class StripeCalls:
         self.account_mark = hashlib.sha256(f"stoa {api_key} {api_base or ''}".encode()).hexdigest()[:16]
 
     def create_session(self, order: Order) -> dict[str, Any]:
-        """A Checkout session for the order; the same one however often it is asked for within Stripe's 24 hours."""
+        """Returns the order's Checkout session: the same one however often it is asked for within Stripe's 24 hours."""
         metadata = {TENANT_KEY: str(order.tenant_id), PURCHASE_KEY: str(order.purchase_id)}
         price: dict[str, Any] = {"price": order.price_id}
         if order.price_id is None:
@@ -96,7 +96,7 @@ class StripeCalls:
         return self._call(lambda v1: v1.checkout.sessions.create(parameters, {"idempotency_key": key}))
 
     def create_subscription_session(self, order: SubscriptionOrder) -> dict[str, Any]:
-        """A Checkout session that begins a monthly subscription; the same one however often it is asked for."""
+        """Returns a Checkout session that begins a monthly subscription; the same one however often it is asked for."""
         metadata = {TENANT_KEY: str(order.tenant_id), TEAM_KEY: str(order.team_id)}
         price = {
             "currency": order.currency,
@@ -121,7 +121,7 @@ class StripeCalls:
         return self._call(lambda v1: v1.checkout.sessions.create(parameters, {"idempotency_key": key}))
 
     def get_subscription(self, subscription_id: str) -> dict[str, Any] | None:
-        """A subscription with its last invoice; None when this account has none of that id."""
+        """Returns a subscription with its last invoice; None when this account has none of that id."""
         return self._found(lambda v1: v1.subscriptions.retrieve(subscription_id, {"expand": ["latest_invoice"]}))
 
     def end_subscription_with_period(self, subscription_id: str, *, ends: bool) -> dict[str, Any]:
@@ -133,12 +133,12 @@ class StripeCalls:
         return self._found(lambda v1: v1.subscriptions.cancel(subscription_id))
 
     def open_portal(self, customer_id: str, return_url: str) -> str:
-        """The address of Stripe's own page where a customer changes card and sees invoices."""
+        """Returns the address of Stripe's own page where a customer changes card and sees invoices."""
         asked: Any = {"customer": customer_id, "return_url": return_url}
         return str(self._call(lambda v1: v1.billing_portal.sessions.create(asked))["url"])
 
     def get_session(self, session_id: str) -> dict[str, Any] | None:
-        """A session with its payment and charge; None when this account has none of that id."""
+        """Returns a session with its payment and charge; None when this account has none of that id."""
         return self._found(lambda v1: v1.checkout.sessions.retrieve(session_id, {"expand": WITH_RECEIPT}))
 
     def expire_session(self, session_id: str) -> dict[str, Any]:
@@ -146,12 +146,12 @@ class StripeCalls:
         return self._call(lambda v1: v1.checkout.sessions.expire(session_id))
 
     def reference_of_payment(self, payment_intent_id: str) -> Reference | None:
-        """Whose purchase a payment is for; None when it is none of ours."""
+        """Returns the purchase that a payment is for, and its tenant. None: it is none of ours."""
         intent = self._found(lambda v1: v1.payment_intents.retrieve(payment_intent_id))
         return read_reference(intent.get("metadata")) if intent else None
 
     def ensure_product(self, product_id: str, name: str) -> str:
-        """The product of this id, made or renamed where needed; what was done: found, created or renamed."""
+        """Returns the product of this id, made or renamed where needed; what was done: found, created or renamed."""
         found = self._found(lambda v1: v1.products.retrieve(product_id))
         if found is None:
             self._call(lambda v1: v1.products.create({"id": product_id, "name": name}))
@@ -162,7 +162,7 @@ class StripeCalls:
         return "found"
 
     def ensure_price(self, product_id: str, amount: int, currency: str) -> tuple[str, bool]:
-        """The id of the product's price for exactly this amount, and whether it had to be made."""
+        """Returns the id of the product's price for exactly this amount, and whether it had to be made."""
         lookup_key = f"{product_id}-{currency}-{amount}"[:200]
         found = self._call(lambda v1: v1.prices.list({"lookup_keys": [lookup_key], "active": True}))["data"]
         for price in found:
@@ -229,7 +229,7 @@ def stripe_calls() -> StripeCalls:
 
 
 def webhook_secrets() -> list[str]:
-    """The secrets that Stripe signs our webhook with, separated by commas in the setting; none: trust nothing."""
+    """Returns the secrets that Stripe signs our webhook with, separated by commas in the setting. Empty: trust none."""
     chosen = settings()
     return (chosen.stripe_webhook_secret or _from_secret(chosen, "webhook_secret") or "").split(",")
 

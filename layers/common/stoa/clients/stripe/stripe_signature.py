@@ -38,7 +38,7 @@ def verify(body: bytes, header: str | None, secrets: Sequence[str], now: datetim
 
 
 def sign(body: bytes, secret: str, timestamp: int) -> str:
-    """The v1 signature, in hex."""
+    """Returns the v1 signature, in hex."""
     return hmac.new(secret.encode(), b"%d.%b" % (timestamp, body), hashlib.sha256).hexdigest()
 
 

@@ -26,7 +26,7 @@ HOTTEST = 1.0  # Anthropic's scale of temperatures is half of OpenAI's
 
 
 def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | Finish, None, None]:
-    """See `stoa.clients.wires.stream`."""
+    """Streams an answer, as `stoa.clients.wires.stream` describes."""
     body = json.dumps(request_body(endpoint, call)).encode()
     headers = base_headers(endpoint) | {
         "anthropic-version": endpoint.options.get("anthropic_version", "2023-06-01"),

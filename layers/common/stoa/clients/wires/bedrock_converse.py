@@ -34,7 +34,7 @@ HOTTEST = 1.0
 
 
 def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | Finish, None, None]:
-    """See `stoa.clients.wires.stream`."""
+    """Streams an answer, as `stoa.clients.wires.stream` describes."""
     limits = Limits.of(call)  # finding credentials counts as part of the call
     path = endpoint.options.get("chat_path", "/model/{model}/converse-stream")
     url = endpoint.base_url + path.replace("{model}", quote(call.model, safe=""))

@@ -41,7 +41,7 @@ STOP_REASONS = {
 
 
 def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | Finish, None, None]:
-    """See `stoa.clients.wires.stream`."""
+    """Streams an answer, as `stoa.clients.wires.stream` describes."""
     path = endpoint.options.get("chat_path", "/chat/completions").replace("{model}", quote(call.model, safe=""))
     body = json.dumps(request_body(endpoint, call)).encode()
     headers = base_headers(endpoint) | {"Content-Type": "application/json", "Accept": "text/event-stream"}

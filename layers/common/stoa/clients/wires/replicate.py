@@ -22,7 +22,7 @@ AFTERWARDS_SECONDS = 3.0  # to ask for the counts, or to cancel: neither may kee
 
 
 def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | Finish, None, None]:
-    """See `stoa.clients.wires.stream`."""
+    """Streams an answer, as `stoa.clients.wires.stream` describes."""
     limits = Limits.of(call)
     prediction = _Prediction(endpoint, _predict(endpoint, call, cancel, limits))
     try:

@@ -24,7 +24,7 @@ _DISPUTE_RANK = {DISPUTE_OPEN: 0, DISPUTE_WON: 1, DISPUTE_LOST: 2}  # an outcome
 
 @dataclass(frozen=True, slots=True)
 class PurchaseFacts:
-    """What is known of one purchase. An instant is the earliest at which the fact is known to hold; None: not known.
+    """Holds what is known of one purchase. An instant is the earliest at which the fact holds; None: not known.
 
     `refunded_cents` is the sum given back so far, `disputes` holds open, won or lost by the dispute's id.
     """
@@ -39,14 +39,14 @@ class PurchaseFacts:
 
 
 class PurchaseState(NamedTuple):
-    """One word for the purchase, and whether it unlocks its models."""
+    """The purchase's status, and whether it unlocks its models."""
 
     status: str
     entitled: bool
 
 
 def merge(one: PurchaseFacts, other: PurchaseFacts) -> PurchaseFacts:
-    """All that either knows."""
+    """Returns all that either knows."""
     return PurchaseFacts(
         completed_at=_earliest(one.completed_at, other.completed_at),
         paid_at=_earliest(one.paid_at, other.paid_at),
@@ -59,7 +59,7 @@ def merge(one: PurchaseFacts, other: PurchaseFacts) -> PurchaseFacts:
 
 
 def derive(facts: PurchaseFacts, amount_cents: int) -> PurchaseState:
-    """What follows from the facts about a purchase of this amount.
+    """Returns the state that follows from the facts about a purchase of this amount.
 
     Money that came and was taken back outweighs everything that tells it came; that it came outweighs an expiry or a
     failure told by an older event.

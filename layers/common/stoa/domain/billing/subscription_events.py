@@ -1,4 +1,4 @@
-"""What one of Stripe's objects or events says of a team's subscription. Pure: dictionaries in, values out.
+"""Reads what one of Stripe's objects or events says of a team's subscription. Pure: dictionaries in, values out.
 
 The metadata that we give a Checkout session's `subscription_data` stands on the subscription, and a copy of it on each
 of its invoices (https://docs.stripe.com/api/invoices/object#invoice_object-parent-subscription_details-metadata). Since
@@ -24,7 +24,7 @@ _OVER = frozenset({"canceled", "incomplete_expired"})
 
 @dataclass(frozen=True, slots=True)
 class TeamReference:
-    """Whose team something at Stripe belongs to, as its metadata says."""
+    """Names the team that something at Stripe belongs to, as its metadata says."""
 
     tenant_id: UUID
     team_id: UUID
@@ -32,7 +32,7 @@ class TeamReference:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionNotice:
-    """What Stripe said of one subscription."""
+    """A statement of Stripe's about one subscription."""
 
     reference: TeamReference | None  # None: not one of ours
     facts: SubscriptionFacts
@@ -41,7 +41,7 @@ class SubscriptionNotice:
 
 
 def read_subscription_event(event: Mapping[str, Any]) -> SubscriptionNotice | None:
-    """What an event says; None for kinds that concern no subscription. Raises UnreadableEvent."""
+    """Returns what an event says. None: its kind concerns no subscription. Raises UnreadableEvent."""
     kind = event["type"]
     try:
         told = event["data"]["object"]
@@ -60,7 +60,7 @@ def read_subscription_event(event: Mapping[str, Any]) -> SubscriptionNotice | No
 
 
 def read_subscription(subscription: Mapping[str, Any], at: datetime) -> SubscriptionNotice:
-    """What a subscription says at the instant `at`, out of an event or as Stripe answered when asked for it.
+    """Returns what a subscription says at the instant `at`: from an event, or from Stripe's answer.
 
     Where its last invoice is expanded, that is read, too. Raises KeyError or TypeError for another form.
     """
@@ -97,7 +97,7 @@ def _read_invoice(invoice: Mapping[str, Any], *, failed: bool) -> SubscriptionNo
 
 
 def _billed(invoice: Mapping[str, Any], *, failed: bool) -> SubscriptionFacts:
-    """The month that an invoice is for: its latest line's, because a change of plan adds lines about the past."""
+    """Returns the month of an invoice: its latest line's, because a change of plan adds lines about the past."""
     periods = [line["period"] for line in invoice["lines"]["data"]]
     last = max(periods, key=lambda period: int(period["end"]))
     start, end = _instant(last["start"]), _instant(last["end"])
@@ -109,7 +109,7 @@ def _billed(invoice: Mapping[str, Any], *, failed: bool) -> SubscriptionFacts:
 
 
 def _read_session(session: Mapping[str, Any]) -> SubscriptionNotice:
-    """The session tells whose subscription it began; that it is paid, the invoice's own event tells."""
+    """Returns whose subscription a session began. Whether it is paid, the invoice's own event tells."""
     return SubscriptionNotice(
         reference=_reference(session.get("metadata")),
         facts=SubscriptionFacts(),

@@ -23,7 +23,7 @@ DUNNING_GRACE = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionFacts:
-    """What is known of one subscription. None: not known.
+    """Holds what is known of one subscription. None: not known.
 
     `paid_from` and `paid_until` are of the last month that was paid, `unpaid_until` is the end of the last one whose
     payment failed. `end_told_at` is when Stripe last said whether it `ends_with_period`.
@@ -38,14 +38,14 @@ class SubscriptionFacts:
 
 
 class TeamStanding(NamedTuple):
-    """One word for the subscription, and until when the team gives access. None: it gives none."""
+    """The subscription's status, and until when the team gives access. None: it gives none."""
 
     status: str
     access_until: datetime | None
 
 
 def merge(one: SubscriptionFacts, other: SubscriptionFacts) -> SubscriptionFacts:
-    """All that either knows."""
+    """Returns all that either knows."""
     ends = [(facts.end_told_at, facts.ends_with_period) for facts in (one, other) if facts.end_told_at is not None]
     told_at, ends_with_period = max(ends, default=(None, False))
     return SubscriptionFacts(
@@ -59,7 +59,7 @@ def merge(one: SubscriptionFacts, other: SubscriptionFacts) -> SubscriptionFacts
 
 
 def derive(facts: SubscriptionFacts) -> TeamStanding:
-    """What follows from the facts. That it ended outweighs all that was paid, whatever came later by mail."""
+    """Returns the standing that follows from the facts. An end outweighs every payment, whichever came later."""
     if facts.ended_at is not None:
         return TeamStanding(CANCELED, facts.ended_at if facts.paid_until else None)
     if facts.paid_until is None:
@@ -70,13 +70,13 @@ def derive(facts: SubscriptionFacts) -> TeamStanding:
 
 
 def to_json(facts: SubscriptionFacts) -> dict[str, Any]:
-    """The facts as they are kept."""
+    """Returns the facts as they are kept."""
     kept = {name: getattr(facts, name) for name in SubscriptionFacts.__slots__}
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in kept.items() if value}
 
 
 def from_json(kept: Mapping[str, Any]) -> SubscriptionFacts:
-    """The facts that `to_json` wrote."""
+    """Returns the facts that `to_json` wrote."""
 
     def instant(name: str) -> datetime | None:
         return datetime.fromisoformat(kept[name]) if name in kept else None

@@ -1,4 +1,4 @@
-"""Access of a member to a model, and the catalogue's words for it (S4)."""
+"""Access of a member to a model, and the catalogue's words for it."""
 
 from datetime import datetime
 from typing import NamedTuple

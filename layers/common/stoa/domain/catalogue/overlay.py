@@ -1,4 +1,4 @@
-"""A tenant's decisions about a model, over the registry's own values (S1).
+"""A tenant's decisions about a model, over the registry's own values.
 
 A field of the overlay that is None leaves the value to the registry. The daily limit has a third state, because None
 is a value of its own there: the tenant may set a limit, set none, or leave it to the registry.

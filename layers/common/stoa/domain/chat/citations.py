@@ -1,4 +1,4 @@
-"""Which passages of a prompt an answer cites. Its patterns cost a cold start: imported when there are passages."""
+"""Finds the passages of a prompt that an answer cites. Imported when there are passages: patterns cost a cold start."""
 
 import re
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ def citations(answer: str, passages: Sequence[PromptPassage]) -> list[PassageCit
 
 
 def quote(content: str, said: str) -> str:
-    """The sentence of the passage that has most words in common with what was said; the first of several such."""
+    """Returns the sentence of the passage that has most words in common with what was said; of several the first."""
     wanted = _words(said)
     blocks = _BLOCK_END.split(_HEADING_LINE.sub("\n", content))
     sentences = [part[0].strip() for block in blocks for part in _SENTENCE.finditer(block) if _WORD.search(part[0])]

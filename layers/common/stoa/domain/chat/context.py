@@ -13,7 +13,7 @@ TURN_OVERHEAD_TOKENS = 4  # role and separators around each turn, OpenAI's publi
 
 
 class SpokenTurn(Protocol):
-    """One turn of a conversation: `role` is "user" or "assistant"."""
+    """A turn of a conversation: `role` is "user" or "assistant"."""
 
     @property
     def role(self) -> str: ...
@@ -25,7 +25,7 @@ TurnT = TypeVar("TurnT", bound=SpokenTurn)
 
 
 class FittedConversation(NamedTuple, Generic[TurnT]):
-    """What is sent: the kept turns in order, how many older ones were dropped, and the token budget around them."""
+    """The turns to send, in order, the number of older ones that were dropped, and the token budget around them."""
 
     turns: tuple[TurnT, ...]
     dropped: int
@@ -34,7 +34,7 @@ class FittedConversation(NamedTuple, Generic[TurnT]):
 
 
 def output_budget(offer: Offer, requested: int | None) -> int:
-    """The most tokens an answer may take: what was requested, within the model's own maximum.
+    """Returns the most tokens an answer may take: what was requested, within the model's own maximum.
 
     Never more than half of the window, so that there is always room for a question, and never less than 1.
     """
@@ -44,7 +44,7 @@ def output_budget(offer: Offer, requested: int | None) -> int:
 
 
 def input_limit(offer: Offer, requested: int | None) -> int:
-    """The most tokens a model accepts as input once room for its answer is reserved."""
+    """Returns the most tokens a model accepts as input once room for its answer is reserved."""
     return offer.context_window - output_budget(offer, requested)
 
 

@@ -33,7 +33,7 @@ def build_prompt(
     member: Columns | None = None,
     passages: Sequence[PromptPassage] = (),
 ) -> Prompt:
-    """The persona speaks first, then to whom, then the domain's rules, then the kind of work; each only where chosen.
+    """Returns the prompt: the persona, then the member, the domain's rules and the kind of work, each where chosen.
 
     The temperature is the domain mode's, else the focus mode's. A member is introduced to personas alone.
     """

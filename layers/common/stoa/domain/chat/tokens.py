@@ -20,7 +20,7 @@ _NOT_LEAD_FOUR = bytes(set(_EVERY_BYTE) - set(_LEAD_FOUR_BYTES))
 
 
 def estimate_tokens(text: str) -> int:
-    """About how many tokens the text is; 0 only for the empty text. Linear, some microseconds for 4 kB."""
+    """Returns about how many tokens the text is; 0 only for the empty text. Linear, some microseconds for 4 kB."""
     # A lone surrogate, as "\\ud800" in JSON makes one, must be counted and not raise.
     encoded = text.encode("utf-8", "surrogatepass")
     quarters = _count(encoded, _NOT_PLAIN) + 2 * _count(encoded, _NOT_SIGNS)
@@ -32,5 +32,5 @@ def estimate_tokens(text: str) -> int:
 
 
 def _count(encoded: bytes, others: bytes) -> int:
-    """How many bytes are left when the others are taken away; `translate` does this at memory speed."""
+    """Returns how many bytes are left when the others are taken away. `translate` does this at memory speed."""
     return len(encoded.translate(None, others))

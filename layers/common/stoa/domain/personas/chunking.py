@@ -43,7 +43,7 @@ class _Span(NamedTuple):
 
 
 def cut(text: str) -> list[Passage]:
-    """The passages of a plain or Markdown text, in order; none of a blank one."""
+    """Returns the passages of a plain or Markdown text, in order; none of a blank one."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return [passage for passage in _passages(text) if passage.content]
 

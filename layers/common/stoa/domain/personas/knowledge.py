@@ -32,7 +32,7 @@ class PromptPassage:
 
 
 def fitting(passages: Sequence[PromptPassage], room: int) -> tuple[PromptPassage, ...]:
-    """The best passages, best first, that fit into a quarter of `room` tokens and into the bounds of every prompt.
+    """Returns the passages, best first, that fit into a quarter of `room` tokens and the bounds of every prompt.
 
     A passage that is too long for what is left is left out, and a shorter one after it may still come.
     """
@@ -47,12 +47,12 @@ def fitting(passages: Sequence[PromptPassage], room: int) -> tuple[PromptPassage
 
 
 def passages_tokens(passages: Sequence[PromptPassage]) -> int:
-    """About how many tokens passages add to a prompt that has room for them; 0 without any."""
+    """Returns about how many tokens passages add to a prompt that has room for them; 0 without any."""
     return estimate_tokens(with_passages("", fitting(passages, _ROOM_SHARE * MOST_TOKENS)))
 
 
 def with_passages(system: str, passages: Sequence[PromptPassage]) -> str:
-    """The system prompt with the passages behind it, numbered from 1; unchanged without any."""
+    """Returns the system prompt with the passages behind it, numbered from 1; unchanged without any."""
     if not passages:
         return system
     put = [_tagged(number, passage) for number, passage in enumerate(passages, start=1)]

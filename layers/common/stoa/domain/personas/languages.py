@@ -50,5 +50,5 @@ def search_config(language: str) -> str:
 
 
 def language_name(language: str) -> str:
-    """The language's English name, or its code where we have no name for it."""
+    """Returns the language's English name, or its code where we have no name for it."""
     return _KNOWN.get(language, (language, ""))[0]

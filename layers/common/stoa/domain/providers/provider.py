@@ -10,7 +10,7 @@ MODEL_PLACE = "model"  # filled by each call
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One provider. `api_base` and `chat_path` may have places to fill, such as `{resource}`.
+    """A provider. `api_base` and `chat_path` may have places to fill, such as `{resource}`.
 
     `options` are explained in docs/providers.md. Without `api_base` the address is the installation's own.
     """

@@ -41,7 +41,7 @@ class Cadence:
     interval: timedelta | None = None
 
     def next_after(self, instant: datetime) -> datetime | None:
-        """The first planned time after `instant`, aware, UTC; None when nothing comes any more."""
+        """Returns the first planned time after `instant`, aware, UTC; None when nothing comes any more."""
         if self.run_at is not None:
             return self.run_at if self.run_at > instant else None
         if self.interval is not None:
@@ -54,7 +54,7 @@ class Cadence:
             return None
 
     def upcoming(self, after: datetime, count: int = PREVIEWED) -> list[datetime]:
-        """The next planned times, at most `count`."""
+        """Returns the next planned times, at most `count`."""
         found: list[datetime] = []
         instant: datetime | None = after
         while len(found) < count and (instant := self.next_after(found[-1] if found else after)) is not None:
@@ -62,7 +62,7 @@ class Cadence:
         return found
 
     def words(self) -> str:
-        """The rhythm in plain English."""
+        """Returns the rhythm in plain English."""
         if self.run_at is not None:
             return f"Once, on {instant_words(self.run_at, zone_named(self.time_zone))} ({place_words(self.time_zone)})"
         if self.interval is not None:
@@ -72,7 +72,7 @@ class Cadence:
 
 
 def read_cadence(fields: dict[str, Any], anchor: datetime) -> Cadence:
-    """The rhythm that a schedule's fields (kind, cron_expression, run_at, interval_minutes, time_zone) describe.
+    """Returns the rhythm of a schedule's fields (kind, cron_expression, run_at, interval_minutes, time_zone).
 
     Raises InvalidFields naming each field that is missing, superfluous or wrong.
     """
@@ -102,7 +102,7 @@ def read_cadence(fields: dict[str, Any], anchor: datetime) -> Cadence:
 
 
 def _moment(run_at: datetime, zone: str) -> datetime:
-    """The instant meant; without an offset it is what clocks in the zone show."""
+    """Returns the instant meant; without an offset it is what clocks in the zone show."""
     if not 2000 <= run_at.year <= LATEST_YEAR:
         raise InvalidFields([FieldProblem("runAt", f"a date between the years 2000 and {LATEST_YEAR}")])
     return (run_at if run_at.tzinfo else run_at.replace(tzinfo=zone_named(zone))).astimezone(UTC)

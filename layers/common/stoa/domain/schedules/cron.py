@@ -73,7 +73,7 @@ class Cron:
         return len(self.weekdays) == 7
 
     def next_after(self, instant: datetime, zone: tzinfo) -> datetime:
-        """The first instant after `instant` at which it is due in the zone; aware, UTC.
+        """Returns the first instant after `instant` at which it is due in the zone; aware, UTC.
 
         Raises InvalidCron when there is none before the calendar's end.
         """
@@ -123,7 +123,7 @@ class Cron:
 
 
 def parse_cron(expression: str) -> Cron:
-    """The expression's meaning. Raises InvalidCron saying what is wrong with it."""
+    """Returns the expression's meaning. Raises InvalidCron saying what is wrong with it."""
     fields = expression.split()
     if len(expression) > LONGEST:
         raise InvalidCron(f"an expression has at most {LONGEST} characters")
@@ -179,13 +179,13 @@ def _value(text: str, field: _Field) -> int:
 
 
 def _shown(wall: datetime, zone: tzinfo) -> list[datetime]:
-    """The instants at which clocks in the zone show `wall`: one; none where they skip it, two where they repeat it."""
+    """Returns when clocks in the zone show `wall`: once, never where they skip it, twice where they repeat it."""
     readings = {wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)}
     return sorted(at for at in readings if at.astimezone(zone).replace(tzinfo=None, fold=0) == wall)
 
 
 def _end_of_gap(wall: datetime, zone: tzinfo) -> datetime:
-    """The first instant at which clocks in the zone show a time after `wall`, which they skip."""
+    """Returns the first instant at which clocks in the zone show a time after `wall`, which they skip."""
     # By PEP 495, a skipped time read with the offset before the gap lies after it, and the other way round.
     after, before = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     while after - before > _MINUTE:

@@ -23,7 +23,7 @@ def cron_words(cron: Cron) -> str:
 
 
 def interval_words(interval: timedelta) -> str:
-    """How often, in the largest unit that goes in evenly."""
+    """Returns the interval in words, in the largest unit that divides it evenly."""
     minutes = interval // timedelta(minutes=1)
     for size, unit in ((24 * 60, "day"), (60, "hour")):
         if minutes % size == 0:
@@ -34,14 +34,14 @@ def interval_words(interval: timedelta) -> str:
 
 
 def instant_words(instant: datetime, zone: tzinfo) -> str:
-    """An instant as clocks and calendars in the zone show it."""
+    """Returns an instant as clocks and calendars in the zone show it."""
     local = instant.astimezone(zone)
     day = f"{_WEEKDAYS[local.isoweekday() % 7]} {local.day} {_MONTHS[local.month - 1]} {local.year}"
     return f"{day} at {local:%H:%M}"
 
 
 def place_words(zone_name: str) -> str:
-    """A time zone as people call it: "New York time"."""
+    """Returns a time zone as people call it: "New York time"."""
     if zone_name in ("UTC", "Etc/UTC", "Etc/GMT", "GMT"):
         return "UTC"
     place = zone_name.rpartition("/")[2].replace("_", " ")
@@ -71,7 +71,7 @@ def _hours(hours: Sequence[int]) -> str:
 
 
 def _days(cron: Cron) -> str:
-    """Which days, as the start of a sentence; empty for every day."""
+    """Returns the days as the start of a sentence. Empty: every day."""
     months = "" if len(cron.months) == 12 else _spans(sorted(cron.months), lambda month: _MONTHS[month - 1])
     if cron.every_day_of_month and cron.every_weekday:
         return f"Every day in {months}" if months else ""
@@ -94,7 +94,7 @@ def _weekdays(days: frozenset[int]) -> str:
 
 
 def _step(values: Sequence[int], size: int) -> int:
-    """The one distance between all neighbours, the last and the first included; 0 where there are several."""
+    """Returns the one distance between all neighbours, the last and the first included; 0 where there are several."""
     distances = {later - earlier for earlier, later in zip(values, [*values[1:], values[0] + size], strict=True)}
     return distances.pop() if len(distances) == 1 else 0
 

@@ -1,4 +1,4 @@
-"""What becomes of a schedule whose time has come: which run is planned, and when it is next due."""
+"""Decides which run of a due schedule is planned, and when the schedule is next due."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -46,7 +46,7 @@ def plan(due: DueSchedule, now: datetime) -> Plan:
 
 
 def _on_time(due: DueSchedule, now: datetime) -> datetime | None:
-    """The planned time that has just come, where missed ones are to be skipped."""
+    """Returns the planned time that has just come, where missed ones are to be skipped."""
     if due.next_run >= now - ON_TIME:
         return due.next_run
     latest = due.cadence.next_after(now - ON_TIME)

@@ -19,7 +19,7 @@ EXPECTED_THINKING_OUTPUT_TOKENS = 2000
 
 
 class Need(NamedTuple):
-    """What one message asks of any model, worked out once per selection. Tokens are estimates."""
+    """Holds what one message asks of any model, worked out once per selection. Tokens are estimates."""
 
     now: datetime
     limit_resets_at: datetime
@@ -30,7 +30,7 @@ class Need(NamedTuple):
 
 
 def need_of(snapshot: Snapshot) -> Need:
-    """The message's need, from the snapshot."""
+    """Returns the message's need, from the snapshot."""
     request = snapshot.request
     message_tokens = turn_tokens(request.content)
     fixed_tokens = message_tokens + request.system_tokens
@@ -45,7 +45,7 @@ def need_of(snapshot: Snapshot) -> Need:
 
 
 def unavailability(offer: Offer, now: datetime) -> str | None:
-    """Why nobody can be served by this model at `now`, as the end of "X is ..."; None when it is on offer."""
+    """Returns why this model serves nobody at `now`, as the end of "X is ...". None: it is on offer."""
     if not offer.enabled:
         return "disabled"
     if offer.deprecated_at is not None and offer.deprecated_at <= now:
@@ -56,26 +56,26 @@ def unavailability(offer: Offer, now: datetime) -> str | None:
 
 
 def estimated_cost(offer: Offer, prices: Prices, need: Need) -> Decimal:
-    """About what the message would be charged with this model, USD. History beyond the window is not sent."""
+    """Returns about what the message would be charged with this model, USD. History beyond the window is not sent."""
     return estimate(prices, *expected_tokens(offer, need))
 
 
 def expected_tokens(offer: Offer, need: Need) -> tuple[int, int]:
-    """About how many tokens of input and output the message would take with this model."""
+    """Returns about how many tokens of input and output the message would take with this model."""
     budget = output_budget(offer, need.max_output_tokens)
     expected = EXPECTED_THINKING_OUTPUT_TOKENS if offer.thinks_first else EXPECTED_OUTPUT_TOKENS
     return min(need.input_tokens, offer.context_window - budget), min(expected, budget)
 
 
 def candidate(offer: Offer, prices: Prices, access: str, need: Need) -> Candidate:
-    """The model as a candidate under this access. A trial message costs nothing."""
+    """Returns the model as a candidate under this access. A trial message costs nothing."""
     cost = NOTHING if access == ACCESS_TRIAL else estimated_cost(offer, prices, need)
     tokens = sum(expected_tokens(offer, need)) if access == ACCESS_TEAM else 0
     return Candidate(offer, prices, access, cost, tokens)
 
 
 def obstacle(possible: Candidate, need: Need) -> Refusal | None:
-    """What stands in the way of a model that the member may use: daily limit, length or the cost ceiling."""
+    """Returns what keeps a model that the member may use from serving: daily limit, length or the cost ceiling."""
     offer = possible.offer
     if offer.daily_limit is not None and limit_reached(offer.daily_limit, offer.used_today):
         return rate_limit_exceeded(offer, limit=offer.daily_limit, reset_at=need.limit_resets_at, now=need.now)
@@ -88,7 +88,7 @@ def obstacle(possible: Candidate, need: Need) -> Refusal | None:
 
 
 def permitted(offer: Offer, need: Need) -> Candidate | None:
-    """The model as a candidate if it is on offer and open to the member without a trial."""
+    """Returns the model as a candidate if it is on offer and open to the member without a trial."""
     access = standing_access(offer)
     if access is None or offer.prices is None or unavailability(offer, need.now) is not None or not offer.can_chat:
         return None
@@ -96,7 +96,7 @@ def permitted(offer: Offer, need: Need) -> Candidate | None:
 
 
 def usable_candidates(offers: Mapping[str, Offer], need: Need) -> dict[str, Candidate]:
-    """Every model that may serve the message without being asked for by name: never locked, never on trial."""
+    """Returns every model that may serve the message without being asked for by name: never locked, never on trial."""
     usable = {}
     for model_id, offer in offers.items():
         possible = permitted(offer, need)

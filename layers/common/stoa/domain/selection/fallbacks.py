@@ -1,4 +1,4 @@
-"""Who takes over, and in which order, when the chosen model's provider fails."""
+"""Orders the models that take over when the chosen model's provider fails."""
 
 from collections.abc import Mapping
 
@@ -19,7 +19,7 @@ def ordered_fallbacks(chosen: Candidate, usable: Mapping[str, Candidate], snapsh
 
 
 def named_fallbacks(offer: Offer, usable: Mapping[str, Candidate], snapshot: Snapshot) -> list[Candidate]:
-    """Whom the tenant named to stand in for this model, as far as they may serve the message."""
+    """Returns the models that the tenant named to stand in for this one and that may serve the message."""
     named = [usable[model_id] for model_id in offer.fallback_ids if model_id in usable]
     return suitable(named, snapshot)
 

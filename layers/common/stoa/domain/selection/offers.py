@@ -30,7 +30,7 @@ def gives_text(max_output_tokens: int, capabilities: Iterable[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """One price-book row. Prices are USD per 1,000,000 tokens; the minimum charge is USD per message."""
+    """A price-book row. Prices are USD per 1,000,000 tokens; the minimum charge is USD per message."""
 
     row_id: UUID
     input_price: Decimal
@@ -123,7 +123,7 @@ class Preferences:
 
 @dataclass(frozen=True, slots=True)
 class ModeDefaults:
-    """What the tenant set for the message's domain mode and focus mode: a model id, `auto`, or None."""
+    """The tenant's models for the message's domain mode and focus mode: a model id, `auto`, or None."""
 
     domain_default: str | None = None
     focus_default: str | None = None
@@ -160,7 +160,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One model that may serve the message: under which access, at which price row, for about how much."""
+    """A model that may serve the message: under which access, at which price row, for about how much."""
 
     offer: Offer
     prices: Prices

@@ -10,7 +10,7 @@ from stoa.core.errors import FieldProblem, InvalidFields
 
 
 def zone_named(name: str) -> ZoneInfo:
-    """The IANA time zone of that name. Raises InvalidFields when there is none."""
+    """Returns the IANA time zone of that name. Raises InvalidFields when there is none."""
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:  # unknown name, path-like name, name of a folder
@@ -19,12 +19,12 @@ def zone_named(name: str) -> ZoneInfo:
 
 
 def local_day(now: datetime, zone: str) -> date:
-    """The date that a wall calendar in the zone shows at `now`."""
+    """Returns the date that a wall calendar in the zone shows at `now`."""
     return now.astimezone(zone_named(zone)).date()
 
 
 def next_reset(now: datetime, zone: str) -> datetime:
-    """The first instant after `now` at which the zone's calendar shows a later day; aware, UTC."""
+    """Returns the first instant after `now` at which the zone's calendar shows a later day; aware, UTC."""
     tenant_zone = zone_named(zone)
     tomorrow = now.astimezone(tenant_zone).date() + timedelta(days=1)
     # Midnight happens twice where clocks go back over it and never where they jump over it: of the two readings
@@ -34,7 +34,7 @@ def next_reset(now: datetime, zone: str) -> datetime:
 
 
 def day_begins(day: date, zone: str) -> datetime:
-    """The first instant at which the zone's calendar shows `day`; aware, UTC."""
+    """Returns the first instant at which the zone's calendar shows `day`; aware, UTC."""
     tenant_zone = zone_named(zone)
     midnights = (datetime.combine(day, time(fold=fold), tenant_zone).astimezone(UTC) for fold in (0, 1))
     return min(at for at in midnights if at.astimezone(tenant_zone).date() >= day)
@@ -56,5 +56,5 @@ def seconds_until(reset_at: datetime, now: datetime) -> int:
 
 
 def utc_text(instant: datetime) -> str:
-    """The instant for JSON: ISO 8601 in UTC with a Z, to the second (2026-11-21T23:00:00Z)."""
+    """Returns the instant for JSON: ISO 8601 in UTC with a Z, to the second (2026-11-21T23:00:00Z)."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

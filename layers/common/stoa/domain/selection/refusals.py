@@ -25,14 +25,14 @@ NO_MODEL_AVAILABLE = "NO_MODEL_AVAILABLE"
 
 
 class Refusal:
-    """No model serves the message. `code` is stable: clients switch on it."""
+    """A reason why no model serves the message. `code` is stable: clients switch on it."""
 
     __slots__ = ()
     code: ClassVar[str]
 
     @property
     def message(self) -> str:
-        """What happened and what to do, for people."""
+        """Tells people what happened and what to do."""
         raise NotImplementedError
 
 
@@ -45,7 +45,7 @@ class ModelNotFound(Refusal):
 
     @property
     def message(self) -> str:
-        """What happened and what to do, for people."""
+        """Tells people what happened and what to do."""
         return (
             f"There is no model {self.model_id!r}. GET /api/models lists those you can use; null or 'auto' lets Stoa "
             "choose."
@@ -63,7 +63,7 @@ class ModelCannotChat(Refusal):
 
     @property
     def message(self) -> str:
-        """What happened and what to do, for people."""
+        """Tells people what happened and what to do."""
         return f"{self.model_name} does not answer in text. Choose a model that can chat."
 
 
@@ -83,7 +83,7 @@ class ModelLocked(Refusal):
 
     @property
     def message(self) -> str:
-        """What happened and what to do, for people."""
+        """Tells people what happened and what to do."""
         used_up = self.reason == "TRIAL_EXPIRED"
         why = "your trial messages are used up" if used_up else "it has not been purchased"
         how = _how_to_unlock(self.price_cents, self.currency)
@@ -110,7 +110,7 @@ class TeamTokensUsedUp(Refusal):
 
     @property
     def message(self) -> str:
-        """What happened and what to do, for people."""
+        """Tells people what happened and what to do."""
         pool = self.reason == "POOL_USED_UP"
         what = f"the tokens of {self.team_name}" if pool else f"your tokens from {self.team_name}"
         return (
@@ -133,7 +133,7 @@ class DailyLimitReached(Refusal):
 
     @property
     def message(self) -> str:
-        """What happened and what to do, for people."""
+        """Tells people what happened and what to do."""
         return (
             f"Today's limit of {self.limit} messages on {self.model_name} is reached. Wait for the reset at "
             f"{utc_text(self.resets_at)} or choose another model."
@@ -152,7 +152,7 @@ class TooExpensive(Refusal):
 
     @property
     def message(self) -> str:
-        """What happened and what to do, for people."""
+        """Tells people what happened and what to do."""
         return (
             f"This message would cost about {_dollars(self.estimate)} with {self.model_name}, more than your ceiling "
             f"of {_dollars(self.ceiling)} per message. Choose a cheaper model, shorten the message or raise the "
@@ -172,7 +172,7 @@ class InputTooLong(Refusal):
 
     @property
     def message(self) -> str:
-        """What happened and what to do, for people."""
+        """Tells people what happened and what to do."""
         return (
             f"The message is about {self.estimate} tokens and {self.model_name} accepts {self.limit}. Shorten it, ask "
             "for a shorter answer or choose a model with a larger window."
@@ -187,7 +187,7 @@ class NoModelAvailable(Refusal):
 
     @property
     def message(self) -> str:
-        """What happened and what to do, for people."""
+        """Tells people what happened and what to do."""
         return (
             "No model can serve this message at the moment. Try again soon, choose a model by name or ask an admin to "
             "enable one."

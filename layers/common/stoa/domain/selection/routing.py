@@ -25,7 +25,7 @@ from stoa.domain.selection.task_features import (
 
 
 class Weights(NamedTuple):
-    """How much each signal counts. Only their ratios matter."""
+    """The weight of each signal. Only their ratios matter."""
 
     capability: float
     quality: float
@@ -78,7 +78,7 @@ class Scored(NamedTuple):
 
 
 def route(snapshot: Snapshot, usable: Collection[Candidate], input_tokens: int) -> tuple[Candidate, str] | None:
-    """The candidate that suits the message best and why, in words; None when Auto may pick none of them.
+    """Returns the candidate that suits the message best and why, in words; None when Auto may pick none of them.
 
     `usable` holds no locked model and no trial (see eligibility); models whose group the member hides are passed over.
     """
@@ -98,7 +98,7 @@ def route(snapshot: Snapshot, usable: Collection[Candidate], input_tokens: int) 
 
 
 def suitable(usable: Collection[Candidate], snapshot: Snapshot) -> list[Candidate]:
-    """Those that take the message's attachments and whose group the member has not hidden."""
+    """Returns those that take the message's attachments and whose group the member has not hidden."""
     attachments = frozenset(snapshot.request.attachments)
     preferences = snapshot.preferences
     return [
@@ -109,7 +109,7 @@ def suitable(usable: Collection[Candidate], snapshot: Snapshot) -> list[Candidat
 
 
 def score(candidate: Candidate, kind: str, room: float) -> Scored:
-    """The weighted sum of the candidate's signals for this kind of task."""
+    """Returns the weighted sum of the candidate's signals for this kind of task."""
     offer = candidate.offer
     weights = WEIGHTS[kind]
     values = CAPABILITY_VALUES[kind]
@@ -126,7 +126,7 @@ def score(candidate: Candidate, kind: str, room: float) -> Scored:
 
 
 def _best(scored: list[Scored], *, prefer_cheap: bool) -> Scored:
-    """The highest score, ties to the cheaper; where cheap is preferred, the cheapest of those nearly as good."""
+    """Returns the highest score, ties to the cheaper. If cheap is preferred: the cheapest of those nearly as good."""
     highest = max(entry.score for entry in scored)
     if prefer_cheap:
         near = [entry for entry in scored if entry.score >= highest - abs(highest) * NEAR_TIE]
@@ -146,7 +146,7 @@ def _is_shown(offer: Offer, preferences: Preferences) -> bool:
 
 
 def _room(candidate: Candidate, max_output_tokens: int | None, input_tokens: int) -> float:
-    """The share of the window left free by all that would be sent; 0 when history would have to be dropped."""
+    """Returns the share of the window left free by all that would be sent; 0 when history would have to be dropped."""
     return max(0.0, 1 - input_tokens / input_limit(candidate.offer, max_output_tokens))
 
 

@@ -76,7 +76,7 @@ class Choice(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """What every rule looks at: the snapshot, what the message needs, and the models that may serve it unasked."""
+    """Holds what every rule reads: the snapshot, what the message needs, and the models that may serve it unasked."""
 
     snapshot: Snapshot
     need: Need
@@ -84,7 +84,7 @@ class Selection(NamedTuple):
 
 
 def select(snapshot: Snapshot) -> Decision | Refusal:
-    """The model that serves the message, by which rule and why, or what stands in the way of it."""
+    """Returns the model that serves the message, by which rule and why, or what stands in the way of it."""
     need = need_of(snapshot)
     selection = Selection(snapshot, need, usable_candidates(snapshot.offers, need))
     if snapshot.force_system_default:
@@ -124,7 +124,7 @@ def _choices(snapshot: Snapshot) -> Iterator[Choice]:
 
 
 def _serve(choice: Choice, selection: Selection) -> Decision | Refusal | None:
-    """What the choice leads to; None when it is passed over and the next rule decides."""
+    """Returns what the choice leads to. None: it is passed over, and the next rule decides."""
     own = choice.rule in MEMBERS_OWN_RULES
     if choice.model_id == AUTO:
         # Who asks for Auto by name never lands on a later rule, where a trial might be spent.
@@ -141,7 +141,7 @@ def _serve(choice: Choice, selection: Selection) -> Decision | Refusal | None:
 
 
 def _serve_own(choice: Choice, offer: Offer | None, selection: Selection) -> Decision | Refusal | None:
-    """The member's own choice: served, refused with the reason, or substituted when nobody can have it now.
+    """Returns the member's own choice: served, refused with the reason, or substituted when nobody can have it now.
 
     A standing choice that does not exist any more, or cannot chat, is passed over; by request it is refused.
     """
@@ -159,14 +159,14 @@ def _serve_own(choice: Choice, offer: Offer | None, selection: Selection) -> Dec
 
 
 def taken_over(decision: Decision, fallback: Candidate, reason: str) -> Decision:
-    """The decision after its model, and the fallbacks before this one, have failed."""
+    """Returns the decision after its model, and the fallbacks before this one, have failed."""
     asked = None if decision.rule in UNASKED_RULES else decision.chosen.offer.model_id
     left = decision.fallbacks[decision.fallbacks.index(fallback) + 1 :]
     return Decision(fallback, RULE_FALLBACK, reason, decision.requested_model_id or asked, left)
 
 
 def _by_auto(selection: Selection) -> Decision | None:
-    """The router's pick among the usable models; None when there is none for it."""
+    """Returns the router's pick among the usable models; None when there is none for it."""
     routed = route(selection.snapshot, selection.usable.values(), selection.need.input_tokens)
     if routed is None:
         return None
@@ -176,7 +176,7 @@ def _by_auto(selection: Selection) -> Decision | None:
 
 
 def _by_stand_in(offer: Offer, selection: Selection) -> Decision | None:
-    """Whom the tenant named to stand in while the model is in trouble; else its successor."""
+    """Returns the stand-in that the tenant named for a model in trouble, else its successor."""
     named = [] if offer.healthy else named_fallbacks(offer, selection.usable, selection.snapshot)
     if named:
         return _decide(named[0], RULE_FALLBACK, selection, asked=offer.model_id)
@@ -184,7 +184,7 @@ def _by_stand_in(offer: Offer, selection: Selection) -> Decision | None:
 
 
 def _by_successor(offer: Offer, selection: Selection) -> Decision | None:
-    """The first usable model along the chain of successors, which may be a circle."""
+    """Returns the first usable model along the chain of successors, which may be a circle."""
     offers = selection.snapshot.offers
     seen = {offer.model_id}
     following = offer.successor_id
@@ -198,7 +198,7 @@ def _by_successor(offer: Offer, selection: Selection) -> Decision | None:
 
 
 def _forced(selection: Selection) -> Decision | Refusal:
-    """The tenant's switch is on: the system default for everyone, and no other model behind it."""
+    """Answers by the system default, with no other model behind it, because the tenant's switch is on."""
     usable = selection.usable.get(SYSTEM_DEFAULT_MODEL)
     outcome: Decision | Refusal
     if usable is None:
@@ -213,7 +213,7 @@ def _forced(selection: Selection) -> Decision | Refusal:
 
 
 def _last_resort(selection: Selection, asked: str | None = None) -> Decision | Refusal:
-    """The system default, else the cheapest enabled free model, else the refusal that says most."""
+    """Returns the system default, else the cheapest enabled free model, else the refusal that says most."""
     usable = selection.usable.get(SYSTEM_DEFAULT_MODEL)
     if usable is not None:
         return _decide(usable, RULE_SYSTEM_DEFAULT, selection, asked=asked)
@@ -224,7 +224,7 @@ def _last_resort(selection: Selection, asked: str | None = None) -> Decision | R
 
 
 def _nothing_left(selection: Selection) -> Refusal:
-    """Why even the last resort fails: a limit, a length or a ceiling that the member can act on, else 503."""
+    """Returns why even the last resort fails: a limit, length or ceiling that the member can act on, else 503."""
     need = selection.need
     possible = [entry for offer in selection.snapshot.offers.values() if (entry := permitted(offer, need))]
     free = [entry for entry in possible if entry.access == ACCESS_FREE]
@@ -237,7 +237,7 @@ def _cheapest_first(entry: Candidate) -> tuple[object, ...]:
 
 
 def _decide(chosen: Candidate, rule: str, selection: Selection, *, asked: str | None = None) -> Decision:
-    """The decision with its reason in words and its fallbacks; `asked` is the model that it stands in for."""
+    """Returns the decision with its reason in words and its fallbacks; `asked` is the model that it stands in for."""
     snapshot = selection.snapshot
     reason = _words(rule, chosen.offer, snapshot)
     if chosen.access == ACCESS_TRIAL:
@@ -252,14 +252,14 @@ def _words(rule: str, offer: Offer, snapshot: Snapshot) -> str:
 
 
 def _telling(gone: str | None, outcome: Decision | Refusal, selection: Selection) -> Decision | Refusal:
-    """The outcome, with word of the member's standing choice that was passed over before it."""
+    """Returns the outcome, with word of the member's standing choice that was passed over before it."""
     if gone is None or isinstance(outcome, Refusal):
         return outcome
     return _instead_of(gone, outcome, selection)
 
 
 def _instead_of(asked: str, decision: Decision, selection: Selection) -> Decision:
-    """The decision, telling what was asked for and why that does not answer."""
+    """Returns the decision, telling what was asked for and why that does not answer."""
     offer = selection.snapshot.offers.get(asked)
     if offer is None:
         fate = f"{asked} was asked for and does not exist any more."

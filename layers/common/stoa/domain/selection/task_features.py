@@ -1,4 +1,4 @@
-"""What a message is about, as far as words and signs in it tell: the features that Auto chooses by.
+"""Reads what a message is about from its words and signs: the features that Auto chooses by.
 
 Only tables and set operations: no model, no network, and only the beginning and the end of a long text are read.
 """
@@ -92,14 +92,14 @@ KIND_OF_FOCUS_MODE = {
 
 
 class TaskFeatures(NamedTuple):
-    """What Auto knows of a message. `kind` picks the weights, `because` says in words what was seen."""
+    """Holds what Auto knows of a message. `kind` picks the weights, `because` says in words what was seen."""
 
     kind: str
     because: str
 
 
 def features_of(request: ChatRequest, input_tokens: int) -> TaskFeatures:
-    """The dominant kind of task: what the message shows, then the modes it was sent in, then its size.
+    """Returns the dominant kind of task: what the message shows, then the modes it was sent in, then its size.
 
     `input_tokens` is the estimate for all that is sent, history included.
     """
@@ -149,7 +149,7 @@ def in_another_language(text: str, words: set[str]) -> bool:
 
 
 def _sample(content: str) -> str:
-    """The beginning and the end of a long text, all of a short one."""
+    """Returns the beginning and the end of a long text, all of a short one."""
     if len(content) <= _HEAD_CHARACTERS + _TAIL_CHARACTERS:
         return content
     return f"{content[:_HEAD_CHARACTERS]} {content[-_TAIL_CHARACTERS:]}"

@@ -16,7 +16,7 @@ class Period(NamedTuple):
 
 
 def period_of(day: date, anchor_day: int) -> Period:
-    """The period that holds `day`. In a month that is shorter than the anchor, its last day stands for it."""
+    """Returns the period that holds `day`. In a month that is shorter than the anchor, its last day stands for it."""
     anchor = _anchor(day.year, day.month, anchor_day)
     if day >= anchor:
         return Period(anchor, _anchor(*_following(day.year, day.month), anchor_day))

@@ -1,4 +1,4 @@
-"""What a member may still take of a team's tokens, and which of several teams pays for a message."""
+"""Decides what a member may still take of a team's tokens, and which of several teams pays for a message."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -35,18 +35,18 @@ class TeamShare:
 
     @property
     def remaining(self) -> int:
-        """What the member may still take: the pool and an allotment hold both."""
+        """Returns what the member may still take. The pool and an allotment both bound it."""
         own = self.allotment_remaining
         return self.pool_remaining if own is None else min(self.pool_remaining, own)
 
 
 def effective_allotment(allotment: int | None, *, shared_pool: bool) -> int | None:
-    """The allotment that holds. Where the pool is not shared, who was allotted nothing has nothing."""
+    """Returns the allotment that holds. Where the pool is not shared, who was allotted nothing has nothing."""
     return 0 if allotment is None and not shared_pool else allotment
 
 
 def paying_team(model_id: str, shares: Iterable[TeamShare]) -> TeamShare | None:
-    """The team that pays for a message to the model: of those that cover it the one with most left for the member.
+    """Returns the team that pays for a message to the model: of those that cover it the one with most left.
 
     It may have nothing left. None: no team covers the model.
     """

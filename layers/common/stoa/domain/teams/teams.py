@@ -152,7 +152,7 @@ def _is_within(terms: Mapping[str, Any], name: str, value: Any) -> bool:
 
 
 def within(terms: Mapping[str, Any], team: Mapping[str, Any]) -> dict[str, Any]:
-    """What a team may have of its size, tokens and models under the terms that were bought; only what has to be less.
+    """Returns those of size, tokens and models that exceed the terms that were bought, cut down to them.
 
     While its pay page was open its people could still change all of it.
     """

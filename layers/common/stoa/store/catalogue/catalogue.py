@@ -1,4 +1,4 @@
-"""What a tenant offers, and for how much: the part of a snapshot that is the same for all its members.
+"""Reads what a tenant offers at which price: the part of a snapshot that is the same for all its members.
 
 It changes seldom and is large, so a process keeps it (`Catalogue`) and sends the version it has along with the query.
 The database answers with the models only when that version is no longer the present one.
@@ -95,7 +95,7 @@ class _Priced:
         return replace(self.offer, prices=prices, pending=self._next_other_than(prices, position))
 
     def _next_other_than(self, prices: Prices, position: int) -> PendingPrices | None:
-        """The first row to come that a member pays another price by; some only tell of the provider's price."""
+        """Returns the first row to come that a member pays another price by; some only tell of the provider's price."""
         paid = _paid(prices)
         for begins, later in zip(self.begins[position:], self.prices[position:], strict=True):
             if _paid(later) != paid:
@@ -110,7 +110,7 @@ class _Priced:
 
 
 class Catalogue:
-    """One version of a tenant's offers, as a member without any history of their own sees them."""
+    """A version of a tenant's offers, as a member without any history of their own sees them."""
 
     def __init__(self, version: str | None, models: Sequence[Sequence[Any]]) -> None:
         self.version = version
@@ -118,7 +118,7 @@ class Catalogue:
         self._current: tuple[datetime, datetime, dict[str, Offer]] = (_END, _BEGINNING, {})
 
     def offers_at(self, now: datetime) -> dict[str, Offer]:
-        """The offers with the prices in force at `now`. Not to be changed: it is kept until the next price begins."""
+        """Returns the offers with the prices in force at `now`. They are kept until the next price: change none."""
         began, ends, offers = self._current
         if not began <= now < ends:
             spans = [model.around(now) for model in self._models]
@@ -130,12 +130,12 @@ class Catalogue:
 
 
 def statement(tenant_id: UUID, now: datetime, known: Catalogue | None) -> Statement:
-    """The query that goes with each snapshot; its one row goes to `from_row` together with `known`."""
+    """Returns the query that goes with each snapshot; its one row goes to `from_row` together with `known`."""
     return _CATALOGUE, {"tenant_id": tenant_id, "now": now, "known_version": known.version if known else None}
 
 
 def from_row(row: Row, known: Catalogue | None) -> Catalogue:
-    """The present catalogue: `known` itself where nothing has changed."""
+    """Returns the present catalogue: `known` itself where nothing has changed."""
     if known is not None and row["version"] == known.version:
         return known
     return Catalogue(row["version"], row["models"] or ())

@@ -88,18 +88,18 @@ def lock(connection: Connection, tenant_id: UUID) -> None:
 
 
 def focus_modes(connection: Connection, tenant_id: UUID) -> list[Row]:
-    """Every focus mode of the tenant in order: the system's, those in the place of one, and its own; disabled, too."""
+    """Returns every focus mode in order, disabled ones too: the system's, those in their place, the tenant's own."""
     return connection.run(_FOCUS_MODES, tenant_id=tenant_id, mode_id=None)
 
 
 def focus_mode(connection: Connection, tenant_id: UUID, mode_id: str) -> Row | None:
-    """One of them, or None."""
+    """Returns one focus mode. None: the tenant has none of that id."""
     rows = connection.run(_FOCUS_MODES, tenant_id=tenant_id, mode_id=mode_id)
     return rows[0] if rows else None
 
 
 def count_own(connection: Connection, tenant_id: UUID) -> int:
-    """How many focus modes the tenant wrote itself."""
+    """Returns how many focus modes the tenant wrote itself."""
     return int(connection.run(_COUNT_OWN, tenant_id=tenant_id)[0]["modes"])
 
 
@@ -114,7 +114,7 @@ def delete_focus_mode(connection: Connection, tenant_id: UUID, mode_id: str) -> 
 
 
 def domain_modes(connection: Connection, tenant_id: UUID) -> list[Row]:
-    """Every domain mode in order: what the system says, and what the tenant decided (null: nothing)."""
+    """Returns every domain mode in order: what the system says, and what the tenant decided (null: nothing)."""
     return connection.run(_DOMAIN_MODES, tenant_id=tenant_id)
 
 
@@ -124,6 +124,6 @@ def save_domain_mode(connection: Connection, tenant_id: UUID, mode_id: str, own:
 
 
 def unusable_models(connection: Connection, tenant_id: UUID, model_ids: Iterable[str]) -> set[str]:
-    """Of these ids: those that are no model the tenant offers for chat."""
+    """Returns those of the ids that are no model which the tenant offers for chat."""
     rows = connection.run(_UNUSABLE_MODELS, tenant_id=tenant_id, model_ids=sorted(model_ids))
     return {row["id"] for row in rows}

@@ -1,4 +1,4 @@
-"""Who chose a model: by default, favourite or override, or for a scheduled prompt that is active."""
+"""Finds the members who chose a model: by default, favourite or override, or for an active scheduled prompt."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -73,7 +73,7 @@ class EndingModel:
 
 
 def end_of_stretch(connection: Connection, tenant_id: UUID, *, after: UUID, members: int) -> UUID | None:
-    """The id at which a stretch of members that begins after `after` ends; None: it is the last one."""
+    """Returns the id at which a stretch of members that begins after `after` ends; None: it is the last one."""
     rows = connection.run(_END_OF_STRETCH, tenant_id=tenant_id, after=after, members=members)
     return rows[0]["user_id"] if rows else None
 
@@ -81,7 +81,7 @@ def end_of_stretch(connection: Connection, tenant_id: UUID, *, after: UUID, memb
 def who_chose(
     connection: Connection, tenant_id: UUID, models: Sequence[EndingModel], *, after: UUID, until: UUID
 ) -> list[Row]:
-    """Of the members whose ids lie between, those who chose one of these models and for whom something is to be done:
+    """Returns the members between the ids who chose one of these models and for whom something is to be done,
     with their e-mail and all models that their active schedules name (`scheduled`)."""
     asked = json_parameter([asdict(model) for model in models])
     return connection.run(_WHO_CHOSE, tenant_id=tenant_id, models=asked, after=after, until=until)

@@ -115,7 +115,7 @@ class SavedConversation:
 
 @dataclass(frozen=True, slots=True)
 class SavedMessage:
-    """One turn of a conversation. `metadata` is what came with the answer. `charge` in USD."""
+    """A turn of a conversation. `metadata` is what came with the answer. `charge` in USD."""
 
     id: UUID
     role: str
@@ -134,7 +134,7 @@ class SavedMessage:
 
 
 def history_statements(tenant_id: UUID, user_id: UUID, conversation_id: UUID | None) -> list[Statement]:
-    """Two queries to be sent together: the conversation if it is the member's own, and its newest turns first."""
+    """Returns two queries to send together: the member's own conversation, and its turns, the newest first."""
     if conversation_id is None:
         return []
     own = {"tenant_id": tenant_id, "user_id": user_id, "conversation_id": conversation_id}
@@ -143,7 +143,7 @@ def history_statements(tenant_id: UUID, user_id: UUID, conversation_id: UUID | N
 
 @dataclass(frozen=True, slots=True)
 class SavedTurn:
-    """One earlier turn, as the model is sent it."""
+    """An earlier turn, as it is sent to the model."""
 
     role: str
     content: str = field(repr=False)
@@ -155,7 +155,7 @@ def turns(rows: Sequence[Row]) -> list[SavedTurn]:
 
 
 def save_statements(tenant_id: UUID, user_id: UUID, exchange: Exchange) -> list[Statement]:
-    """The statements that save a message and its answer, to be sent with the settlement in one transaction."""
+    """Returns the statements that save a message and its answer, to be sent with the settlement in one transaction."""
     own = {"tenant_id": tenant_id, "user_id": user_id, "conversation_id": exchange.conversation_id, "now": exchange.now}
     messages = {
         name: getattr(exchange, name)

@@ -216,7 +216,7 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How a message ended. `give_back` returns message and trial to the member, because the provider broke off."""
+    """The end of a message. `give_back` returns message and trial to the member, because the provider broke off."""
 
     usage_id: UUID
     status: str  # completed | partial
@@ -242,7 +242,7 @@ def reserve_statement(reservation: Reservation) -> Statement:
 
 
 def settle_statement(tenant_id: UUID, settlement: Settlement) -> Statement:
-    """The statement that ends a line with its charge. It refuses (settled_already) when the line has ended before."""
+    """Returns the statement that ends a line with its charge. It refuses (settled_already) when the line has ended."""
     fields = _fields(settlement)
     return _SETTLE, {"tenant_id": tenant_id, **_fields(fields.pop("usage")), **fields}
 
@@ -260,12 +260,12 @@ def sweep(connection: Connection, tenant_id: UUID, user_id: UUID | None, now: da
 
 
 def key_statements(tenant_id: UUID, user_id: UUID, key: str | None) -> list[Statement]:
-    """What is known of an idempotency key: its request's hash, its line's status, and the answer if it was saved."""
+    """Returns the statement that reads a key's request hash, its line's status and the saved answer. Empty: no key."""
     return [] if key is None else [(_KEY, {"tenant_id": tenant_id, "user_id": user_id, "key": key})]
 
 
 def recent_models_statement(tenant_id: UUID, user_id: UUID) -> Statement:
-    """The last models that answered a member, `model_id`, newest first, at most ten."""
+    """Returns the last models that answered a member, `model_id`, newest first, at most ten."""
     return _RECENT_MODELS, {"tenant_id": tenant_id, "user_id": user_id}
 
 

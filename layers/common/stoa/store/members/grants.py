@@ -91,7 +91,7 @@ SELECT count(*) AS grants FROM revoked
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One member's access to one model. With `extra_trial_messages` it is that many free messages and nothing else."""
+    """A member's access to one model. With `extra_trial_messages` it is that many free messages and nothing else."""
 
     user_id: UUID
     model_id: str

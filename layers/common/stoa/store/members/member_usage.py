@@ -1,4 +1,4 @@
-"""What a member used: the ledger's lines summed by the tenant's day and model."""
+"""A member's use: the ledger's lines summed by the tenant's day and model."""
 
 from dataclasses import dataclass
 from datetime import date, datetime

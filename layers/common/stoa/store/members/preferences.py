@@ -85,20 +85,20 @@ SELECT
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Of the ids that were asked about: those that this member cannot refer to."""
+    """The ids that this member cannot refer to, among those that were asked about."""
 
     models: frozenset[str]
     personas: frozenset[str]
 
 
 def get(connection: Connection, tenant_id: UUID, user_id: UUID) -> Preferences:
-    """The member's preferences, or the defaults."""
+    """Returns the member's preferences, or the defaults."""
     rows = connection.run(_GET, tenant_id=tenant_id, user_id=user_id)
     return preferences_from_row(rows[0]["preferences"] if rows else None)
 
 
 def locked(connection: Connection, tenant_id: UUID, user_id: UUID) -> Preferences:
-    """The same, for a change by nobody else until the transaction ends."""
+    """Returns the member's preferences and keeps others from changing them until the transaction ends."""
     rows = connection.run(_GET + "FOR UPDATE", tenant_id=tenant_id, user_id=user_id)
     return preferences_from_row(rows[0]["preferences"] if rows else None)
 
@@ -135,7 +135,7 @@ def toggle_favorite(
 def unknown(
     connection: Connection, tenant_id: UUID, user_id: UUID, model_ids: Sequence[str], persona_ids: Sequence[str]
 ) -> Unknown:
-    """Which of these ids are no models of this tenant's catalogue, and no personas that the member may use."""
+    """Returns the ids that are no models of this tenant's catalogue or no personas that the member may use."""
     rows = connection.run(
         _UNKNOWN, tenant_id=tenant_id, user_id=user_id, model_ids=list(model_ids), persona_ids=list(persona_ids)
     )

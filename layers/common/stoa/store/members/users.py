@@ -54,7 +54,7 @@ class KnownUser:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a member told of themselves."""
+    """A member's profile, as the member wrote it."""
 
     id: UUID
     email: str | None
@@ -73,7 +73,7 @@ def ensure(
 
 
 def admin_emails(connection: Connection, tenant_id: UUID, *, days: int, rows: int) -> list[str]:
-    """The addresses of those whose last request was an admin's, and not so many days ago."""
+    """Returns the addresses of those whose last request was an admin's, and not so many days ago."""
     return [row["email"] for row in connection.run(_ADMINS, tenant_id=tenant_id, days=days, rows=rows)]
 
 

@@ -95,7 +95,7 @@ class Prompts:
 
 
 def statement(tenant_id: UUID, user_id: UUID, asked: ChatRequest, now: datetime) -> Statement:
-    """The query for `Prompts`; its one row goes to `from_row`."""
+    """Returns the query for `Prompts`; its one row goes to `from_row`."""
     return _PROMPTS, {
         "tenant_id": tenant_id,
         "user_id": user_id,
@@ -109,7 +109,7 @@ def statement(tenant_id: UUID, user_id: UUID, asked: ChatRequest, now: datetime)
 
 
 def from_row(row: Row) -> Prompts:
-    """The query's row as values."""
+    """Returns the query's row as values."""
     passages = tuple(_passage(row["persona"]["id"], passage) for passage in row["passages"] or ())
     return Prompts(row["persona"], row["domain_mode"], row["focus_mode"], row["member"], passages)
 

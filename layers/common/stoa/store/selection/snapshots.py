@@ -1,4 +1,4 @@
-"""What is a member's own in a selection: counters, trials, entitlements and preferences, beside the tenant's offers."""
+"""Reads a member's own part of a selection: counters, trials, entitlements, preferences, beside the tenant's offers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -58,7 +58,7 @@ FROM tenant t
 
 @dataclass(frozen=True, slots=True)
 class MemberSnapshot:
-    """One member's view of the catalogue at an instant, with their preferences and the tenant's switches."""
+    """A member's view of the catalogue at an instant, with their preferences and the tenant's switches."""
 
     offers: Mapping[str, Offer]
     preferences: Preferences
@@ -70,17 +70,17 @@ class MemberSnapshot:
     circuits: Sequence[Circuit] = ()  # those that are not closed
 
     def probes(self, offer: Offer, now: datetime) -> tuple[Circuit, ...]:
-        """The half-open circuits that a call to this model would try, on everybody's behalf."""
+        """Returns the half-open circuits that a call to this model would try, on everybody's behalf."""
         return tuple(circuit for circuit in self.circuits if circuit.concerns(offer) and circuit.may_probe(now))
 
 
 def statement(tenant_id: UUID, user_id: UUID, now: datetime) -> Statement:
-    """The snapshot query, to be sent together with the catalogue's. Its one row goes to `from_row`."""
+    """Returns the snapshot query, to be sent together with the catalogue's. Its one row goes to `from_row`."""
     return _SNAPSHOT, {"tenant_id": tenant_id, "user_id": user_id, "now": now}
 
 
 def from_row(row: Row, catalogue: Catalogue, now: datetime) -> MemberSnapshot:
-    """The tenant's offers with this member's counters, trials and entitlements on them."""
+    """Returns the tenant's offers with this member's counters, trials and entitlements on them."""
     offers = catalogue.offers_at(now)
     shares = team_shares.from_entries(row["teams"], row["local_day"], row["time_zone"])
     touched = {*(row["used_today"] or ()), *(row["trials"] or ()), *(row["entitled"] or ())}
@@ -100,7 +100,7 @@ def from_row(row: Row, catalogue: Catalogue, now: datetime) -> MemberSnapshot:
 
 
 def preferences_from_row(row: Mapping[str, Any] | None) -> Preferences:
-    """A `user_preferences` row as values; no row means the defaults."""
+    """Returns a `user_preferences` row as values; no row means the defaults."""
     if row is None:
         return Preferences()
     return Preferences(
@@ -119,7 +119,7 @@ def preferences_from_row(row: Mapping[str, Any] | None) -> Preferences:
 
 
 def _without_ailing(offers: Mapping[str, Offer], circuits: Sequence[Circuit], now: datetime) -> Mapping[str, Offer]:
-    """The offers, with those marked whose own circuit or whose provider's lets nobody through."""
+    """Returns the offers, with those marked whose own circuit or whose provider's lets nobody through."""
     shut = [circuit for circuit in circuits if not circuit.may_probe(now)]
     if not shut:
         return offers

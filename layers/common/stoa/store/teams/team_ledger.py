@@ -52,7 +52,7 @@ WHERE p.tenant_id = :tenant_id AND p.team_id = team.team_id AND p.starts_on = :s
 
 
 def take_statements(reservation: Reservation, team: TeamShare | None) -> list[Statement]:
-    """To be run after the reservation, in its transaction: hold its tokens. They refuse team_allotment or team_pool."""
+    """Returns what holds a reservation's tokens, in its transaction. Refuses team_allotment or team_pool."""
     if team is None:
         return []
     values = {
@@ -69,8 +69,8 @@ def take_statements(reservation: Reservation, team: TeamShare | None) -> list[St
 
 
 def correct_statements(tenant_id: UUID, user_id: UUID, candidate: Candidate, settlement: Settlement) -> list[Statement]:
-    """To be run after the settlement, in its transaction: what was held becomes what was taken, or nothing where the
-    message is given back."""
+    """Returns what turns held tokens into taken ones, in the settlement's transaction. Tokens of a message that is
+    given back become 0."""
     team = candidate.paying_team
     if team is None:
         return []

@@ -221,7 +221,7 @@ def sent_unpaid(connection: Connection, tenant_id: UUID, user_id: UUID, email: s
 
 
 def add_owner(connection: Connection, tenant_id: UUID, team_id: UUID, user_id: UUID, now: datetime) -> None:
-    """The first member of a new team."""
+    """Writes the first member of a new team."""
     own = {"id": new_id(), "user_id": user_id, "email": None, "invited_by": None, "expires_at": None}
     connection.run(_ADD, tenant_id=tenant_id, team_id=team_id, role="owner", status="active", now=now, **own)
 
@@ -257,12 +257,12 @@ def invite(
 
 
 def join(connection: Connection, tenant_id: UUID, invitation_id: UUID, user_id: UUID, now: datetime) -> None:
-    """An invitation was taken up by its user."""
+    """Marks an invitation as taken up by its user."""
     connection.run(_JOIN, tenant_id=tenant_id, id=invitation_id, user_id=user_id, now=now)
 
 
 def end(connection: Connection, tenant_id: UUID, member_id: UUID, status: str, now: datetime) -> None:
-    """A membership or an invitation is over: removed or declined. The row stays."""
+    """Ends a membership or an invitation: removed or declined. Keeps the row."""
     connection.run(_END, tenant_id=tenant_id, id=member_id, status=status, now=now)
 
 

@@ -1,4 +1,4 @@
-"""What the teams of a member give them, out of the member's snapshot."""
+"""Reads what a member's teams give them, out of the member's snapshot."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -37,7 +37,7 @@ SUBQUERY = f"""
 
 
 def from_entries(entries: Sequence[Sequence[Any]] | None, today: date, zone: str) -> tuple[TeamShare, ...]:
-    """The rows of `SUBQUERY` as values. `today` and `zone` are the tenant's."""
+    """Returns the rows of `SUBQUERY` as values. `today` and `zone` are the tenant's."""
     return tuple(_share(entry, today, zone) for entry in entries or ())
 
 

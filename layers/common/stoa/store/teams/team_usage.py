@@ -149,7 +149,7 @@ def sums(
 
 
 def begun(connection: Connection, tenant_id: UUID, team_id: UUID, day: date) -> Period | None:
-    """The last of the team's periods that began by `day` and held it; None: there is no row of one."""
+    """Returns the last of the team's periods that began by `day` and held it; None: there is no row of one."""
     return connection.fetch_one(Period, _BEGUN, tenant_id=tenant_id, team_id=team_id, day=day)
 
 

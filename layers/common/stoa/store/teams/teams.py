@@ -144,7 +144,7 @@ class StoredTeam:
     tokens_used: int | None
 
     def editable(self) -> dict[str, Any]:
-        """The columns that can be edited, by name."""
+        """Returns the columns that can be edited, by name."""
         return {name: getattr(self, name) for name in SAVED}
 
 
@@ -211,7 +211,7 @@ def lock_user(connection: Connection, tenant_id: UUID, user_id: UUID) -> None:
 
 
 def owned(connection: Connection, tenant_id: UUID, user_id: UUID) -> int:
-    """How many open teams somebody owns. Another count of theirs waits until the transaction ends."""
+    """Returns how many open teams somebody owns. Another count of theirs waits until the transaction ends."""
     counts = connection.run_all([
         (_LOCK_USER, {"tenant_id": tenant_id, "user_id": user_id}),
         (_OWNED, {"tenant_id": tenant_id, "user_id": user_id}),

@@ -40,7 +40,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class AuditedChange:
-    """One change. `before` and `after` hold the values that it touched, as JSON."""
+    """A change by an admin. `before` and `after` hold the values that it touched, as JSON."""
 
     id: UUID
     actor_id: UUID | None

@@ -1,4 +1,4 @@
-"""What a tenant sets for the seven domain modes: on or off, which model, how warm, by which prompt."""
+"""Sets a tenant's values for the seven domain modes: on or off, which model, how warm, by which prompt."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,7 +17,7 @@ _DECIDED = ("enabled", "default_model", "temperature", "system_prompt")
 
 
 def read_modes(caller: Caller) -> dict[str, Any]:
-    """Every domain mode as it holds for the tenant, and the version of them all."""
+    """Returns every domain mode as it holds for the tenant, and the version of them all."""
     with caller.database.autocommit(caller.tenant_scope) as connection:
         return _described(store.domain_modes(connection, caller.tenant_id))
 

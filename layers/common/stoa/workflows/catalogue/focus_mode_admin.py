@@ -27,19 +27,19 @@ _COLUMNS = (
 
 
 def list_modes(caller: Caller) -> list[dict[str, Any]]:
-    """Every focus mode with its prompt, disabled ones included, in order."""
+    """Returns every focus mode with its prompt, disabled ones included, in order."""
     with caller.database.autocommit(caller.tenant_scope) as connection:
         return [_described(row) for row in store.focus_modes(connection, caller.tenant_id)]
 
 
 def read_mode(caller: Caller, mode_id: str) -> dict[str, Any]:
-    """One focus mode. Raises NotFound."""
+    """Returns one focus mode. Raises NotFound."""
     with caller.database.autocommit(caller.tenant_scope) as connection:
         return _described(_found(connection, caller, mode_id))
 
 
 def create_mode(caller: Caller, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A focus mode of the tenant's own. With the id of one of the system's it takes its place.
+    """Makes a focus mode of the tenant's own. With the id of one of the system's it takes its place.
 
     Raises Conflict for an id that the tenant has already, InvalidFields for a model that cannot answer.
     """

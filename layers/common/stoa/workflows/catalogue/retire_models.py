@@ -35,7 +35,7 @@ HOUR_FOR_THE_LONG_OVER = 3
 
 @dataclass(slots=True)
 class RetirementReport:
-    """What one run did."""
+    """The figures of one run."""
 
     members_warned: int = 0
     members_moved: int = 0
@@ -74,7 +74,7 @@ def _retire_in(database: Database, tenant_id: UUID, now: datetime, report: Retir
 
 
 def _ending_models(database: Database, tenant_id: UUID, now: datetime) -> list[EndingModel]:
-    """The tenant's models that have ended, or will soon enough to be told."""
+    """Returns the tenant's models that have ended, or will soon enough to be told."""
     with database.autocommit(Scope(tenant_id=tenant_id)) as connection:
         ((row,),) = connection.run_all([catalogue.statement(tenant_id, now, None)])
     offers = catalogue.from_row(row, None).offers_at(now)
@@ -91,7 +91,7 @@ def _ending_models(database: Database, tenant_id: UUID, now: datetime) -> list[E
 
 
 def _told_by(model_id: str, ends_at: datetime, now: datetime) -> str:
-    """What the key of the mail that is due begins with; the member's id follows."""
+    """Returns what the key of the mail that is due begins with. The member's id follows it."""
     days = warning_due(ends_at, now)
     return f"retirement:{model_id}:{ends_at.date()}:{'over' if days is None else f'{days} days'}:"
 

@@ -112,7 +112,7 @@ def _cited(answer: str, fits: Fitted) -> tuple[Citation, ...]:
 
 @dataclass(slots=True)
 class _Progress:
-    """What one provider has said so far."""
+    """Holds what one provider has said so far."""
 
     pieces: list[str] = field(default_factory=list)
     finish: Finish | None = None
@@ -123,7 +123,7 @@ class _Progress:
 
 
 class _Conversation:
-    """One message on its way through its candidates, the chosen model first."""
+    """Takes a message through its candidates, the chosen model first."""
 
     def __init__(
         self, tools: Tools, member: Member, message: ChatMessage, cancel: Cancel, prepared: Prepared, line: LedgerLine

@@ -32,7 +32,7 @@ RESERVATION_LIFETIME = timedelta(seconds=360)
 
 
 class LedgerLine:
-    """One reserved message. It must end in exactly one of `settle` and `release`; a crash lets it expire instead."""
+    """A reserved message. It must end in exactly one of `settle` and `release`; a crash lets it expire instead."""
 
     def __init__(
         self, tools: Tools, member: Member, message: ChatMessage, prepared: Prepared, conversation_id: UUID
@@ -118,7 +118,7 @@ class LedgerLine:
         self._end([ending])
 
     def usage(self, input_estimate: int, answer: str, finish: Finish | None) -> TokenUsage:
-        """The provider's own count, or our estimate where it sent none (flagged on the line).
+        """Returns the provider's own count, or our estimate where it sent none (flagged on the line).
 
         A 0 is none: some servers send it where they do not count, and nothing is answered out of nothing.
         """
@@ -128,7 +128,7 @@ class LedgerLine:
         return TokenUsage.counted(read, said, {part: getattr(finish, part) for part in PARTS})
 
     def charge(self, usage: TokenUsage) -> Decimal:
-        """What the member pays for `usage`, USD: at the price row the message was reserved under."""
+        """Returns what the member pays for `usage`, USD, at the price row the message was reserved under."""
         return charge_for(self.candidate.access, usage, self.candidate.prices)
 
     def settle(
@@ -219,6 +219,6 @@ class LedgerLine:
 
 
 def title_of(content: str) -> str:
-    """A conversation's title: the first line of its first message, cut at 80 characters."""
+    """Returns a conversation's title: the first line of its first message, cut at 80 characters."""
     first_line = content.strip().partition("\n")[0].strip() or "New conversation"
     return first_line if len(first_line) <= 80 else first_line[:79].rstrip() + "…"

@@ -1,4 +1,4 @@
-"""What one model is sent: system prompt, as much of the persona's knowledge as fits, and the newest turns that fit."""
+"""Fits what a model is sent into its room: system prompt, the persona's knowledge, and the newest turns."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class Fitted:
 
 
 def fitted(candidate: Candidate, prepared: Prepared, message: ChatMessage) -> Fitted | Refusal:
-    """The message for the candidate's window, or the refusal when even without passages and history it is too long."""
+    """Returns the message for the candidate's window. A refusal: it is too long even without passages and history."""
     prompt = prepared.prompt
     requested = message.max_output_tokens or prompt.max_output_tokens
     room = input_limit(candidate.offer, requested) - turn_tokens(prompt.system) - turn_tokens(message.content)

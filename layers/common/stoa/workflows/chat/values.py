@@ -15,7 +15,7 @@ from stoa.workflows.providers.provider_health import ProviderHealth, provider_he
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One validated chat request. `idempotency_key` and `request_hash` are both set or both None."""
+    """A validated chat request. `idempotency_key` and `request_hash` are both set or both None."""
 
     content: str = field(repr=False)
     model_id: str | None = None
@@ -30,7 +30,7 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a chat works with. `deadline` is the `time.monotonic()` value by which it must have settled."""
+    """Holds what a chat works with. `deadline` is the `time.monotonic()` value by which it must have settled."""
 
     database: Database
     clock: Callable[[], datetime]  # aware, UTC

@@ -42,7 +42,7 @@ TELL_EVERY = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One call as the circuits see it: its model, the circuits it probed, its outcome (None: it says nothing)."""
+    """A call as the circuits see it: its model, the circuits it probed, its outcome (None: it says nothing)."""
 
     offer: Offer
     probes: tuple[Circuit, ...] = ()

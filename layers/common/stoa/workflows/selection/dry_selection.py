@@ -1,4 +1,4 @@
-"""Which model would answer a message now; nothing is reserved or counted. Shared by all who ask before they act."""
+"""Decides which model would answer a message now. Reserves and counts nothing."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from stoa.workflows.selection.message_view import checked_prompts, prompt_of, pr
 
 
 def decide(database: Database, member: Member, asked: ChatRequest, now: datetime) -> Decision | Refusal:
-    """The decision that chat would come to. Raises InvalidFields or NotFound for a persona or mode, as chat would."""
+    """Returns the decision that chat would make. Raises InvalidFields or NotFound for a persona or mode, like chat."""
     view, answers = load_with(database, member, now, prompt_statements(member, asked, now))
     prompts = checked_prompts(asked, answers[0] if answers else ())
     return select(rules_snapshot(asked, view, prompts, prompt_of(prompts), now))

@@ -1,4 +1,4 @@
-"""What one member sees at one instant, and refusals as errors. For every workflow that selects or lists models."""
+"""Loads what one member sees at one instant, and raises refusals. For every workflow that selects or lists models."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,12 +20,12 @@ _catalogues: dict[UUID, Catalogue] = {}
 
 
 def load_member_view(database: Database, member: Member, now: datetime) -> MemberSnapshot:
-    """The member's snapshot, in one round trip; counters never show what an expired reservation holds."""
+    """Returns the member's snapshot, in one round trip; counters never show what an expired reservation holds."""
     return load_with(database, member, now, ())[0]
 
 
 def load_view_of(database: Database, tenant_id: UUID, user_id: UUID, now: datetime) -> MemberSnapshot:
-    """The same for scheduled work, which has no principal."""
+    """Returns the same for scheduled work, which has no principal."""
     with database.autocommit(Scope(tenant_id=tenant_id, user_id=user_id)) as connection:
         return _read(connection, tenant_id, user_id, now, ())[0]
 
@@ -33,7 +33,7 @@ def load_view_of(database: Database, tenant_id: UUID, user_id: UUID, now: dateti
 def load_with(
     database: Database, member: Member, now: datetime, further: Sequence[Statement]
 ) -> tuple[MemberSnapshot, list[list[Row]]]:
-    """The member's snapshot and the answers to `further` statements, all in one round trip.
+    """Returns the member's snapshot and the answers to `further` statements, all in one round trip.
 
     Only where a crash left a reservation behind that has expired since is it freed first, and the snapshot read again.
     """

@@ -18,14 +18,14 @@ from stoa.store.selection.snapshots import MemberSnapshot
 
 
 def prompt_statements(member: Member, asked: ChatRequest, now: datetime) -> list[Statement]:
-    """The one query for the message's persona and modes, to be sent with the snapshot's; none when it names none."""
+    """Returns the query for the message's persona and modes, to send with the snapshot's. Empty: it names none."""
     if not (asked.persona_id or asked.domain_mode or asked.focus_mode):
         return []
     return [prompts.statement(member.tenant_id, member.user_id, asked, now)]
 
 
 def checked_prompts(asked: ChatRequest, rows: Sequence[Row]) -> Prompts:
-    """What the message's persona and modes stand for.
+    """Returns the prompts that the message's persona and modes stand for.
 
     Raises NotFound for a persona that the member may not use, InvalidFields for a mode that is not there or is off.
     """
@@ -44,7 +44,7 @@ def checked_prompts(asked: ChatRequest, rows: Sequence[Row]) -> Prompts:
 
 
 def prompt_of(found: Prompts) -> Prompt:
-    """The prompt that the message's persona and modes make."""
+    """Returns the prompt that the message's persona and modes make."""
     return build_prompt(
         found.persona, found.domain_mode, found.focus_mode, member=found.member, passages=found.passages
     )
@@ -53,7 +53,7 @@ def prompt_of(found: Prompts) -> Prompt:
 def rules_snapshot(
     asked: ChatRequest, view: MemberSnapshot, found: Prompts, prompt: Prompt, now: datetime, history_tokens: int = 0
 ) -> Snapshot:
-    """All that the selection looks at. `history_tokens` estimates the earlier turns that go before the message."""
+    """Returns all that the selection reads. `history_tokens` estimates the turns that go before the message."""
     system_tokens = turn_tokens(prompt.system) if prompt.system else 0
     # Passages count where a model is chosen, and what the message costs; like history they never make it too long.
     passage_tokens = passages_tokens(prompt.passages)

@@ -186,7 +186,7 @@ def _write(
 
 
 def _locked_invitation(connection: Connection, caller: Caller, team_id: UUID) -> PendingInvitation | None:
-    """The invitation for the member's own e-mail, with the team held against other changes."""
+    """Returns the invitation for the member's own e-mail, with the team held against other changes."""
     teams.lock(connection, caller.tenant_id, team_id)
     return None if caller.email is None else store.invitation(connection, caller.tenant_id, team_id, caller.email)
 

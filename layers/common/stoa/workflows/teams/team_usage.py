@@ -74,7 +74,7 @@ def read_usage(caller: Caller, team_id: UUID, wanted: Wanted, *, before: UUID | 
 
 
 def _period(connection: Connection, caller: Caller, team: OwnTeam, day: date | None) -> Period:
-    """The period that holds the day. It may have begun by an earlier anchor; the later beginning is right."""
+    """Returns the period that holds the day. It may have begun by an earlier anchor; the later beginning is right."""
     reckoned = period_of(day or team.local_day, team.anchor_day or 1)
     begun = store.begun(connection, caller.tenant_id, team.id, day) if day else None
     return max(reckoned, begun or reckoned)
