@@ -18,14 +18,17 @@ from bench import (
     chat,
     cold_start,
     growth,
+    limit,
     outage,
     peers,
     report,
+    restore,
     schedules,
     selection,
     size,
     streaming_cpu,
     sync,
+    validated,
     writes,
 )
 from bench.measure import Result, not_measured
@@ -58,7 +61,7 @@ class Bench:
         return self._stack.enter_context(server(self.folder / "database"))
 
     def litellm(self) -> Path | str:
-        """LiteLLM's interpreter, or why there is none."""
+        """LiteLLM's interpreter, of the version that functions run on, or why there is none."""
         print("  installing LiteLLM, where it is not there …", flush=True)
         try:
             return peers.install_litellm(self.folder, self.build.python)
@@ -68,16 +71,19 @@ class Bench:
 
 SECTIONS: dict[str, Callable[[Bench], list[Result]]] = {
     "size": lambda bench: size.measure(bench.build),
-    "cold": lambda bench: cold_start.measure(bench.server, bench.build, bench.litellm()),
-    "init": lambda bench: cold_start.measure_init(bench.server, bench.build),
+    "cold": lambda bench: cold_start.measure(bench.folder, bench.server, bench.build, bench.litellm()),
+    "restore": lambda bench: restore.measure(bench.folder, bench.server, bench.build),
+    "init": lambda bench: cold_start.measure_init(bench.folder, bench.server, bench.build),
     "selection": lambda bench: selection.measure(bench.server),
-    "cpu": lambda bench: streaming_cpu.measure(bench.folder),
-    "chat": lambda bench: chat.measure(bench.folder, bench.build.python),
+    "validated": lambda bench: validated.measure(bench.server),
+    "cpu": lambda bench: streaming_cpu.measure(bench.folder, bench.server),
+    "limit": lambda bench: limit.measure(bench.folder, bench.server),
+    "chat": lambda bench: chat.measure(bench.folder),
     "outage": lambda bench: outage.measure(bench.folder),
     "writes": lambda bench: writes.measure(bench.server),
     "schedules": lambda bench: schedules.measure(bench.server),
     "sync": lambda bench: sync.measure(bench.folder / "sync"),
-    "growth": lambda bench: growth.measure(bench.server, CHARTS),
+    "growth": lambda bench: growth.measure(bench.folder, bench.server, CHARTS),
 }
 
 
@@ -87,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", choices=SECTIONS, metavar="SECTION", help=", ".join(SECTIONS))
     chosen = parser.parse_args(arguments).only
     _quiet()
-    for left_over in ("database", "stack", "sync", "outage"):
+    for left_over in ("database", "stack", "sync", "outage", "small"):
         shutil.rmtree(FOLDER / left_over, ignore_errors=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
     results: list[Result] = []
@@ -119,7 +125,7 @@ def _behind_the_shim(python: str) -> str:
 
 
 def _quiet() -> None:
-    """Functions that run inside this process log as on Lambda, but to nowhere that would scroll the figures away."""
+    """Warnings and metrics would scroll the figures away."""
     warnings.simplefilter("ignore")
     os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "bench")
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")

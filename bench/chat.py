@@ -1,171 +1,206 @@
-"""Measures what a chat costs beyond its provider, through our HTTP front and through two gateways, in the same run."""
+"""What a chat costs beyond its provider, through our HTTP front and through three gateways, in the same rounds.
 
-import json
-import os
-import statistics
+All of them but Portkey's (Node.js) run on the interpreter that runs the bench. What each adds is its time minus that
+of the same request sent to the provider directly, in the same round.
+"""
+
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from http.client import HTTPConnection
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 from bench import peers
-from bench.clients import Client, openai_content, stoa_content
-from bench.measure import ROUNDS, Result, at_most, not_measured
-from bench.processes import NotStarted, serving
-from dev import ROOT
-from dev.children import free_port
+from bench.clients import Client, always, median_of, openai_content, stoa_content
+from bench.measure import ROUNDS, Result, Rounds, at_most, not_measured, spread
+from bench.processes import NotStarted
+from bench.stoa_front import COACH, StoaFront, practice_upstream, stoa_front
 from dev.practice.running import provider_url
 
-WARM_UP, CALLS = 5, 40  # of each kind, for each of them, in each round
+WARM_UP, CALLS = 3, 25  # by one client alone; several at once make at least eight calls each
 QUESTION = "Explain the difference between a list and a tuple in Python."
-OPENAI_BODY = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": QUESTION}]}
-OURS, DIRECT, LITELLM, PORTKEY = "Stoa", "direct", "LiteLLM", "Portkey"
-WHOLE, FIRST = "whole JSON answer", "first content of a stream"
+EARLIER = 49  # exchanges before the 50th message
+OURS, DIRECT, LITELLM, PORTKEY, ANY_LLM = "Stoa", "direct", "LiteLLM", "Portkey", "any-llm"
+WHOLE, FIRST = "whole JSON answer", "first content"
+GOALS = {LITELLM: (0.15, 0.08), PORTKEY: (1.5, 0.10), ANY_LLM: (0.07, 0.05)}
+BOOKS = {LITELLM: "it keeps no books", PORTKEY: "it keeps no books", ANY_LLM: "it keeps books"}
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
-    """Somebody who answers a chat: one client for whole answers, one for streams."""
+class Scenario:
+    """A kind of chat that all are measured with."""
 
-    whole: Client
-    stream: Client
-    has_content: Callable[[bytes], bool]
-
-    def measure(self, kind: str) -> float:
-        """Median of one round, in milliseconds."""
-        once = self.whole.whole if kind == WHOLE else lambda: self.stream.first_content(self.has_content)
-        for client in (self.whole, self.stream):
-            client.close()  # it opens again: between two rounds the server may have given the connection up
-        for _ in range(WARM_UP):
-            once()
-        return statistics.median(once() for _ in range(CALLS))
+    name: str
+    at_once: int = 1
+    coach: bool = False
+    late: bool = False  # the 50th message instead of the first
 
 
-def measure(folder: Path, python: str, rounds: int = ROUNDS) -> list[Result]:
-    """Added p50 of a whole answer and added time to the first content, ours against each peer's."""
+SCENARIOS = (
+    Scenario("first message"),
+    Scenario("50th message", late=True),
+    Scenario("first message to a coach", coach=True),
+    Scenario("50th message to a coach", coach=True, late=True),
+    Scenario("first message, 8 at once", at_once=8),
+    Scenario("first message, 16 at once", at_once=16),
+)
+
+MakeClients = Callable[[Scenario, bool], list[Client]]  # for whole answers, or for streams
+
+
+def measure(folder: Path, rounds: int = ROUNDS) -> list[Result]:
+    """Added time of a whole answer and to the first content, ours divided by each peer's, scenario by scenario."""
     missing: dict[str, str] = {}
     with ExitStack() as stack:
         upstream = stack.enter_context(practice_upstream(folder))
-        contenders = {
-            DIRECT: _openai(upstream, "/openai/v1/chat/completions", {"Authorization": "Bearer practice"}),
-            OURS: stack.enter_context(_ours(folder, upstream)),
+        print(f"  starting {OURS} …", flush=True)
+        front = stack.enter_context(stoa_front(folder, upstream))
+        told = _Told(front)
+        contenders: dict[str, MakeClients] = {
+            DIRECT: _openai(told, upstream, {"Authorization": "Bearer practice"}, "/openai/v1/chat/completions"),
+            OURS: _ours(told),
         }
-        peer_makers = {LITELLM: lambda: _litellm(folder, python, upstream), PORTKEY: lambda: _portkey(folder, upstream)}
-        for name, make in peer_makers.items():
+        makers: dict[str, Callable[[], AbstractContextManager[MakeClients]]] = {
+            LITELLM: partial(_litellm, told, folder, upstream),
+            PORTKEY: partial(_portkey, told, folder, upstream),
+            ANY_LLM: partial(_any_llm, told, folder, upstream),
+        }
+        for name, make in makers.items():
             print(f"  starting {name} …", flush=True)
             try:
                 contenders[name] = stack.enter_context(make())
             except (peers.PeerMissing, NotStarted) as error:
                 missing[name] = str(error)
-        added = _added(contenders, rounds)
-    return _results(added, missing)
+        taken = _measured(contenders, rounds)
+    return [row for (scenario, kind), times in taken.items() for row in _rows(scenario, kind, times, missing)]
 
 
-def _added(contenders: Mapping[str, Contender], rounds: int) -> dict[str, dict[str, float]]:
-    """By kind and name: the median over rounds of what each adds to the direct call of the same round."""
-    samples: dict[str, dict[str, list[float]]] = {
-        kind: {name: [] for name in contenders if name != DIRECT} for kind in (WHOLE, FIRST)
+class _Told:
+    """What all are told in a scenario: our front by its conversation, the others by the messages themselves."""
+
+    def __init__(self, front: StoaFront) -> None:
+        self.front = front
+        self.system_prompt = front.system_prompt()
+        self._exchanges = {coach: front.earlier_exchange(QUESTION, coach) for coach in (False, True)}
+        self._long = {
+            coach: front.long_conversations(conversation, EARLIER, coach)
+            for coach, (conversation, _) in self._exchanges.items()
+        }
+
+    def stoa_bodies(self, scenario: Scenario) -> Iterator[bytes]:
+        """Bodies for our own door; a late message comes in another long conversation each time."""
+        body: dict[str, Any] = {"content": QUESTION, "modelId": None}
+        if scenario.coach:
+            body["personaId"] = COACH
+        if not scenario.late:
+            return always(body)
+        long = self._long[scenario.coach]
+        return (next(always({**body, "conversationId": conversation})) for conversation in long)
+
+    def openai_body(self, scenario: Scenario) -> dict[str, Any]:
+        """The same in OpenAI's form: the coach as a system prompt, earlier messages word for word."""
+        messages = [{"role": "system", "content": self.system_prompt}] if scenario.coach else []
+        if scenario.late:
+            answer = self._exchanges[scenario.coach][1]
+            messages += [
+                {"role": "user", "content": QUESTION},
+                {"role": "assistant", "content": answer},
+            ] * EARLIER
+        return {"model": "gpt-4o-mini", "messages": [*messages, {"role": "user", "content": QUESTION}]}
+
+
+def _measured(contenders: Mapping[str, MakeClients], rounds: int) -> dict[tuple[Scenario, str], Rounds]:
+    """Each contender's median of each round, by scenario and kind."""
+    samples: dict[tuple[Scenario, str], dict[str, list[float]]] = {
+        (scenario, kind): {name: [] for name in contenders} for scenario in SCENARIOS for kind in (WHOLE, FIRST)
     }
-    for number in range(rounds + 1):
-        for kind, by_name in samples.items():
-            took = {name: contender.measure(kind) for name, contender in contenders.items()}
-            if number == 0:
-                continue  # everybody's caches and compilers warm up
-            for name, values in by_name.items():
-                values.append(took[name] - took[DIRECT])
+    for number in range(rounds + 1):  # in the first one everybody's caches and compilers warm up
+        for (scenario, kind), by_name in samples.items():
+            calls = max(8, CALLS // scenario.at_once)
+            for name, clients in contenders.items():
+                took = median_of(clients(scenario, kind == FIRST), WARM_UP, calls)
+                if number:
+                    by_name[name].append(took)
         print(f"  round {number} of {rounds}", flush=True)
-    return {
-        kind: {name: statistics.median(values) for name, values in by_name.items()} for kind, by_name in samples.items()
-    }
+    return {place: Rounds(by_name) for place, by_name in samples.items()}
 
 
-def _results(added: Mapping[str, Mapping[str, float]], missing: Mapping[str, str]) -> list[Result]:
-    goals = ((WHOLE, LITELLM, 0.10), (WHOLE, PORTKEY, None), (FIRST, LITELLM, 0.08), (FIRST, PORTKEY, 0.5))
-    results = []
-    for kind, peer, goal in goals:
-        name = f"chat, added to the {kind} ÷ {peer}'s"
+def _rows(scenario: Scenario, kind: str, times: Rounds, missing: Mapping[str, str]) -> list[Result]:
+    rows = []
+    direct = times.samples[DIRECT]
+    for peer, goals in GOALS.items():
+        name = f"chat, {scenario.name}: added to the {kind} ÷ {peer}'s"
         if peer in missing:
-            results.append(not_measured(name, missing[peer]))
+            rows.append(not_measured(name, missing[peer]))
             continue
-        ours, theirs = added[kind][OURS], added[kind][peer]
-        detail = f"{ours:.2f} ms against {theirs:.2f} ms"
-        figures = {"ours_ms": ours, "peer_ms": theirs}
-        if goal is None:
-            results.append(Result(name, ours / theirs, "–", None, f"{detail}; it keeps no books", figures))
-        else:
-            results.append(at_most(name, ours / theirs, goal, detail, **figures))
-    if LITELLM in missing and PORTKEY in missing:
-        results += [Result(f"chat, added to the {kind} (ms)", added[kind][OURS], "–", None, "") for kind in added]
-    return results
+        added = {
+            who: [through - alone for through, alone in zip(times.samples[who], direct, strict=True)]
+            for who in (OURS, peer)
+        }
+        if min(added[peer]) <= 0:
+            rows.append(not_measured(name, f"{peer} added nothing in a round; the machine was too busy"))
+            continue
+        ours, theirs = spread(added[OURS]), spread(added[peer])
+        detail = f"{ours.median:.2f} ms against {theirs.median:.2f} ms; {BOOKS[peer]}"
+        figures = {"ours_ms": ours.median, "peer_ms": theirs.median, "direct_ms": spread(direct).median}
+        rows.append(at_most(name, Rounds(added).ratio(OURS, peer), goals[kind == FIRST], detail, **figures))
+    return rows
+
+
+def _ours(told: _Told) -> MakeClients:
+    """One member each for clients that ask at once."""
+
+    @cache
+    def clients(scenario: Scenario, streamed: bool) -> list[Client]:
+        accept = {"Accept": "text/event-stream"} if streamed else {}
+        content = stoa_content if streamed else None
+        return [
+            Client(
+                told.front.port, "/api/chat", told.front.bearer(number) | accept, told.stoa_bodies(scenario), content
+            )
+            for number in range(scenario.at_once)
+        ]
+
+    return clients
+
+
+def _openai(told: _Told, port: int, headers: Mapping[str, str], path: str = "/v1/chat/completions") -> MakeClients:
+    return _openai_with(told, port, headers, path, "gpt-4o-mini")
+
+
+def _openai_with(told: _Told, port: int, headers: Mapping[str, str], path: str, model: str) -> MakeClients:
+    @cache
+    def clients(scenario: Scenario, streamed: bool) -> list[Client]:
+        body = {**told.openai_body(scenario), "model": model, **({"stream": True} if streamed else {})}
+        content = openai_content if streamed else None
+        return [Client(port, path, headers, always(body), content) for _ in range(scenario.at_once)]
+
+    return clients
 
 
 @contextmanager
-def practice_upstream(folder: Path) -> Iterator[int]:
-    port = free_port()
-    command = [sys.executable, "-m", "dev.practice", "--port", str(port), "--delay-ms", "0"]
-    with serving(command, port, folder / "upstream.log", ROOT, paths()):
-        yield port
-
-
-@contextmanager
-def _ours(folder: Path, upstream: int) -> Iterator[Contender]:
-    """The whole local stack in a process of its own, with durable books and the same upstream as its OpenAI."""
-    port = free_port()
-    environment = {
-        **paths(),
-        "PORT": str(port),
-        "STOA_PROVIDER_OPENAI_API_KEY": "practice",
-        "STOA_PROVIDER_OPENAI_BASE_URL": provider_url(upstream, "openai"),
-        "DATABASE_URL": "",  # a database of its own, never somebody's
-    }
-    print(f"  starting {OURS} …", flush=True)
-    with serving(
-        [sys.executable, "-m", "dev.run", str(folder / "stack")], port, folder / "stoa.log", ROOT, environment
-    ):
-        headers = {"Authorization": f"Bearer {token(port)}"}
-        body = {"content": QUESTION, "modelId": None}
-        yield Contender(
-            Client(port, "/api/chat", headers, body),
-            Client(port, "/api/chat", headers | {"Accept": "text/event-stream"}, body),
-            stoa_content,
-        )
-
-
-@contextmanager
-def _litellm(folder: Path, python: str, upstream: int) -> Iterator[Contender]:
-    installed = peers.install_litellm(folder, python)
+def _litellm(told: _Told, folder: Path, upstream: int) -> Iterator[MakeClients]:
+    installed = peers.install_litellm(folder, sys.executable)
     with peers.litellm(folder, installed, provider_url(upstream, "openai")) as port:
-        yield _openai(port, "/v1/chat/completions", {"Authorization": f"Bearer {peers.LITELLM_KEY}"})
+        yield _openai(told, port, {"Authorization": f"Bearer {peers.LITELLM_KEY}"})
 
 
 @contextmanager
-def _portkey(folder: Path, upstream: int) -> Iterator[Contender]:
+def _portkey(told: _Told, folder: Path, upstream: int) -> Iterator[MakeClients]:
     with peers.portkey(folder, peers.install_portkey(folder)) as port:
         headers = {
             "Authorization": "Bearer practice",
             "x-portkey-provider": "openai",
             "x-portkey-custom-host": provider_url(upstream, "openai"),
         }
-        yield _openai(port, "/v1/chat/completions", headers)
+        yield _openai(told, port, headers)
 
 
-def _openai(port: int, path: str, headers: Mapping[str, str]) -> Contender:
-    return Contender(
-        Client(port, path, headers, OPENAI_BODY),
-        Client(port, path, headers, {**OPENAI_BODY, "stream": True}),
-        openai_content,
-    )
-
-
-def token(port: int) -> str:
-    connection = HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request("POST", "/dev/token", json.dumps({"email": "bench@demo.test"}))
-    token: str = json.loads(connection.getresponse().read())["access_token"]
-    connection.close()
-    return token
-
-
-def paths() -> dict[str, str]:
-    return {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "layers" / "common")])}
+@contextmanager
+def _any_llm(told: _Told, folder: Path, upstream: int) -> Iterator[MakeClients]:
+    installed = peers.install_any_llm(folder, sys.executable)
+    with peers.any_llm(folder, installed, provider_url(upstream, "openai")) as (port, key):
+        headers = {"X-AnyLLM-Key": f"Bearer {key}"}
+        yield _openai_with(told, port, headers, "/v1/chat/completions", "openai:gpt-4o-mini")

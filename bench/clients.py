@@ -1,8 +1,11 @@
 """A plain HTTP client with a kept connection, the same for everybody who is measured."""
 
 import json
+import statistics
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 
@@ -10,25 +13,31 @@ TIMEOUT_SECONDS = 60
 
 
 class Client:
-    """Sends one and the same request again and again and measures its answer, in milliseconds."""
+    """Sends chats one after another and measures their answers, in milliseconds. The next body comes from `bodies`."""
 
-    def __init__(self, port: int, path: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        port: int,
+        path: str,
+        headers: Mapping[str, str],
+        bodies: Iterator[bytes],
+        has_content: Callable[[bytes], bool] | None,
+    ) -> None:
         self._connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
         self._path = path
         self._headers = {"Content-Type": "application/json", **headers}
-        self._body = json.dumps(body).encode()
+        self._bodies = bodies
+        self._has_content = has_content
 
-    def whole(self) -> float:
-        """Until the whole answer is there."""
+    def once(self) -> float:
+        """Until the whole answer is there or, of a stream, until the first line that has content."""
+        body = next(self._bodies)
         began = time.perf_counter()
-        self._ask().read()
-        return (time.perf_counter() - began) * 1000
-
-    def first_content(self, has_content: Callable[[bytes], bool]) -> float:
-        """Until the first line of a stream for which `has_content` holds. The rest is read before this returns."""
-        began = time.perf_counter()
-        answer = self._ask()
-        while (line := answer.readline()) and not has_content(line):
+        answer = self._ask(body)
+        if self._has_content is None:
+            answer.read()
+            return (time.perf_counter() - began) * 1000
+        while (line := answer.readline()) and not self._has_content(line):
             pass
         took = (time.perf_counter() - began) * 1000
         assert line, "the stream ended without content"
@@ -36,14 +45,36 @@ class Client:
         return took
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Let the connection go; the next request opens another."""
         self._connection.close()
 
-    def _ask(self) -> HTTPResponse:
-        self._connection.request("POST", self._path, self._body, self._headers)
+    def _ask(self, body: bytes) -> HTTPResponse:
+        self._connection.request("POST", self._path, body, self._headers)
         answer = self._connection.getresponse()
         assert answer.status == 200, (answer.status, answer.read()[:500])
         return answer
+
+
+def median_of(clients: Sequence[Client], warm_up: int, calls: int) -> float:
+    """Median of `calls` calls by each client, all clients at once, after some to warm up."""
+    started = threading.Barrier(len(clients))
+
+    def measured(client: Client) -> list[float]:
+        client.close()  # between two rounds the server may have given the connection up
+        for _ in range(warm_up):
+            client.once()
+        started.wait(TIMEOUT_SECONDS)
+        return [client.once() for _ in range(calls)]
+
+    with ThreadPoolExecutor(len(clients)) as together:
+        return statistics.median(took for samples in together.map(measured, clients) for took in samples)
+
+
+def always(body: Mapping[str, Any]) -> Iterator[bytes]:
+    """One body again and again."""
+    encoded = json.dumps(body).encode()
+    while True:
+        yield encoded
 
 
 def openai_content(line: bytes) -> bool:

@@ -1,18 +1,25 @@
-"""Cold start: a new process to its first answer, and the init of each built function under Lambda's emulator."""
+"""Cold start: a new process to its first answer, and the init of each built function under Lambda's emulator.
+
+Functions are measured as they are deployed: built, compiled, and with their database secret in Secrets Manager.
+"""
 
 import contextlib
 import json
 import os
-import statistics
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from bench.measure import ROUNDS, Result, at_most, in_turn, not_measured
+from bench.cloud import deployed
+from bench.measure import ROUNDS, Result, Rounds, at_most, in_turn, not_measured
 from bench.selection import REQUEST
 from bench.server import Server, event
+from bench.stoa_front import practice_upstream
 from dev.build import LocalBuild, function_names
 from dev.emulator import Emulator, EmulatorFailed, find_emulator
+from dev.practice.running import provider_url
 
 # Lambda's runtime client, and of the standard library what whoever logs JSON and speaks TLS imports anyway.
 FLOOR = "import awslambdaric.bootstrap, json, logging, ssl, urllib.request"
@@ -24,6 +31,15 @@ from functions.preferences.handler import handler
 answer = handler(json.loads(os.environ["EVENT"]), None)
 assert answer["statusCode"] == 200, answer
 """
+# Chat runs in a loop of our own in the place of Lambda's client.
+FIRST_CHAT = """
+import json, os
+import stoa.runtime.streaming
+from functions.chat.handler import handler
+answer = handler(json.loads(os.environ["EVENT"]), None)
+said = b"".join(answer.body)
+assert answer.status == 200 and b"event: done" in said, said
+"""
 FLOOR_HANDLER = """
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 import pg8000.native
@@ -33,43 +49,40 @@ def handler(event, context):
 """
 
 
-def measure(server: Server, build: LocalBuild, litellm: Path | str) -> list[Result]:
-    """Process start → TLS and SCRAM → selection → answer, against the bare runtime and against `import litellm`.
+def measure(folder: Path, server: Server, build: LocalBuild, litellm: Path | str) -> list[Result]:
+    """Process start → secret → TLS and SCRAM → selection or chat → answer, against the bare runtime and LiteLLM.
 
     `litellm` is the interpreter that has it, or why there is none.
     """
-    request = event("preferences", server.tenant_id, REQUEST, "POST /api/models/select")
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": f"{build.function('preferences')}:{build.layer / 'python'}:{build.runtime}",
-        "STOA_DATABASE_URL": server.tls_url,
-        "EVENT": json.dumps(request),
-        "POWERTOOLS_SERVICE_NAME": "preferences",
-    }
-    # -S: what this machine's own site-packages start (.pth files) is none of Lambda's.
-    processes = {
-        "first selection": lambda: _milliseconds([build.python, "-S", "-c", FIRST_SELECTION], environment),
-        "bare runtime": lambda: _milliseconds([build.python, "-S", "-c", FLOOR], environment),
-        "runtime client alone": lambda: _milliseconds([build.python, "-S", "-c", RUNTIME_CLIENT], environment),
-    }
+    with deployed(folder, server) as environment, practice_upstream(folder) as upstream:
+        request = event("preferences", server.tenant_id, REQUEST, "POST /api/models/select")
+        selection = _function(build, "preferences", environment, request)
+        provider = {
+            "STOA_PROVIDER_OPENAI_API_KEY": "practice",
+            "STOA_PROVIDER_OPENAI_BASE_URL": provider_url(upstream, "openai"),
+        }
+        chat = _function(build, "chat", {**environment, **provider}, event("chat", server.tenant_id, REQUEST))
+        # -S: what this machine's own site-packages start (.pth files) is none of Lambda's.
+        processes = {
+            "first selection": lambda: _milliseconds([build.python, "-S", "-c", FIRST_SELECTION], selection),
+            "first chat": lambda: _milliseconds([build.python, "-S", "-c", FIRST_CHAT], chat),
+            "bare runtime": lambda: _milliseconds([build.python, "-S", "-c", FLOOR], selection),
+            "runtime client alone": lambda: _milliseconds([build.python, "-S", "-c", RUNTIME_CLIENT], selection),
+        }
+        if isinstance(litellm, Path):
+            # Without this it asks the internet for prices first, and tries again for seconds where there is none.
+            offline = {"PATH": os.environ["PATH"], "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+            processes["import litellm"] = lambda: _milliseconds([str(litellm), "-c", "import litellm"], offline)
+        rounds = in_turn(processes)
+    results = [_row(rounds, "first selection", "bare runtime", 3.0), _row(rounds, "first chat", "bare runtime", 3.0)]
     if isinstance(litellm, Path):
-        # Without this it asks the internet for prices first, and tries again for seconds where there is none.
-        offline = {"PATH": os.environ["PATH"], "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-        processes["import litellm"] = lambda: _milliseconds([str(litellm), "-c", "import litellm"], offline)
-    medians = in_turn(processes)
-    ours, floor = medians["first selection"], medians["bare runtime"]
-    detail = f"{ours:.0f} ms against {floor:.0f} ms"
-    results = [at_most("cold start ÷ bare runtime", ours / floor, 3.0, detail, **medians)]
-    name = "cold start ÷ `import litellm`"
-    if isinstance(litellm, Path):
-        peer = medians["import litellm"]
-        results.append(at_most(name, ours / peer, 0.06, f"{ours:.0f} ms against {peer:.0f} ms"))
+        results.append(_row(rounds, "first selection", "import litellm", 0.06))
     else:
-        results.append(not_measured(name, litellm))
+        results.append(not_measured("cold start, first selection ÷ import litellm", litellm))
     return results
 
 
-def measure_init(server: Server, build: LocalBuild) -> list[Result]:
+def measure_init(folder: Path, server: Server, build: LocalBuild) -> list[Result]:
     """INIT REPORT of each built function, against a function that imports only the resolver and the driver."""
     binary = find_emulator()
     if binary is None:
@@ -79,20 +92,40 @@ def measure_init(server: Server, build: LocalBuild) -> list[Result]:
     (floor_folder / "handler.py").write_text(FLOOR_HANDLER)
     names = [*function_names(), "floor"]
     samples: dict[str, list[float]] = {name: [] for name in names}
-    for _ in range(ROUNDS):
-        for name in names:
-            samples[name].append(_init(binary.resolve(), build, name, server))
-    floor = statistics.median(samples.pop("floor"))
+    with deployed(folder, server) as environment:
+        for _ in range(ROUNDS):
+            for name in names:
+                samples[name].append(_init(binary.resolve(), build, name, environment))
+    rounds = Rounds(samples)
+    floor = rounds.medians["floor"]
     results = []
-    for name, times in samples.items():
-        took = statistics.median(times)
+    for name in names[:-1]:
+        took = rounds.medians[name]
         detail = f"{took:.0f} ms against {floor:.0f} ms"
-        results.append(at_most(f"init of {name} ÷ floor", took / floor, 1.3, detail, ours=took, floor=floor))
+        ratio = rounds.ratio(name, "floor")
+        results.append(at_most(f"init of {name} ÷ floor", ratio, 1.3, detail, ours=took, floor=floor))
     return results
 
 
-def _init(binary: Path, build: LocalBuild, name: str, server: Server) -> float:
-    environment = {"STOA_DATABASE_URL": server.url, "STOA_MIGRATION_DATABASE_URL": server.owner_url}
+def _row(rounds: Rounds, ours: str, floor: str, goal: float) -> Result:
+    medians = rounds.medians
+    detail = f"{medians[ours]:.0f} ms against {medians[floor]:.0f} ms; with the secret as deployed"
+    return at_most(f"cold start, {ours} ÷ {floor}", rounds.ratio(ours, floor), goal, detail, **medians)
+
+
+def _function(
+    build: LocalBuild, name: str, environment: Mapping[str, str], request: Mapping[str, Any]
+) -> dict[str, str]:
+    return {
+        **environment,
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": f"{build.function(name)}:{build.layer / 'python'}:{build.runtime}",
+        "EVENT": json.dumps(request),
+        "POWERTOOLS_SERVICE_NAME": name,
+    }
+
+
+def _init(binary: Path, build: LocalBuild, name: str, environment: Mapping[str, str]) -> float:
     with Emulator(binary, build, name, environment) as emulator:
         with contextlib.suppress(EmulatorFailed):
             emulator.invoke({})  # the answer is an error, and the init before it is what counts

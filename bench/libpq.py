@@ -1,56 +1,61 @@
 """libpq itself, through psycopg's thin binding: the least that a statement can cost from Python."""
 
-import re
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
-import psycopg
+from pg8000.converters import PY_TYPES, make_params
+from pg8000.native import to_statement
+from psycopg import Connection
 from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGconn
 
-Bound = list[list[bytes | None]]
-_NAMED = re.compile(r"(?<!:):([a-z_]+)")  # a parameter, and not a cast
+Values = list[bytes | None]
+Numbered = tuple[bytes, Values]  # SQL with $1, $2, … and their values
+
+
+def numbered(sql: str, parameters: Mapping[str, Any]) -> Numbered:
+    """A statement with `:name` parameters as it goes over the wire. Made beforehand, so that this is not measured."""
+    text, make_values = to_statement(sql)
+    values = make_params(PY_TYPES, make_values(dict(parameters)))
+    return text.encode(), [None if value is None else value.encode() for value in values]
 
 
 class Pipeline:
-    """Statements with `:name` parameters, prepared; each `run` is one transaction and one round trip."""
+    """Prepared statements of one transaction; each `run` is one round trip."""
 
-    def __init__(self, connection: "psycopg.Connection[Any]", statements: Sequence[str]) -> None:
+    def __init__(self, connection: "Connection[Any]", statements: Sequence[Numbered]) -> None:
         self._wire = connection.pgconn
-        self._parameters: list[list[str]] = []
         self._names: list[bytes] = []
-        for number, sql in enumerate(statements):
-            names = list(dict.fromkeys(_NAMED.findall(sql)))
+        for number, (text, _) in enumerate(statements):
             name = f"bench_{id(self)}_{number}".encode()
-            done = self._wire.prepare(name, _NAMED.sub(partial(_numbered, names), sql).encode())
+            done = self._wire.prepare(name, text)
             assert done.status == ExecStatus.COMMAND_OK, done.error_message
-            self._parameters.append(names)
             self._names.append(name)
 
-    def bind(self, *parameters: Mapping[str, Any]) -> Bound:
-        """Values as `run` takes them, one mapping a statement; made beforehand, so that making them is not measured."""
-        return [
-            [None if values[name] is None else str(values[name]).encode() for name in names]
-            for names, values in zip(self._parameters, parameters, strict=True)
-        ]
-
-    def run(self, bound: Bound) -> None:
+    def run(self, values: Sequence[Values]) -> None:
         """Send everything, and read every answer to its end."""
-        wire = self._wire
-        wire.enter_pipeline_mode()
-        for name, values in zip(self._names, bound, strict=True):
-            wire.send_query_prepared(name, values)
-        wire.pipeline_sync()
-        for _ in bound:
-            result = wire.get_result()
-            assert result is not None
-            assert result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK), result.error_message
-            if result.ntuples:
-                result.get_value(0, 0)
-            wire.get_result()
+        self._wire.enter_pipeline_mode()
+        for name, bound in zip(self._names, values, strict=True):
+            self._wire.send_query_prepared(name, bound)
+        _finish(self._wire, len(values))
+
+
+def run_once(wire: PGconn, statements: Sequence[Numbered]) -> None:
+    """One transaction of statements that were not prepared, in one round trip."""
+    wire.enter_pipeline_mode()
+    for text, values in statements:
+        wire.send_query_params(text, values)
+    _finish(wire, len(statements))
+
+
+def _finish(wire: PGconn, statements: int) -> None:
+    wire.pipeline_sync()
+    for _ in range(statements):
+        result = wire.get_result()
+        assert result is not None
+        assert result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK), result.error_message
+        if result.ntuples:
+            result.get_value(0, 0)
         wire.get_result()
-        wire.exit_pipeline_mode()
-
-
-def _numbered(names: list[str], found: re.Match[str]) -> str:
-    return f"${names.index(found[1]) + 1}"
+    wire.get_result()
+    wire.exit_pipeline_mode()

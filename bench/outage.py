@@ -11,9 +11,9 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from bench.chat import paths, practice_upstream, token
 from bench.measure import Result, at_most, not_measured, percentile
 from bench.processes import serving
+from bench.stoa_front import paths, practice_upstream, token
 from dev import ROOT
 from dev.children import free_port
 from dev.practice import practice_environment

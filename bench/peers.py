@@ -1,19 +1,22 @@
-"""LiteLLM's proxy and Portkey's gateway, installed by the bench alone and put in front of the same upstream."""
+"""Three gateways in front of the same upstream, installed by the bench alone: LiteLLM's, Portkey's and any-llm's."""
 
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 from bench.processes import serving
-from dev import ROOT
+from dev import ROOT, postgres
 from dev.children import free_port
 
-INSTALL_SECONDS = 600
+INSTALL_SECONDS = 900
 LITELLM_KEY = "sk-bench"  # it does not start without one
+ANY_LLM_KEY = "bench-master"
 PORTKEY = Path(__file__).parent / "portkey"
 
 
@@ -22,11 +25,13 @@ class PeerMissing(RuntimeError):
 
 
 def install_litellm(folder: Path, python: str) -> Path:
-    """The interpreter of an environment with LiteLLM, made when it is not there. Raises PeerMissing."""
-    environment = folder / "litellm"
-    command = ["sh", "dev/venv.sh", str(environment), "litellm"]
-    _install("LiteLLM", command, ROOT, {"PYTHON": python})
-    return environment / "bin" / "python"
+    """Returns the interpreter of an environment of `python` with LiteLLM. Raises PeerMissing."""
+    return _environment("LiteLLM", folder, python, "litellm")
+
+
+def install_any_llm(folder: Path, python: str) -> Path:
+    """Returns the interpreter of an environment of `python` with any-llm's gateway. Raises PeerMissing."""
+    return _environment("any-llm", folder, python, "any-llm")
 
 
 def install_portkey(folder: Path) -> Path:
@@ -40,18 +45,26 @@ def install_portkey(folder: Path) -> Path:
     if not installed.exists() or installed.read_bytes() != wanted:
         for name in ("package.json", "package-lock.json"):
             shutil.copyfile(PORTKEY / name, target / name)
-        _install("Portkey's gateway", ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], target, {})
+        _run("Portkey's gateway", ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], target)
         installed.write_bytes(wanted)
     return target
 
 
-def _install(name: str, command: list[str], folder: Path, environment: dict[str, str]) -> None:
+def _environment(name: str, folder: Path, python: str, group: str) -> Path:
+    """Returns the interpreter of an environment with a locked group, named by the interpreter's version."""
+    version = subprocess.run([python, "-VV"], capture_output=True, text=True, check=True).stdout.split()[1]
+    environment = folder / f"{group}-{version}"
+    _run(name, ["sh", "dev/venv.sh", str(environment), group], ROOT, {"PYTHON": python})
+    return environment / "bin" / "python"
+
+
+def _run(name: str, command: list[str], folder: Path, variables: Mapping[str, str] | None = None) -> None:
     try:
         subprocess.run(
             command,
             check=True,
             cwd=folder,
-            env={**os.environ, **environment},
+            env={**os.environ, **(variables or {})},
             timeout=INSTALL_SECONDS,
             capture_output=True,
             text=True,
@@ -89,3 +102,44 @@ def portkey(folder: Path, installed: Path) -> Iterator[int]:
     command = ["node", str(server), f"--port={port}", "--headless"]
     with serving(command, port, folder / "portkey.log", installed, {"TRUSTED_CUSTOM_HOSTS": "127.0.0.1,localhost"}):
         yield port
+
+
+@contextmanager
+def any_llm(folder: Path, python: Path, upstream: str) -> Iterator[tuple[int, str]]:
+    """any-llm's gateway with its books in a durable PostgreSQL of its own; the port it serves on, and a key for it."""
+    shutil.rmtree(folder / "any_llm_database", ignore_errors=True)
+    database = postgres.start(folder / "any_llm_database" / "postgres")
+    try:
+        config = folder / "any_llm.yaml"
+        settings = {
+            "database_url": database.url,
+            "master_key": ANY_LLM_KEY,
+            "providers": {"openai": {"api_key": "practice", "api_base": upstream}},
+            "pricing": {"openai:gpt-4o-mini": {"input_price_per_million": 0.15, "output_price_per_million": 0.6}},
+        }
+        config.write_text(json.dumps(settings))  # YAML, too
+        port = free_port()
+        command = [str(python.parent / "any-llm-gateway"), "serve", "--config", str(config), "--host", "127.0.0.1"]
+        command += ["--port", str(port), "--log-level", "40"]
+        with serving(command, port, folder / "any_llm.log", folder, {"OTEL_SDK_DISABLED": "true"}):
+            yield port, _any_llm_key(port)
+    finally:
+        database.stop()
+
+
+def _any_llm_key(port: int) -> str:
+    _post(port, "/v1/users", {"user_id": "bench"})
+    return str(_post(port, "/v1/keys", {"key_name": "bench", "user_id": "bench"})["key"])
+
+
+def _post(port: int, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    headers = {"Content-Type": "application/json", "X-AnyLLM-Key": f"Bearer {ANY_LLM_KEY}"}
+    connection.request("POST", path, json.dumps(body), headers)
+    answer = connection.getresponse()
+    text = answer.read()
+    connection.close()
+    if answer.status != 200:
+        raise PeerMissing(f"any-llm's gateway answered {answer.status} to {path}: {text[:200]!r}")
+    found: dict[str, Any] = json.loads(text)
+    return found

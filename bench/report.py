@@ -17,13 +17,17 @@ RESULTS = Path(__file__).parent / "results.json"
 
 
 def print_table(results: Sequence[Result]) -> None:
-    """Prints a line for each row: name, figure, goal, whether it is met, and the times behind it."""
+    """One line a row: name, figure with the spread of its rounds, goal, whether it is met, and the times behind it."""
     width = max(len(result.name) for result in results)
-    print(f"\n{'':{width}}  {'figure':>8}  {'goal':>7}", flush=True)
+    print(f"\n{'':{width}}  {'figure':>8}  {'rounds':^13}  {'goal':>7}", flush=True)
     for result in results:
         figure = "–" if result.value is None else f"{result.value:.3g}"
+        between = "" if result.low is None or result.high is None else f"{result.low:.3g}–{result.high:.3g}"
         verdict = {True: "met", False: "MISSED", None: ""}[result.met]
-        print(f"{result.name:{width}}  {figure:>8}  {result.goal:>7}  {verdict:6}  {result.detail}", flush=True)
+        print(
+            f"{result.name:{width}}  {figure:>8}  {between:^13}  {result.goal:>7}  {verdict:6}  {result.detail}",
+            flush=True,
+        )
 
 
 def write(results: Sequence[Result], function_python: str) -> None:

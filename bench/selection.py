@@ -1,14 +1,13 @@
 """A warm selection, event in to event out, against libpq itself running the same prepared SQL in one pipeline."""
 
 import os
-import statistics
 from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 
-from bench.libpq import Pipeline
-from bench.measure import ROUNDS, Result, alternately, at_most, milliseconds, percentile
+from bench.libpq import Pipeline, numbered
+from bench.measure import ROUNDS, Result, alternately, at_most, in_rounds, milliseconds, percentile
 from bench.server import Server, event
 from stoa.core.settings import settings
 from stoa.database.pool import Statement, database
@@ -23,7 +22,7 @@ ROUTE = "POST /api/models/select"
 
 def measure(server: Server) -> list[Result]:
     """Both over the same Unix socket."""
-    handler = _handler(server.url)
+    handler = preferences(server.url)
     request = event("preferences", server.tenant_id, REQUEST, ROUTE)
 
     def select() -> None:
@@ -32,28 +31,35 @@ def measure(server: Server) -> list[Result]:
 
     with psycopg.connect(server.url, autocommit=True) as connection:
         select()
-        statements = _statements(server)
-        same_sql = Pipeline(connection, [sql for sql, _ in statements])
-        same_values = same_sql.bind(*(parameters for _, parameters in statements))
-        one = Pipeline(connection, ["SELECT 1"])
+        statements = [numbered(sql, parameters) for sql, parameters in _statements(server)]
+        same_sql, same_values = Pipeline(connection, statements), [values for _, values in statements]
+        one = Pipeline(connection, [numbered("SELECT 1", {})])
         # Call by call, so that each finds caches and processors as the other left them, as a request does.
         samples = alternately(
             {"ours": select, "libpq": lambda: same_sql.run(same_values), "SELECT 1": lambda: one.run([[]])},
             ROUNDS * CALLS,
         )
         alone = milliseconds(lambda: same_sql.run(same_values), CALLS)
-    medians = {name: statistics.median(times) for name, times in samples.items()}
+    rounds = in_rounds(samples)
+    medians = rounds.medians
     ours, floor, ping = medians["ours"], medians["libpq"], medians["SELECT 1"]
     others = f"`SELECT 1`: {ping:.2f}, libpq in a loop by itself: {alone:.2f}"
     detail = f"{ours:.2f} ms against {floor:.2f} ms; one round trip ({others})"
     p95 = percentile(samples["ours"], 0.95)
     return [
-        at_most("selection, event in to event out ÷ libpq, same SQL", ours / floor, 3, detail, alone=alone, **medians),
+        at_most(
+            "selection, event in to event out ÷ libpq, same SQL",
+            rounds.ratio("ours", "libpq"),
+            2.0,
+            detail,
+            alone=alone,
+            **medians,
+        ),
         at_most("selection p95 (ms)", p95, 10, f"{len(samples['ours'])} calls; promised are 50 ms", p95=p95),
     ]
 
 
-def _handler(url: str) -> Any:
+def preferences(url: str) -> Any:
     """The preferences function in this process, talking to `url`."""
     os.environ["STOA_DATABASE_URL"] = url
     settings.cache_clear()

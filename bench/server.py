@@ -3,7 +3,7 @@
 import datetime as dt
 import ipaddress
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,12 +29,18 @@ PASSWORD = "bench"
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """`url` goes over the Unix socket, `tls_url` over TLS with a password; both as the runtime role."""
+    """`url` goes over the Unix socket, `tls_url` over TLS with a password; both as the runtime role.
+
+    `secret` is what Secrets Manager holds of it in a deployment; `certificate` and `key` are those of its TLS.
+    """
 
     owner_url: str
     url: str
     tls_url: str
     tenant_id: UUID
+    secret: Mapping[str, Any]
+    certificate: Path
+    key: Path
 
 
 @contextmanager
@@ -60,10 +66,11 @@ def server(folder: Path) -> Iterator[Server]:
         tenant_id = create_tenant(runtime, "bench", "Bench", "UTC", dt.datetime.now(dt.UTC))
         owner.close()
         runtime.close()
-        tls_port = stack.enter_context(tls.front(("127.0.0.1", port), certificate, key))
+        tls_port = stack.enter_context(tls.front(("127.0.0.1", port), certificate, key, postgresql=True))
         address = f"stoa_runtime:{PASSWORD}@127.0.0.1:{tls_port}"
         tls_url = f"postgresql://{address}/postgres?sslmode=verify-full&sslrootcert={certificate}"
-        yield Server(running.url, url, tls_url, tenant_id)
+        secret = {"username": "stoa_runtime", "password": PASSWORD, "host": "127.0.0.1", "port": tls_port}
+        yield Server(running.url, url, tls_url, tenant_id, {**secret, "dbname": "postgres"}, certificate, key)
 
 
 def member_of(database: Database, server: Server, subject: str) -> Member:
@@ -90,6 +97,8 @@ def event(name: str, tenant_id: UUID, body: Any = None, route: str | None = None
         authorizer["tenantId"] = str(tenant_id)
     if body is not None:
         sample |= {"body": json.dumps(body), "isBase64Encoded": False}
+    for headers in ("headers", "multiValueHeaders"):
+        sample.get(headers, {}).pop("Idempotency-Key", None)  # or the second message would be the first one's replay
     if route is not None:
         method, path = route.split(" ")
         sample |= {"routeKey": route, "rawPath": path, "rawQueryString": ""}

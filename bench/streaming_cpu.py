@@ -1,68 +1,70 @@
-"""Processor time of one streamed answer: our OpenAI wire against the standard library's client reading the same."""
+"""Processor time of streamed answers and memory of open ones: our OpenAI wire against the standard library's client."""
 
 import json
+import resource
+import subprocess
 import sys
 import time
-from http.client import HTTPConnection
 from pathlib import Path
 
-from bench.chat import paths
-from bench.measure import Result, at_most, in_turn
-from bench.processes import serving
+from bench.measure import Result, at_most, in_turn, not_measured, spread
+from bench.server import Server, event
+from bench.stoa_front import paths, practice_upstream
+from bench.streams import HELD, RawReader, WireReader
 from dev import ROOT
-from dev.children import free_port
 from dev.practice.running import provider_url
-from stoa.clients.wires import stream
-from stoa.clients.wires.types import Call, Cancel, Endpoint, Text, Turn
 
-CHUNKS = 200
-ANSWERS = 10  # a round
-# Each chunk comes by itself, as from a real provider, so that each is a read of its own.
-QUESTION = f"[[practice:slow chunks={CHUNKS} delaySeconds=0.001]] Explain the difference between a list and a tuple."
-
-
-def measure(folder: Path) -> list[Result]:
-    """Both over plain HTTP on a kept connection, to the last chunk."""
-    port = free_port()
-    command = [sys.executable, "-m", "dev.practice", "--port", str(port), "--delay-ms", "0"]
-    with serving(command, port, folder / "upstream.log", ROOT, paths()):
-        medians = in_turn({"ours": lambda: _cpu(_Wire(port)), "http.client": lambda: _cpu(_Raw(port))})
-    ours, raw = medians["ours"], medians["http.client"]
-    detail = f"{ours:.2f} ms against {raw:.2f} ms of processor time"
-    return [at_most(f"CPU per streamed answer of {CHUNKS} chunks ÷ http.client", ours / raw, 1.0, detail, **medians)]
+PIECES = 1_000
+ANSWERS = 2  # a round
+# Each piece comes by itself, as from a real provider, so that each is a read of its own.
+QUESTION = f"[[practice:slow chunks={PIECES} delaySeconds=0.001]] Explain the difference between a list and a tuple."
+OPEN_STREAMS = 200
+MEMORY_ROUNDS = 3
 
 
-def _cpu(reader: "_Wire | _Raw") -> float:
-    reader.read()  # opens the connection
+def measure(folder: Path, server: Server) -> list[Result]:
+    """Both over plain HTTP on a kept connection, to the last piece; then many chats, open at their first piece."""
+    with practice_upstream(folder) as port:
+        rounds = in_turn({"ours": lambda: _cpu(WireReader(port)), "raw": lambda: _cpu(RawReader(port))})
+        results = [_memory(server, port)]
+    ours, raw = rounds.medians["ours"], rounds.medians["raw"]
+    detail = f"{ours:.0f} ms against {raw:.0f} ms of processor time"
+    name = f"CPU per {PIECES:,} streamed pieces ÷ http.client"
+    return [at_most(name, rounds.ratio("ours", "raw"), 1.2, detail, **rounds.medians), *results]
+
+
+def _cpu(reader: "WireReader | RawReader") -> float:
+    reader.read("Warm up.")  # opens the connection
     began = time.process_time()
     for _ in range(ANSWERS):
-        assert reader.read() == CHUNKS
+        assert reader.read(QUESTION) == PIECES
     return (time.process_time() - began) * 1000 / ANSWERS
 
 
-class _Wire:
-    def __init__(self, port: int) -> None:
-        options = {"usage": "stream_options"}
-        self._endpoint = Endpoint("openai", "openai", provider_url(port, "openai"), "practice", options)
+def _memory(server: Server, port: int) -> Result:
+    name = "memory of an open stream (kB)"
+    if not Path("/proc/self/statm").exists():
+        return not_measured(name, "needs Linux's /proc/self/statm")
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < 2 * OPEN_STREAMS:
+        return not_measured(name, f"this process may not open {2 * OPEN_STREAMS} files; raise `ulimit -n`")
+    request = event("chat", server.tenant_id, {"content": HELD, "modelId": None})
+    environment = {
+        **paths(),
+        "EVENT": json.dumps(request),
+        "STOA_DATABASE_URL": server.url,
+        "STOA_PROVIDER_OPENAI_API_KEY": "practice",
+        "STOA_PROVIDER_OPENAI_BASE_URL": provider_url(port, "openai"),
+    }
+    kinds = {kind: lambda kind=kind: _kilobytes(kind, port, environment) for kind in ("chat", "wire", "raw")}
+    rounds = in_turn(kinds, rounds=MEMORY_ROUNDS)
+    medians = rounds.medians
+    others = f"our wire alone {medians['wire']:.0f} kB, http.client {medians['raw']:.0f} kB"
+    detail = f"resident memory by {OPEN_STREAMS} chats at their first piece; {others}"
+    return at_most(name, spread(rounds.samples["chat"]), 64, detail, **medians)
 
-    def read(self) -> int:
-        call = Call("gpt-4o-mini", None, (Turn("user", QUESTION),), 4096, None, 5.0, 60.0, time.monotonic() + 60.0)
-        return sum(isinstance(item, Text) for item in stream(self._endpoint, call, Cancel()))
 
-
-class _Raw:
-    def __init__(self, port: int) -> None:
-        self._connection = HTTPConnection("127.0.0.1", port)
-        self._headers = {"Content-Type": "application/json", "Authorization": "Bearer practice"}
-        messages = [{"role": "user", "content": QUESTION}]
-        body = {"model": "gpt-4o-mini", "messages": messages, "stream": True, "stream_options": {"include_usage": True}}
-        self._body = json.dumps(body).encode()
-
-    def read(self) -> int:
-        self._connection.request("POST", "/openai/v1/chat/completions", self._body, self._headers)
-        pieces = 0
-        for line in self._connection.getresponse():
-            if line.startswith(b"data: {"):
-                choices = json.loads(line[6:])["choices"]
-                pieces += bool(choices and choices[0]["delta"].get("content"))
-        return pieces
+def _kilobytes(kind: str, port: int, environment: dict[str, str]) -> float:
+    """One stream's share, measured in a new process. It tells on standard error, because logs go to its output."""
+    command = [sys.executable, "-m", "bench.streams", kind, str(port), str(OPEN_STREAMS)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env=environment)
+    return float(done.stderr.splitlines()[-1])

@@ -23,9 +23,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     given = parser.parse_args()
     material = kept_key(given.folder / "kms.key")
-    # One key is all that is ever made here (dev/aws_setup.py); moto has no way to bring one along.
-    models.generate_key_id = lambda *_: KEY_ID  # type: ignore[assignment]
-    models.generate_master_key = lambda: material  # type: ignore[assignment]
+    # One key is all that is ever made here (dev/aws_setup.py).
+    # moto names no way to bring it along.
+    vars(models).update(generate_key_id=lambda *_: KEY_ID, generate_master_key=lambda: material)
     server.main(["-p", given.port])
 
 

@@ -10,8 +10,8 @@ from typing import IO
 
 from dev import ROOT
 from dev.demo import ADMIN, MEMBERS
-from dev.gateway.server import listen
 from dev.postgres import PostgresFailed
+from dev.serving.server import listen
 from dev.stack import Stack, running
 from stoa.workflows.operations.migrate import OlderShape
 

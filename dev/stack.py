@@ -22,11 +22,12 @@ from dev.gateway.gateway import Gateway
 from dev.gateway.issuer import AUDIENCE, Issuer
 from dev.gateway.own_endpoints import OwnEndpoints
 from dev.gateway.queues import QueuePoller
-from dev.gateway.server import Server
 from dev.gateway.template import Schedule, read_template
 from dev.gateway.ticking import Ticker
 from dev.practice import practice_environment
 from dev.practice_stripe import PRACTICE_KEY, stripe_environment
+from dev.serving.application import Application
+from dev.serving.server import Server
 from stoa.database.dsn import parse_url
 from stoa.database.pool import Database
 
@@ -93,7 +94,7 @@ def running(listener: socket.socket, folder: Path, log: Callable[[str], None] | 
             prepare_aws(aws_url)
         if stripe is not None:
             stripe.wait_until_listening()
-        server = Server(listener, gateway.respond, gateway.refuse)
+        server = Server(listener, Application(gateway.respond, gateway.refuse))
         parts.callback(server.stop)
 
         def fire(schedule: Schedule, now: datetime) -> None:

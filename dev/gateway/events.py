@@ -9,9 +9,10 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 from uuid import uuid4
 
-from dev.gateway.http11 import Headers, Request
-from dev.gateway.sending import Answer
 from dev.gateway.template import Route, Schedule
+from dev.serving.answers import Answer
+from dev.serving.client import Headers
+from dev.serving.requests import Request
 
 ACCOUNT = "000000000000"
 API_ID = "local"

@@ -10,9 +10,10 @@ from uuid import uuid4
 from dev.gateway import events
 from dev.gateway.authorizers import AuthorizerCache, Identity, bearer_token, context_from_policy
 from dev.gateway.functions import Functions
-from dev.gateway.http11 import Headers, Request, RequestRefused
-from dev.gateway.sending import Answer
 from dev.gateway.template import REST_EVENT, Function, Route, RouteTable
+from dev.serving.answers import Answer
+from dev.serving.client import Headers
+from dev.serving.requests import Request, RequestRefused
 from stoa.core.errors import Forbidden, NotFound, StoaError, Unauthenticated, UpstreamFailed
 from stoa.core.text import to_json
 from stoa.http.answers import error_answer, error_body
@@ -70,9 +71,9 @@ class Gateway:
         return answer
 
     def refuse(self, refused: RequestRefused) -> Answer:
-        """The answer to bytes that are no acceptable request."""
+        """The answer to a request that is not acceptable, whatever it asks for."""
         request_id = str(uuid4())
-        self._log(f"(unreadable request) {refused.status} {request_id}")
+        self._log(f"(refused request) {refused.status} {request_id}")
         body = to_json(error_body(StoaError(refused.code, refused.message), request_id)).encode()
         return Answer(refused.status, [("content-type", "application/json"), ("cache-control", "no-store")], body)
 

@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 from dev.gateway.events import scheduled_event
 from dev.gateway.functions import Functions
 from dev.gateway.gateway import OwnEndpoint
-from dev.gateway.http11 import Request
 from dev.gateway.issuer import LIFETIME_SECONDS, Issuer
-from dev.gateway.sending import Answer
 from dev.gateway.template import Schedule
+from dev.serving.answers import Answer
+from dev.serving.requests import Request
 from stoa.core.errors import FieldProblem, InvalidFields, MalformedRequest, NotFound, StoaError, UpstreamFailed
 from stoa.core.failures import where
 from stoa.core.observe import logger

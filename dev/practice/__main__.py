@@ -1,12 +1,11 @@
 """`python -m dev.practice --port 8790`: practice providers until Ctrl-C."""
 
 import argparse
-import asyncio
 import contextlib
 import signal
+import threading
 
-from dev.practice.running import DEFAULT_DELAY, provider_url, serve
-from dev.practice.service import Service
+from dev.practice.running import DEFAULT_DELAY, PracticeProviders
 
 
 def main() -> None:
@@ -18,13 +17,12 @@ def main() -> None:
     )
     arguments = parser.parse_args()
 
-    def started(port: int) -> None:
-        print(f"Practice providers listen on http://127.0.0.1:{port}", flush=True)
-        print(f"for example OpenAI's at {provider_url(port, 'openai')}", flush=True)
-
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has those it starts with & ignore it
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve(Service(arguments.delay_ms / 1000), arguments.port, started))
+    with PracticeProviders(arguments.port, arguments.delay_ms / 1000) as practice:
+        print(f"Practice providers listen on http://127.0.0.1:{practice.port}", flush=True)
+        print(f"for example OpenAI's at {practice.url('openai')}", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            threading.Event().wait()
 
 
 main()

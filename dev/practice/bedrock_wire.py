@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from dev.practice.answers import Answer, Question, Refusal
-from dev.practice.http_server import Request
+from dev.practice.exchange import Request
 from dev.practice.openai_wire import json_object, text_of
 
 _PATH = re.compile(r"/model/(.+)/converse(-stream)?$")

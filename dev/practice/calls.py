@@ -46,7 +46,7 @@ class CallLog:
     """The calls, oldest first. Guarded by `changed`, which is notified at every change."""
 
     changed: threading.Condition = field(default_factory=threading.Condition)
-    connections: int = 0
+    connections: set[int] = field(default_factory=set)  # the numbers of those that carried a request
     _calls: deque[TakenCall] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     _total: int = 0
@@ -87,7 +87,7 @@ class CallLog:
         """How many calls and connections there were, and how many calls still run."""
         with self.changed:
             running = sum(call.ended is None for call in self._calls)
-            return {"total": self._total, "running": running, "connections": self.connections}
+            return {"total": self._total, "running": running, "connections": len(self.connections)}
 
 
 def _camel(name: str) -> str:

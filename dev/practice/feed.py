@@ -107,7 +107,12 @@ class PracticeFeed:
     def _genai(self) -> list[Any]:
         providers: dict[str, list[Any]] = {}
         for model in self.first.values():
-            entry = {"id": model.name, "name": model.name, "match": {"equals": model.name}, "prices": model.prices}
+            entry: dict[str, Any] = {
+                "id": model.name,
+                "name": model.name,
+                "match": {"equals": model.name},
+                "prices": model.prices,
+            }
             entry |= {"context_window": model.context, "deprecated": model.deprecated}
             listed = providers.setdefault(FIRST_IDS.get(model.provider, model.provider), [])
             listed.append(entry)

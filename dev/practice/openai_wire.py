@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from dev.practice.answers import Answer, Question, Refusal
-from dev.practice.http_server import Request
+from dev.practice.exchange import Request
 from dev.practice.rows import OPTIONS
 
 CREATED = 1_790_000_000  # answers are the same every time, their date too

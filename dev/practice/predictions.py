@@ -4,11 +4,12 @@ import re
 
 from dev.practice.answers import Question, compose
 from dev.practice.calls import TakenCall
+from dev.practice.exchange import Exchange
 from dev.practice.faults import Fault
-from dev.practice.http_server import ClientGone, Exchange
 from dev.practice.replicate_wire import Prediction, ReplicateWire
 from dev.practice.stage import Stage
 from dev.practice.wire import Wire
+from dev.serving.client import ClientGone
 
 _ONE = re.compile(r"/predictions/([^/]+)(/stream|/cancel)?$")
 STATUS_AFTER = {"complete": "succeeded", "cut": "failed"}
@@ -30,13 +31,13 @@ class Predictions:
         found = _ONE.search(path)
         prediction = self._wire.find(found[1]) if found else None
         if found is None or prediction is None:
-            exchange.respond(404, self._wire.error(404, "The requested resource could not be found."))
+            await exchange.respond(404, self._wire.error(404, "The requested resource could not be found."))
         elif found[2] == "/stream":
             await self._streamed(exchange, prediction)
         elif found[2] == "/cancel":
-            self._cancelled(exchange, prediction)
+            await self._cancelled(exchange, prediction)
         else:
-            exchange.respond(200, self._wire.told(prediction, _base(exchange)))
+            await exchange.respond(200, self._wire.told(prediction, _base(exchange)))
 
     async def _made(
         self,
@@ -52,13 +53,13 @@ class Predictions:
         if not question.streamed:
             taken.output_tokens, taken.ended = len(answer.pieces), "complete"
         taken.status = 201
-        exchange.respond(201, self._wire.told(prediction, _base(exchange)))
+        await exchange.respond(201, self._wire.told(prediction, _base(exchange)))
 
     async def _streamed(self, exchange: Exchange, prediction: Prediction) -> None:
         taken, writer = prediction.taken, self._wire.writer(prediction.question, prediction.answer)
         prediction.status = "processing"
         try:
-            exchange.start(writer.content_type)
+            await exchange.start(writer.content_type)
             await self._stage.play(exchange, writer, prediction.answer, prediction.fault, taken, usage=True)
         except ClientGone:
             taken.ended = taken.ended or "client_disconnected"
@@ -67,12 +68,12 @@ class Predictions:
                 prediction.status = STATUS_AFTER.get(taken.ended or "", "processing")
             self._stage.log.notify()
 
-    def _cancelled(self, exchange: Exchange, prediction: Prediction) -> None:
+    async def _cancelled(self, exchange: Exchange, prediction: Prediction) -> None:
         if prediction.status in ("starting", "processing"):
             prediction.status = "canceled"
         prediction.taken.cancelled = True
         self._stage.log.notify()
-        exchange.respond(200, self._wire.told(prediction, _base(exchange)))
+        await exchange.respond(200, self._wire.told(prediction, _base(exchange)))
 
 
 def _base(exchange: Exchange) -> str:

@@ -13,8 +13,8 @@ from typing import Any
 
 from dev.practice.answers import Answer, Question, Refusal
 from dev.practice.calls import TakenCall
+from dev.practice.exchange import Request
 from dev.practice.faults import Fault
-from dev.practice.http_server import Request
 from dev.practice.openai_wire import json_object
 
 _OFFICIAL = re.compile(r"/models/([^/]+/[^/]+)/predictions$")

@@ -1,50 +1,21 @@
 """Starting and steering practice providers, from a command or from a test."""
 
 import asyncio
-import contextlib
-import itertools
 import json
-import threading
 import time
 import urllib.request
-import weakref
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from types import TracebackType
 from typing import Any
 
 from dev.practice.faults import fault_from
-from dev.practice.feed import GENAI_PATH, SECOND_PATH, UnknownOrder
-from dev.practice.http_server import Connection
+from dev.practice.feed import GENAI_PATH, SECOND_PATH
 from dev.practice.rows import ROWS, base_path, places
 from dev.practice.service import Service
+from dev.serving.server import Server, listen
 
 DEFAULT_DELAY = 0.015  # seconds before every word: fast enough not to bore, slow enough to see it stream
 CONTROL_SECONDS = 10.0
-
-
-async def serve(service: Service, port: int, started: Callable[[int], None]) -> None:
-    """Serve on 127.0.0.1 until cancelled. Port 0 takes a free one; `started` is told which."""
-    loop = asyncio.get_running_loop()
-    numbers = itertools.count(1)
-
-    connections: weakref.WeakSet[Connection] = weakref.WeakSet()
-
-    def connection() -> Connection:
-        service.log.connections += 1
-        made = Connection(service.handle, next(numbers))
-        connections.add(made)
-        return made
-
-    server = await loop.create_server(connection, "127.0.0.1", port, backlog=1024)
-    async with server:
-        started(server.sockets[0].getsockname()[1])
-        try:
-            await loop.create_future()  # until cancelled; serve_forever would then wait for clients, from 3.12 on
-        finally:
-            server.close()
-            for open_connection in list(connections):
-                open_connection.abort()
 
 
 def provider_url(port: int, provider_id: str) -> str:
@@ -58,7 +29,7 @@ def feed_url(port: int, source: str) -> str:
 
 
 class PracticeProviders:
-    """Practice providers in a thread of this process; a context manager.
+    """Practice providers in threads of this process; a context manager.
 
     `delay_seconds` comes before every word; tests take 0.
     """
@@ -66,23 +37,17 @@ class PracticeProviders:
     def __init__(self, port: int = 0, delay_seconds: float = 0.0) -> None:
         self.port = port
         self._service = Service(delay_seconds)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="practice-providers", daemon=True)
-        self._started = threading.Event()
-        self._failure: BaseException | None = None
+        self._server: Server
 
     def __enter__(self) -> "PracticeProviders":
-        self._thread.start()
-        self._started.wait()
-        if self._failure is not None:
-            raise self._failure
+        self._server = Server(listen(self.port), self._service)
+        self.port = self._server.port
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._loop.call_soon_threadsafe(self._stop)
-        self._thread.join()
+        self._server.stop(seconds=0)
 
     def url(self, provider_id: str) -> str:
         """The base address of one provider, for its client library or `STOA_PROVIDER_<ID>_BASE_URL`."""
@@ -134,42 +99,12 @@ class PracticeProviders:
             return calls
 
     def _in_loop(self, action: Callable[[], None]) -> None:
-        done: Future[None] = Future()
+        """Run `action` where requests are answered. Raises what it raises."""
 
-        def run() -> None:
-            try:
-                done.set_result(action())
-            except UnknownOrder as error:
-                done.set_exception(error)
+        async def run() -> None:
+            action()
 
-        self._loop.call_soon_threadsafe(run)
-        done.result(CONTROL_SECONDS)
-
-    def _run(self) -> None:
-        def started(port: int) -> None:
-            self.port = port
-            self._started.set()
-
-        self._serving = self._loop.create_task(serve(self._service, self.port, started))
-        try:
-            with contextlib.suppress(asyncio.CancelledError):
-                self._loop.run_until_complete(self._serving)
-        except OSError as error:
-            self._failure = error
-        finally:
-            self._started.set()
-            self._loop.run_until_complete(_wind_up())
-            self._loop.close()
-
-    def _stop(self) -> None:
-        self._serving.cancel()
-
-
-async def _wind_up() -> None:
-    leftover = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in leftover:
-        task.cancel()
-    await asyncio.gather(*leftover, return_exceptions=True)
+        asyncio.run_coroutine_threadsafe(run(), self._server.loop).result(CONTROL_SECONDS)
 
 
 def practice_environment(port: int, environment: Mapping[str, str]) -> dict[str, str]:

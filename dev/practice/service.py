@@ -7,16 +7,20 @@ from urllib.parse import parse_qs
 
 from dev.practice.anthropic_wire import AnthropicWire
 from dev.practice.bedrock_wire import BedrockWire
+from dev.practice.exchange import Exchange, Request, take
 from dev.practice.faults import UnknownFault, fault_from
-from dev.practice.feed import PracticeFeed, UnknownOrder
-from dev.practice.http_server import Exchange
+from dev.practice.feed import GENAI_PATH, SECOND_PATH, PracticeFeed, UnknownOrder
 from dev.practice.openai_wire import CREATED, OpenAIWire
 from dev.practice.predictions import Predictions
 from dev.practice.rows import ROWS
 from dev.practice.stage import Stage, key_of
 from dev.practice.wire import Wire
+from dev.serving.application import plain_refusal
+from dev.serving.client import Client, ClientGone, Receive, Scope, Send
+from dev.serving.requests import RequestRefused
 
 LISTS = ("/models", "/account", "/key", "/serving-endpoints")  # what a key is tried on
+FEEDS = (GENAI_PATH, SECOND_PATH)
 
 
 class Service:
@@ -31,26 +35,45 @@ class Service:
         self._bedrock = BedrockWire()
         self._predictions = Predictions(self._stage)
 
-    async def handle(self, exchange: Exchange) -> None:
-        """Answer one request."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Called by uvicorn for each request."""
+        try:
+            exchange = await take(scope, receive, send)
+        except ClientGone:
+            return
+        except RequestRefused as refused:
+            answer = plain_refusal(refused)
+            await Client(scope, receive, send).refuse(answer.status, answer.headers, answer.body)
+            return
+        self.log.connections.add(exchange.connection_number)
+        try:
+            await self._handle(exchange)
+        except ClientGone:
+            return
+        except (UnknownFault, UnknownOrder) as error:
+            await exchange.respond(422, {"error": {"message": str(error)}})
+        finally:
+            await exchange.close()
+
+    async def _handle(self, exchange: Exchange) -> None:
         request = exchange.request
         _, first, rest = (request.path + "/").split("/", 2)
         rest = "/" + rest.rstrip("/")
-        try:
-            if first == "practice":
-                self._control(exchange, rest)
-            elif first not in ROWS:
-                exchange.respond(404, {"error": {"message": f"No practice provider is called {first!r}."}})
-            elif (wire := self._wire_at(rest, request.method)) is not None:
-                await self._stage.call(exchange, wire, first, self._stage.answer)
-            elif "/predictions" in rest:
-                await self._predictions.handle(exchange, first, rest)
-            elif request.method == "GET" and rest.endswith(LISTS):
-                self._models(exchange, first, rest)
-            else:
-                exchange.respond(404, {"error": {"message": f"{first} has nothing at {rest}."}})
-        except (UnknownFault, UnknownOrder) as error:
-            exchange.respond(422, {"error": {"message": str(error)}})
+        if first == "practice" and request.method == "GET" and rest in FEEDS:
+            await self._feed(exchange, rest)
+        elif first == "practice":
+            status, body = self._control(request, rest)
+            await exchange.respond(status, body)
+        elif first not in ROWS:
+            await exchange.respond(404, {"error": {"message": f"No practice provider is called {first!r}."}})
+        elif (wire := self._wire_at(rest, request.method)) is not None:
+            await self._stage.call(exchange, wire, first, self._stage.answer)
+        elif "/predictions" in rest:
+            await self._predictions.handle(exchange, first, rest)
+        elif request.method == "GET" and rest.endswith(LISTS):
+            await self._models(exchange, first, rest)
+        else:
+            await exchange.respond(404, {"error": {"message": f"{first} has nothing at {rest}."}})
 
     def _wire_at(self, path: str, method: str) -> Wire | None:
         if method == "POST" and path.endswith("/chat/completions"):
@@ -61,7 +84,7 @@ class Service:
             return self._bedrock
         return None
 
-    def _models(self, exchange: Exchange, provider: str, path: str) -> None:
+    async def _models(self, exchange: Exchange, provider: str, path: str) -> None:
         """Lists of models, and Replicate's account: what a key is tried on. A fault of the key's is had here, too."""
         taken = self._stage.note(exchange, provider, None, None)
         key = key_of(exchange.request.headers)
@@ -69,59 +92,56 @@ class Service:
         may_ask = key is not None or provider == "self_hosted"
         taken.status, taken.ended = (fault.status if fault and fault.status else 200 if may_ask else 401), "complete"
         if taken.status != 200:
-            exchange.respond(taken.status, self._openai.error(taken.status, "Practice fault."))
+            await exchange.respond(taken.status, self._openai.error(taken.status, "Practice fault."))
             return
         if not path.endswith("/models"):
-            exchange.respond(200, {"type": "user", "username": "practice"})
+            await exchange.respond(200, {"type": "user", "username": "practice"})
             return
         names = self.feed.names(provider) or ["practice-small", "practice-large"]
         if provider == "anthropic":
-            exchange.respond(200, _anthropic_page(names, parse_qs(exchange.request.query)))
+            await exchange.respond(200, _anthropic_page(names, parse_qs(exchange.request.query)))
             return
         models = [
             {"id": name, "object": "model", "created": CREATED, "owned_by": provider}
             | {"shutdown_date": self.feed.ends_on(provider, name)}
             for name in names
         ]
-        exchange.respond(200, {"object": "list", "data": models})
+        await exchange.respond(200, {"object": "list", "data": models})
 
-    def _feed(self, exchange: Exchange, path: str) -> None:
+    async def _feed(self, exchange: Exchange, path: str) -> None:
         status, body, headers = self.feed.answer(path)
         etag = headers.get("ETag")
         if etag and exchange.request.headers.get("if-none-match") == etag:
-            exchange.respond(304, b"", headers=headers)
+            await exchange.respond(304, b"", headers=headers)
         else:
-            exchange.respond(status, body, headers.pop("Content-Type", "application/json"), headers)
+            await exchange.respond(status, body, headers.pop("Content-Type", "application/json"), headers)
 
-    def _control(self, exchange: Exchange, path: str) -> None:
-        request = exchange.request
+    def _control(self, request: Request, path: str) -> tuple[int, dict[str, Any]]:
         match request.method, path:
             case "POST", "/faults":
                 self.faults.add(fault_from(_object(request.body)))
-                exchange.respond(201, {"added": True})
+                return 201, {"added": True}
             case "DELETE", "/faults":
                 self.faults.clear()
-                exchange.respond(200, {"cleared": True})
+                return 200, {"cleared": True}
             case "POST", "/release":
                 self.faults.release()
-                exchange.respond(200, {"released": True})
+                return 200, {"released": True}
             case "GET", "/calls":
-                exchange.respond(200, {"calls": self.log.listed(), "counters": self.log.counters()})
+                return 200, {"calls": self.log.listed(), "counters": self.log.counters()}
             case "DELETE", "/calls":
                 self.log.clear()
-                exchange.respond(200, {"cleared": True})
+                return 200, {"cleared": True}
             case "POST", "/feed":
                 self.feed.order(_object(request.body))
-                exchange.respond(201, {"ordered": True})
+                return 201, {"ordered": True}
             case "DELETE", "/feed":
                 self.feed.clear()
-                exchange.respond(200, {"cleared": True})
-            case "GET", "/feed/genai-prices.json" | "/feed/model-prices.json":
-                self._feed(exchange, path)
+                return 200, {"cleared": True}
             case "GET", "/health":
-                exchange.respond(200, {"practice": True})
+                return 200, {"practice": True}
             case _:
-                exchange.respond(404, {"error": {"message": "See dev/practice/README.md for the control endpoints."}})
+                return 404, {"error": {"message": "See dev/practice/README.md for the control endpoints."}}
 
 
 def _anthropic_page(names: list[str], query: Mapping[str, list[str]]) -> dict[str, Any]:

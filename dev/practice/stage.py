@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dev.practice.answers import Answer, Question, Refusal, compose
 from dev.practice.anthropic_wire import AnthropicWriter
 from dev.practice.calls import CallLog, TakenCall, key_hash
+from dev.practice.exchange import Exchange, Request
 from dev.practice.faults import Fault, Faults
-from dev.practice.http_server import ClientGone, Exchange, Request
 from dev.practice.wire import StreamWriter, Wire
+from dev.serving.client import ClientGone
 
 Answering = Callable[[Exchange, Wire, Question, Fault | None, TakenCall], Awaitable[None]]
 PAGE = b"<!doctype html><html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>"
@@ -32,7 +33,7 @@ class Stage:
         except Refusal as refusal:
             taken = self.note(exchange, provider, None, None)
             taken.status, taken.ended = refusal.status, "refused"
-            exchange.respond(
+            await exchange.respond(
                 refusal.status, wire.error(refusal.status, refusal.message), headers=wire.error_headers(refusal.status)
             )
             return
@@ -58,7 +59,7 @@ class Stage:
             if not usage and isinstance(writer, AnthropicWriter):
                 writer.without_usage()
             taken.status = 200
-            exchange.start(writer.content_type)
+            await exchange.start(writer.content_type)
             await self.play(exchange, writer, answer, fault, taken, usage=usage)
         else:
             if fault is not None and fault.delay:
@@ -66,20 +67,20 @@ class Stage:
             # Noted before it is sent: whoever has the answer finds the call complete.
             taken.status, taken.output_tokens, taken.ended = 200, len(answer.pieces), "complete"
             if fault is not None and fault.fault == "malformed":
-                exchange.respond(200, b'{"choices": [')
+                await exchange.respond(200, b'{"choices": [')
             else:
-                exchange.respond(200, wire.whole(question, answer, usage=usage))
+                await exchange.respond(200, wire.whole(question, answer, usage=usage))
 
     async def _refused(self, exchange: Exchange, wire: Wire, fault: Fault, taken: TakenCall) -> bool:
         status = fault.status
         if fault.fault == "refuse":
             taken.ended = "cut"
-            exchange.drop()
+            await exchange.drop()
         elif fault.fault == "hang":
             await exchange.until_gone()
         elif fault.fault == "html":
             taken.status, taken.ended = 200, "refused"
-            exchange.respond(200, PAGE, "text/html; charset=utf-8")
+            await exchange.respond(200, PAGE, "text/html; charset=utf-8")
         elif status is not None or fault.fault == "context_length":
             status = status or 400
             message = "This model's maximum context length is exceeded." if fault.status is None else "Practice fault."
@@ -87,7 +88,7 @@ class Stage:
             if status == 429 or fault.retry_after is not None:
                 headers["Retry-After"] = f"{2 if fault.retry_after is None else fault.retry_after:g}"
             taken.status, taken.ended = status, "refused"
-            exchange.respond(status, wire.error(status, message), headers=headers)
+            await exchange.respond(status, wire.error(status, message), headers=headers)
         else:
             return False
         return True
@@ -121,10 +122,10 @@ class Stage:
         for event in writer.closing(answer.stop, len(answer.pieces), usage=usage):
             await exchange.write(event)
         taken.ended = "complete"
-        exchange.end()
+        await exchange.end()
         if kind == "close_after":
             await asyncio.sleep(0)
-            exchange.drop()
+            await exchange.drop()
 
     async def _spoil(self, exchange: Exchange, writer: StreamWriter, kind: str, taken: TakenCall) -> bool:
         """Do what a stream fault orders; True when nothing follows."""
@@ -133,11 +134,11 @@ class Stage:
             return False
         taken.ended = "cut"
         if kind == "cut":
-            exchange.drop()
+            await exchange.drop()
             return True
         if kind != "end_early":
             await exchange.write(writer.error_event() if kind == "error_event" else writer.broken())
-        exchange.end()
+        await exchange.end()
         return True
 
     def _check_key(self, provider: str, request: Request) -> None:

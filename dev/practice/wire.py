@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from dev.practice.answers import Answer, Question
-from dev.practice.http_server import Request
+from dev.practice.exchange import Request
 
 
 class StreamWriter(Protocol):

@@ -86,6 +86,7 @@ class Delivery:
             time.sleep(self.powers.delay)
         body = json.dumps(event).encode()
         request = urllib.request.Request(self.address, data=body, method="POST", headers=self._headers(body))  # noqa: S310 - as given
+        status: int
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - the address is the developer's
                 status, said = answer.status, answer.read().decode(errors="replace")

@@ -1,45 +1,38 @@
 """Starting and steering a practice Stripe, from a command or from a test."""
 
 import json
-import threading
 import urllib.request
-from http.server import ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
-from dev.practice_stripe.service import Handler, Service
+from dev.practice_stripe.service import Service, Website
+from dev.serving.application import Application
+from dev.serving.server import Server, listen
 
 PRACTICE_KEY = "sk_test_practice"
 PRACTICE_SECRET = "whsec_practice"  # noqa: S105 - it guards nothing
 CONTROL_SECONDS = 60
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-
 class PracticeStripe:
     """A practice Stripe in threads of this process; a context manager. `service` gives its account and events."""
 
     def __init__(self, port: int = 0, webhook: str | None = None, secret: str = PRACTICE_SECRET) -> None:
-        self._server = _Server(("127.0.0.1", port), Handler)
-        self.port: int = self._server.server_address[1]
+        self._listener = listen(port)
+        self.port: int = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.service = Service(webhook, secret)
         self.service.account.url = self.url
-        self._server.service = self.service  # type: ignore[attr-defined]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._server: Server
 
     def __enter__(self) -> "PracticeStripe":
-        self._thread.start()
+        self._server = Server(self._listener, Application(Website(self.service).respond))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop(seconds=0)
         self.service.delivery.stop()
 
 

@@ -3,15 +3,15 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler
 from typing import Any
-from urllib.parse import urlsplit
 
 from dev.practice_stripe import pages, subscriptions
 from dev.practice_stripe.account import Account, StripeRefusal, Thing
 from dev.practice_stripe.calls import Calls
 from dev.practice_stripe.delivery import Delivery
 from dev.practice_stripe.forms import decode
+from dev.serving.answers import Answer
+from dev.serving.requests import Request
 
 SESSION_ACTIONS = frozenset({"pay", "pay_later", "decline", "expire", "arrive", "fail_later"})
 _PAY = re.compile(r"/pay/([\w.-]+)(?:/(\w+))?")
@@ -76,93 +76,64 @@ class Service:
         raise StripeRefusal(404, f"Practice Stripe does not know {method} {path}.")
 
 
-class Handler(BaseHTTPRequestHandler):
-    """HTTP in front of a Service, which the server carries as `service`."""
+class Website:
+    """HTTP in front of a Service: answers one request at a time, in whichever thread it is asked."""
 
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # head and body go out together
-    disable_nagle_algorithm = True
+    def __init__(self, service: Service) -> None:
+        self._service = service
 
-    def do_GET(self) -> None:
-        """http.server calls this."""
-        self._answer("GET")
-
-    def do_POST(self) -> None:
-        """http.server calls this."""
-        self._answer("POST")
-
-    def do_DELETE(self) -> None:
-        """http.server calls this."""
-        self._answer("DELETE")
-
-    def do_PUT(self) -> None:
-        """http.server calls this."""
-        self._answer("PUT")
-
-    def log_message(self, format: str, *arguments: Any) -> None:
-        """Say nothing: tests and `make run` have their own logs."""
-
-    @property
-    def _service(self) -> Service:
-        return self.server.service  # type: ignore[attr-defined,no-any-return]
-
-    def _answer(self, method: str) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        parts = urlsplit(self.path)
+    def respond(self, request: Request) -> Answer:
+        """The answer to a request, as `dev.serving.application` wants it."""
         try:
-            if parts.path.startswith("/v1/"):
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                parameters = decode(parts.query if method == "GET" else body)
-                self._json(*self._service.calls.answer(method, parts.path, parameters, headers))
-            elif found := _PAY.fullmatch(parts.path):
-                self._pay(method, found[1], found[2])
-            elif method == "GET" and parts.path.startswith("/client/"):
-                self._html(pages.client_page(parts.path))
-            elif method == "GET" and parts.path.startswith("/receipts/"):
-                charge = self._service.account.get("charge", parts.path.removeprefix("/receipts/"))
-                self._html(pages.receipt(charge))
-            elif method == "GET" and parts.path == "/practice":
-                self._html(pages.dashboard(self._service.account))
-            else:
-                self._control(method, parts.path, parts.query, body)
+            return self._answer(request)
         except StripeRefusal as refusal:
-            self._json(refusal.status, refusal.body)
+            return _json(refusal.status, refusal.body)
 
-    def _control(self, method: str, path: str, query: str, body: str) -> None:
-        is_form = "urlencoded" in self.headers.get("Content-Type", "")
-        given = decode(query) if is_form or not body else json.loads(body)
-        answer = self._service.steer(method, path, given)
-        if is_form:  # a button of the list of payments
-            self._redirect("/practice")
-        else:
-            self._json(200, answer)
+    def _answer(self, request: Request) -> Answer:
+        method, path = request.method, request.path
+        if path.startswith("/v1/"):
+            parameters = decode(request.query if method == "GET" else request.body.decode())
+            return _json(*self._service.calls.answer(method, path, parameters, request.lower))
+        if found := _PAY.fullmatch(path):
+            return self._pay(method, found[1], found[2])
+        if method == "GET" and path.startswith("/client/"):
+            return _html(pages.client_page(path))
+        if method == "GET" and path.startswith("/receipts/"):
+            charge = self._service.account.get("charge", path.removeprefix("/receipts/"))
+            return _html(pages.receipt(charge))
+        if method == "GET" and path == "/practice":
+            return _html(pages.dashboard(self._service.account))
+        return self._control(request)
 
-    def _pay(self, method: str, session_id: str, action: str | None) -> None:
-        account = self._service.account
-        session = account.get("session", session_id)
+    def _control(self, request: Request) -> Answer:
+        is_form = "urlencoded" in request.lower.get("content-type", "")
+        given = decode(request.query) if is_form or not request.body else json.loads(request.body)
+        answer = self._service.steer(request.method, request.path, given)
+        return _redirect("/practice") if is_form else _json(200, answer)  # a form: a button of the list of payments
+
+    def _pay(self, method: str, session_id: str, action: str | None) -> Answer:
+        session = self._service.account.get("session", session_id)
         if method == "GET" or action is None:
-            self._html(pages.pay_page(session))
-        elif action == "cancel":
-            self._redirect(session["cancel_url"] or "/practice")
-        else:
-            self._service.act(session_id, action)
-            if action in ("pay", "pay_later"):
-                self._redirect(session["success_url"].replace("{CHECKOUT_SESSION_ID}", session_id))
-            else:
-                self._html(pages.pay_page(session, "The card was declined." if action == "decline" else "Done."))
+            return _html(pages.pay_page(session))
+        if action == "cancel":
+            return _redirect(session["cancel_url"] or "/practice")
+        self._service.act(session_id, action)
+        if action in ("pay", "pay_later"):
+            return _redirect(session["success_url"].replace("{CHECKOUT_SESSION_ID}", session_id))
+        return _html(pages.pay_page(session, "The card was declined." if action == "decline" else "Done."))
 
-    def _json(self, status: int, body: Any) -> None:
-        self._send(status, json.dumps(body).encode(), {"Content-Type": "application/json"})
 
-    def _html(self, page: str) -> None:
-        self._send(200, page.encode(), {"Content-Type": "text/html; charset=utf-8"})
+def _json(status: int, body: Any) -> Answer:
+    return _sent(status, json.dumps(body).encode(), ("content-type", "application/json"))
 
-    def _redirect(self, address: str) -> None:
-        self._send(303, b"", {"Location": address})
 
-    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body)), "Request-Id": "req_practice"}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
+def _html(page: str) -> Answer:
+    return _sent(200, page.encode(), ("content-type", "text/html; charset=utf-8"))
+
+
+def _redirect(address: str) -> Answer:
+    return _sent(303, b"", ("location", address))
+
+
+def _sent(status: int, body: bytes, header: tuple[str, str]) -> Answer:
+    return Answer(status, [header, ("request-id", "req_practice")], body)

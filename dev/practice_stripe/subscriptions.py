@@ -6,6 +6,7 @@ item's.
 """
 
 import calendar
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from dev.practice_stripe.account import Account, StripeRefusal, Thing
@@ -58,7 +59,7 @@ def pay(account: Account, session: Thing, *, by_card: bool) -> None:
 
 def act(account: Account, subscription: Thing, action: str) -> Thing:
     """Do one of ACTIONS. Raises StripeRefusal."""
-    actions = {
+    actions: dict[str, Callable[[Account, Thing], object]] = {
         "renew": renew,
         "fail_renewal": fail_renewal,
         "recover": recover,

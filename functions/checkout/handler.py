@@ -38,12 +38,11 @@ from stoa.http.parameters import (
     expected_version,
 )
 from stoa.identity.caller import Caller
+from stoa.store.billing.bundles import BundleTerms
 from stoa.workflows.billing import bundle_admin, bundles, purchases, team_billing, team_plans
 from stoa.workflows.billing.start_purchase import Wanted, start_purchase
 
 app = Door()
-
-TEAM_PLAN_FIELDS = ("name", "price_cents", "max_members", "total_tokens_monthly", "models", "enabled")
 
 SessionId = Annotated[str, Path(alias="sessionId")]
 BundleId = Annotated[UuidText, Path(alias="bundleId")]
@@ -58,20 +57,15 @@ PlanType = Annotated[str, Path(alias="planType")]
     responses=errors(404, 409, 502, 503),
 )
 def create_session(caller: AsMember, body: CreateSessionRequest) -> CreateSessionAnswer:
-    """Returns the address of Stripe's pay page, at the tenant's present price. One that is still open comes again."""
-    member = caller.member
+    """The address of Stripe's pay page, at the tenant's present price. One that is still open comes again."""
     wanted = Wanted(body.product_type, body.product_id, body.source)
-    checkout = start_purchase(caller.database, stripe_calls(), member, wanted, _client_url(), caller.now)
-    return CreateSessionAnswer.model_validate({"sessionId": checkout.session_id, "url": checkout.url})
+    return CreateSessionAnswer.model_validate(start_purchase(caller, stripe_calls(), wanted, _client_url()))
 
 
 @app.get("/api/purchases", summary="Own purchases", tags=["purchases"])
 def get_purchases(caller: AsMember, limit: Limit = DEFAULT_PAGE, cursor: Cursor = None) -> PurchaseListAnswer:
-    """Returns own purchases with how they stand and Stripe's receipt, the newest first."""
-    member = caller.member
-    before = id_after(cursor)
-    page = purchases.list_purchases(caller.database, member, before=before, limit=limit)
-    return PurchaseListAnswer.of(page)
+    """Own purchases with how they stand and Stripe's receipt, the newest first."""
+    return PurchaseListAnswer.of(purchases.list_purchases(caller, before=id_after(cursor), limit=limit))
 
 
 @app.get(
@@ -81,29 +75,26 @@ def get_purchases(caller: AsMember, limit: Limit = DEFAULT_PAGE, cursor: Cursor 
     responses=errors(502),
 )
 def get_purchase_of_session(caller: AsMember, session_id: SessionId) -> PurchaseAnswer:
-    """Serves the page that a member returns to. Asks Stripe at once when it has not told us of the payment yet."""
-    found = purchases.read_purchase_of_session(caller.database, stripe_calls, caller.member, session_id, caller.now)
-    return PurchaseAnswer.of(found)
+    """For the page a member returns to: Stripe is asked at once when it has not told us of the payment yet."""
+    return PurchaseAnswer.of(purchases.read_purchase_of_session(caller, stripe_calls, session_id))
 
 
 @app.get("/api/bundles", summary="Bundles on sale", tags=["purchases"])
 def get_bundles(caller: AsMember) -> BundleListAnswer:
-    """Returns the bundles on sale: several models at one price."""
-    return BundleListAnswer.of(bundles.list_bundles(caller.database, caller.member, caller.now))
+    """Several models sold as one, with what they cost together."""
+    return BundleListAnswer.of(bundles.list_bundles(caller))
 
 
 @app.get("/api/admin/bundles", summary="All bundles", tags=["admin"])
 def get_all_bundles(caller: AsAdmin) -> AdminBundleListAnswer:
-    """Returns the tenant's bundles in its order, those switched off, too."""
-    return AdminBundleListAnswer.of(bundle_admin.list_all_bundles(caller.database, caller.member))
+    """The tenant's bundles in its order, those switched off, too."""
+    return AdminBundleListAnswer.of(bundle_admin.list_all_bundles(caller))
 
 
 @app.post("/api/admin/bundles", summary="Sell several models as one", tags=["admin"], status_code=201)
 def post_bundle(caller: AsAdmin, body: BundleCreate) -> AdminBundleAnswer:
-    """Makes a bundle of premium models at one price."""
-    admin = caller.member
-    made = bundle_admin.create_bundle(caller.database, admin, caller.actor, body.given(), caller.now)
-    return AdminBundleAnswer.of(made)
+    """A new bundle of premium models at one price."""
+    return AdminBundleAnswer.of(bundle_admin.create_bundle(caller, BundleTerms(**body.model_dump())))
 
 
 @app.patch("/api/admin/bundles/<bundleId>", summary="Change a bundle", tags=["admin"], responses=errors(409))
@@ -111,17 +102,15 @@ def patch_bundle(
     caller: AsAdmin, bundle_id: BundleId, body: BundleChange, if_match: IfMatch = None
 ) -> AdminBundleAnswer:
     """A field that is sent is replaced, one that is not is kept. Who bought it keeps what it had then."""
-    admin, given = caller.member, body.given()
+    given = body.given()
     version = expected_version(if_match, given.pop("version", None))
-    bundle_id, now = bundle_id, caller.now
-    changed = bundle_admin.change_bundle(caller.database, admin, caller.actor, bundle_id, given, now, version=version)
-    return AdminBundleAnswer.of(changed)
+    return AdminBundleAnswer.of(bundle_admin.change_bundle(caller, bundle_id, given, version=version))
 
 
 @app.get("/api/team-plans", summary="Plans for teams on sale", tags=["teams"])
 def get_team_plans(caller: AsMember) -> TeamPlanListAnswer:
-    """Returns each plan with its price a month and the most that a team may then have."""
-    return TeamPlanListAnswer.of(team_plans.list_plans(caller.database, caller.member))
+    """The price of each plan a month, and the most that a team may then have."""
+    return TeamPlanListAnswer.of(team_plans.list_plans(caller))
 
 
 @app.post(
@@ -131,17 +120,14 @@ def get_team_plans(caller: AsMember) -> TeamPlanListAnswer:
     responses=errors(404, 409, 502, 503),
 )
 def post_subscription(caller: AsMember, team_id: TeamId) -> CreateSessionAnswer:
-    """Returns the address of Stripe's pay page for the plan of the team's type. For its owner. Reuses an open page."""
-    member = caller.member
-    checkout = team_billing.subscribe(caller.database, stripe_calls(), member, team_id, _client_url(), caller.now)
-    return CreateSessionAnswer.model_validate({"sessionId": checkout.session_id, "url": checkout.url})
+    """The address of Stripe's pay page for the plan of the team's type. For its owner; an open page comes again."""
+    return CreateSessionAnswer.model_validate(team_billing.subscribe(caller, stripe_calls(), team_id, _client_url()))
 
 
 @app.get("/api/teams/<teamId>/subscription", summary="How a team's subscription stands", tags=["teams"])
 def get_subscription(caller: AsMember, team_id: TeamId) -> TeamSubscriptionAnswer:
-    """Returns what is paid until when, and until when the team gives access. For its members."""
-    member = caller.member
-    return TeamSubscriptionAnswer.of(team_billing.read_subscription_of(caller.database, member, team_id))
+    """The plan, until when it is paid, and until when the team gives access. For its members."""
+    return TeamSubscriptionAnswer.of(team_billing.read_subscription_of(caller, team_id))
 
 
 @app.delete(
@@ -173,17 +159,14 @@ def resume_subscription(caller: AsMember, team_id: TeamId) -> TeamSubscriptionAn
     responses=errors(404, 409, 502, 503),
 )
 def post_billing_portal(caller: AsMember, team_id: TeamId) -> BillingPortalAnswer:
-    """Returns the address of the page where the owner changes the card and finds the invoices."""
-    member = caller.member
-    return BillingPortalAnswer.model_validate(
-        {"url": team_billing.open_billing(caller.database, stripe_calls(), member, team_id, _client_url())}
-    )
+    """The page where the owner changes the card and finds the invoices."""
+    return BillingPortalAnswer(url=team_billing.open_billing(caller, stripe_calls(), team_id, _client_url()))
 
 
 @app.get("/api/admin/team-plans", summary="All plans for teams", tags=["admin"])
 def get_all_team_plans(caller: AsAdmin) -> TeamPlanListAnswer:
-    """Returns the tenant's plans, those switched off, too."""
-    return TeamPlanListAnswer.of(team_plans.list_all_plans(caller.database, caller.member))
+    """The tenant's plans, those switched off, too."""
+    return TeamPlanListAnswer.of(team_plans.list_all_plans(caller))
 
 
 @app.put(
@@ -192,18 +175,15 @@ def get_all_team_plans(caller: AsAdmin) -> TeamPlanListAnswer:
 def put_team_plan(
     caller: AsAdmin, plan_type: PlanType, body: TeamPlanUpdate, if_match: IfMatch = None
 ) -> TeamPlanAnswer:
-    """Writes the whole plan. Teams that bought it keep what they bought, at the price they bought it for."""
-    admin = caller.member
+    """Written whole. Teams that bought it keep what they bought, at the price they bought it for."""
     if plan_type not in TEAM_TYPES:
         raise NotFound("type of team")
-    given = {name: getattr(body, name) for name in TEAM_PLAN_FIELDS}
     version = expected_version(if_match, body.version)
-    return TeamPlanAnswer.of(team_plans.put_plan(caller, admin, plan_type, given, version))
+    return TeamPlanAnswer.of(team_plans.put_plan(caller, plan_type, body.values(), version))
 
 
 def _end_with_period(caller: Caller, team_id: UUID, *, ends: bool) -> TeamSubscriptionAnswer:
-    told = team_billing.end_with_period(caller.database, stripe_calls(), caller.member, team_id, caller.now, ends=ends)
-    return TeamSubscriptionAnswer.of(told)
+    return TeamSubscriptionAnswer.of(team_billing.end_with_period(caller, stripe_calls(), team_id, ends=ends))
 
 
 def _client_url() -> str:

@@ -4,15 +4,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from stoa.domain.billing.plan_terms import PlanValues
 from stoa.http.fields import Identifier, Part, Version
-from stoa.http.schemas import AnswerSchema, DataAnswer, Id, PageAnswer, Schema, at, says
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, PageAnswer, Schema, at, says
 
 ProductType = Literal["model", "bundle"]
 Status = Literal["pending", "processing", "paid", "failed", "expired", "refunded", "disputed", "mismatched"]
 
 
 class CreateSessionRequest(Schema):
-    """The thing to buy. The price is the tenant's; a client cannot name one."""
+    """The product to buy. The price is the tenant's; a client cannot name one."""
 
     product_type: ProductType = Field(examples=["model"])
     model_id: Identifier | None = Field(None, description="For `model`.", examples=["gpt-4o"])
@@ -46,7 +47,7 @@ class CreateSessionAnswer(AnswerSchema):
 
 
 class Purchase(AnswerSchema):
-    """An attempt to buy, and its present state."""
+    """An attempt to buy, with its state."""
 
     id: Id
     product_type: ProductType
@@ -62,12 +63,12 @@ class Purchase(AnswerSchema):
     session_id: str | None
     checkout_url: str | None = Field(description="The pay page, while nothing was paid.")
     receipt_url: str | None = Field(description="Stripe's receipt.")
-    created_at: str
-    paid_at: str | None
+    created_at: Instant
+    paid_at: Instant | None
 
 
 class PurchaseAnswer(DataAnswer[Purchase]):
-    """A purchase under `data`."""
+    """A purchase."""
 
 
 class PurchaseListAnswer(PageAnswer[Purchase]):
@@ -136,7 +137,7 @@ class AdminBundle(AnswerSchema):
 
 
 class AdminBundleAnswer(DataAnswer[AdminBundle]):
-    """A bundle under `data`."""
+    """A bundle."""
 
 
 class AdminBundleListAnswer(DataAnswer[list[AdminBundle]]):
@@ -165,9 +166,20 @@ class TeamPlanUpdate(Schema):
         None, description="The version this edit was made from (or `If-Match`); 0 where there was none."
     )
 
+    def values(self) -> PlanValues:
+        """Returns the plan as it is to be written."""
+        return PlanValues(
+            name=self.name,
+            price_cents=self.price_cents,
+            max_members=self.max_members,
+            total_tokens_monthly=self.total_tokens_monthly,
+            models=self.models,
+            enabled=self.enabled,
+        )
+
 
 class TeamPlan(AnswerSchema):
-    """The plan that a tenant sells to teams of one type."""
+    """The plan that a tenant sells to teams of a type."""
 
     type: TeamType
     name: str
@@ -181,7 +193,7 @@ class TeamPlan(AnswerSchema):
 
 
 class TeamPlanAnswer(DataAnswer[TeamPlan]):
-    """A plan under `data`."""
+    """A single plan."""
 
 
 class TeamPlanListAnswer(DataAnswer[list[TeamPlan]]):
@@ -189,7 +201,7 @@ class TeamPlanListAnswer(DataAnswer[list[TeamPlan]]):
 
 
 class BoughtPlan(AnswerSchema):
-    """The plan as it was when it was bought."""
+    """The plan that was bought, as it was then."""
 
     name: str
     price_cents: int
@@ -200,17 +212,17 @@ class BoughtPlan(AnswerSchema):
 
 
 class TeamSubscription(AnswerSchema):
-    """The present state of a team's subscription."""
+    """The state of a team's subscription."""
 
     status: str = Field(description="The team's: incomplete, active, past_due, suspended, canceled or closed.")
-    paid_until: str | None
-    access_until: str | None = Field(description="Until when the team gives access; null: no end is known.")
+    paid_until: Instant | None
+    access_until: Instant | None = Field(description="Until when the team gives access; null: no end is known.")
     ends_with_period: bool = Field(description="It was ended and runs out with the month that is paid.")
     plan: BoughtPlan | None
 
 
 class TeamSubscriptionAnswer(DataAnswer[TeamSubscription]):
-    """A subscription under `data`."""
+    """A single subscription."""
 
 
 class BillingPortalAnswer(AnswerSchema):

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from stoa.core.observe import logger
-from stoa.core.settings import secret, settings
+from stoa.core.secrets import read_secret
+from stoa.core.settings import settings
 from stoa.database.dsn import Dsn, parse_secret, parse_url
 from stoa.database.pool import Database, database
 from stoa.workflows.operations.migrate import OlderShape, allow_login, migrate
@@ -53,7 +54,7 @@ def _owner_dsn() -> Dsn:
     if chosen.migration_database_url:
         return parse_url(chosen.migration_database_url)
     if chosen.migration_secret_arn:
-        return parse_secret(secret(chosen.migration_secret_arn))
+        return parse_secret(read_secret(chosen.migration_secret_arn))
     raise RuntimeError("Set STOA_MIGRATION_DATABASE_URL or STOA_MIGRATION_SECRET_ARN.")
 
 
@@ -62,7 +63,7 @@ def _runtime_password() -> str | None:
     if chosen.database_url:
         return parse_url(chosen.database_url).password
     if chosen.database_secret_arn:
-        return str(secret(chosen.database_secret_arn)["password"])
+        return str(read_secret(chosen.database_secret_arn)["password"])
     raise RuntimeError("Set STOA_DATABASE_URL or STOA_DATABASE_SECRET_ARN.")
 
 

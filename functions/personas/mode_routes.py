@@ -1,6 +1,6 @@
 """Focus and domain modes in the hands of the tenant's admins: routes of this function, in a file of their own."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
@@ -17,6 +17,7 @@ from functions.personas.models import (
 from stoa.http.dependencies import AsAdmin
 from stoa.http.errors import errors
 from stoa.http.parameters import IfMatch, expected_version
+from stoa.store.catalogue.mode_admin import FocusModeFields
 from stoa.workflows.catalogue import domain_mode_admin, focus_mode_admin
 
 ModeId = Annotated[str, Path(alias="modeId")]
@@ -31,7 +32,7 @@ def get_focus_modes(caller: AsAdmin) -> TenantFocusModeListAnswer:
 @app.post("/api/admin/focus-modes", summary="Make a focus mode", tags=["admin"], status_code=201, responses=errors(409))
 def post_focus_mode(caller: AsAdmin, body: NewFocusMode) -> TenantFocusModeAnswer:
     """A focus mode of the tenant's own, or one in the place of the system's with the same id."""
-    return TenantFocusModeAnswer.of(focus_mode_admin.create_mode(caller, body.model_dump()))
+    return TenantFocusModeAnswer.of(focus_mode_admin.create_mode(caller, FocusModeFields(**body.model_dump())))
 
 
 @app.get("/api/admin/focus-modes/<modeId>", summary="One focus mode", tags=["admin"])
@@ -70,5 +71,5 @@ def get_domain_modes(caller: AsAdmin) -> DomainModesAnswer:
 def put_domain_modes(caller: AsAdmin, body: DomainModesUpdate, if_match: IfMatch = None) -> DomainModesAnswer:
     """What is sent is written, by mode and field; what is not is kept; null gives a field back to the system."""
     version = expected_version(if_match, body.version)
-    given = {mode_id: setting.given() for mode_id, setting in body.modes.items()}
+    given: dict[str, dict[str, Any]] = {mode_id: setting.given() for mode_id, setting in body.modes.items()}
     return DomainModesAnswer.model_validate(domain_mode_admin.put_modes(caller, given, version=version))

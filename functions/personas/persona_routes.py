@@ -1,4 +1,4 @@
-"""Whom members talk to, and the modes of their messages: personas, their knowledge, focus and domain modes."""
+"""Personas that members talk to, and their knowledge."""
 
 from typing import Annotated
 
@@ -65,25 +65,22 @@ def get_personas(
     search: SearchFilter = None,
 ) -> PersonaListAnswer:
     """The system's personas, own ones, then colleagues' public ones."""
-    member = caller.member
     place = read_place(parts_of(cursor), _rank, str, str)
     after = None if place is None else (place[0], place[1], place[2])
-    page = personas.list_personas(caller.database, member, Wanted(kind, search), after=after, limit=limit)
+    page = personas.list_personas(caller, Wanted(kind, search), after=after, limit=limit)
     return PersonaListAnswer.of(page)
 
 
 @app.post("/api/personas", summary="Make a persona", tags=["personas"], status_code=201, responses=errors(409))
 def post_persona(caller: AsMember, body: NewPersona) -> PersonaAnswer:
     """A persona of the member's own: private, unless `isPublic` shows it to the whole tenant."""
-    member = caller.member
-    fields = {**body.model_dump(), **{name: getattr(body, name) or [] for name in ("traits", "domains")}}
-    return PersonaAnswer.of(personas.create_persona(caller.database, member, {**fields, "style": body.style or {}}))
+    return PersonaAnswer.of(personas.create_persona(caller, body.fields()))
 
 
 @app.get("/api/personas/<personaId>", summary="One persona", tags=["personas"])
 def get_persona(caller: AsMember, persona_id: PersonaId) -> PersonaAnswer:
     """One persona that the member may talk to, with its prompt."""
-    return PersonaAnswer.of(personas.read_persona(caller.database, caller.member, persona_id))
+    return PersonaAnswer.of(personas.read_persona(caller, persona_id))
 
 
 @app.patch("/api/personas/<personaId>", summary="Change an own persona", tags=["personas"], responses=errors(409))
@@ -92,15 +89,15 @@ def patch_persona(
 ) -> PersonaAnswer:
     """What is sent is written, null clears, what is not sent is kept. With `version` (or `If-Match`) a persona that was
     changed meanwhile answers 409. The system's cannot be changed (403): clone one."""
-    member, given = caller.member, body.given()
+    given = body.given()
     version = expected_version(if_match, given.pop("version", None))
-    return PersonaAnswer.of(personas.change_persona(caller.database, member, persona_id, given, version=version))
+    return PersonaAnswer.of(personas.change_persona(caller, persona_id, given, version=version))
 
 
 @app.delete("/api/personas/<personaId>", summary="Delete an own persona", tags=["personas"])
 def delete_persona(caller: AsMember, persona_id: PersonaId) -> PersonaDeletedAnswer:
     """Delete it with its knowledge. Conversations with it stay."""
-    personas.delete_persona(caller.database, caller.member, persona_id)
+    personas.delete_persona(caller, persona_id)
     return PersonaDeletedAnswer.of({"deleted": True})
 
 
@@ -113,22 +110,20 @@ def delete_persona(caller: AsMember, persona_id: PersonaId) -> PersonaDeletedAns
 )
 def post_clone(caller: AsMember, persona_id: PersonaId) -> PersonaAnswer:
     """A private copy of any persona that the member may talk to, prompt and knowledge included."""
-    return PersonaAnswer.of(personas.clone_persona(caller.database, caller.member, persona_id))
+    return PersonaAnswer.of(personas.clone_persona(caller, persona_id))
 
 
 @app.get("/api/personas/<personaId>/usage", summary="How often a persona answered", tags=["personas"])
 def get_persona_usage(caller: AsMember, persona_id: PersonaId, days: Days = DEFAULT_DAYS) -> PersonaUsageAnswer:
     """Messages and how many people sent them, by the tenant's day, of an own persona or one of the system's. Who they
     are is not told."""
-    member = caller.member
-    return PersonaUsageAnswer.of(personas.read_usage(caller.database, member, persona_id, caller.now, days=days))
+    return PersonaUsageAnswer.of(personas.read_usage(caller, persona_id, days=days))
 
 
 @app.get("/api/personas/<personaId>/knowledge", summary="What a persona knows", tags=["personas"])
 def get_knowledge(caller: AsMember, persona_id: PersonaId) -> KnowledgeAnswer:
     """The texts that a persona knows, the oldest first; there are fifty at most."""
-    member = caller.member
-    return KnowledgeAnswer.of(persona_knowledge.list_documents(caller.database, member, persona_id))
+    return KnowledgeAnswer.of(persona_knowledge.list_documents(caller, persona_id))
 
 
 @app.post(
@@ -141,17 +136,13 @@ def get_knowledge(caller: AsMember, persona_id: PersonaId) -> KnowledgeAnswer:
 def post_knowledge(caller: AsMember, persona_id: PersonaId, body: NewDocument) -> KnownDocumentAnswer:
     """Plain text or Markdown. It is cut into passages; those that fit a message go into its prompt, and an answer that
     rests on them cites them."""
-    member = caller.member
-    return KnownDocumentAnswer.of(
-        persona_knowledge.add_document(caller.database, member, persona_id, **body.model_dump())
-    )
+    return KnownDocumentAnswer.of(persona_knowledge.add_document(caller, persona_id, **body.model_dump()))
 
 
 @app.get("/api/personas/<personaId>/knowledge/<documentId>", summary="One text that a persona knows", tags=["personas"])
 def get_document(caller: AsMember, persona_id: PersonaId, document_id: DocumentId) -> KnownDocumentAnswer:
     """The text in its passages, as they are cited."""
-    member = caller.member
-    return KnownDocumentAnswer.of(persona_knowledge.read_document(caller.database, member, persona_id, document_id))
+    return KnownDocumentAnswer.of(persona_knowledge.read_document(caller, persona_id, document_id))
 
 
 @app.delete(
@@ -159,8 +150,7 @@ def get_document(caller: AsMember, persona_id: PersonaId, document_id: DocumentI
 )
 def delete_document(caller: AsMember, persona_id: PersonaId, document_id: DocumentId) -> PersonaDeletedAnswer:
     """Saved citations keep their quotes."""
-    member = caller.member
-    persona_knowledge.delete_document(caller.database, member, persona_id, document_id)
+    persona_knowledge.delete_document(caller, persona_id, document_id)
     return PersonaDeletedAnswer.of({"deleted": True})
 
 

@@ -13,7 +13,7 @@ from stoa.workflows.billing.reconcile_teams import reconcile_teams
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, dict[str, int]]:
-    """Reconciles events, purchases and teams. `{"reviveDead": true}` tries events again that were given up."""
+    """Does all three and returns their counts. `{"reviveDead": true}`, by hand, tries again what was given up."""
     now = datetime.now(UTC)
     revive = event.get("reviveDead") is True
     done = {

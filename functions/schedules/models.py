@@ -1,12 +1,14 @@
 """Requests and answers of scheduled prompts."""
 
+from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from stoa.http.fields import Identifier, Part
-from stoa.http.schemas import AnswerSchema, DataAnswer, EmailAddress, Id, Instant, PageAnswer, Schema
+from stoa.http.schemas import AnswerSchema, DataAnswer, EmailAddress, ExactAmount, Id, Instant, PageAnswer, Schema
+from stoa.workflows.schedules.views import ShownSchedule
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 LONGEST_PROMPT = 20_000  # all of a member's, 50 at most, fit into one answer of Lambda's, which holds 6 MB
@@ -25,6 +27,11 @@ def _moment(value: Any) -> Any:
 
 Moment = Annotated[
     datetime, BeforeValidator(_moment), Field(strict=False), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+LocalTime = Annotated[
+    str,
+    BeforeValidator(lambda value: value.isoformat(timespec="seconds") if isinstance(value, datetime) else value),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 CronExpression = Annotated[str, StringConstraints(max_length=200)]
 
@@ -139,6 +146,15 @@ class Schedule(AnswerSchema):
     created_at: Instant
     updated_at: Instant
 
+    @classmethod
+    def of(cls, shown: ShownSchedule) -> Self:
+        """Returns the answer for a schedule, under the names of the API."""
+        saved = shown.schedule
+        outer = {"model": saved.model_id, "type": saved.kind, "timezone": saved.time_zone}
+        shown_once = {"description": shown.description, "webhook_secret": shown.webhook_secret}
+        values = {**asdict(saved), **outer, **shown_once}
+        return cls.model_validate({name: values[name] for name in cls.model_fields})
+
 
 class ScheduleWithSecret(Schedule):
     """A schedule as it was just saved."""
@@ -162,7 +178,7 @@ class PlannedTime(AnswerSchema):
     """One instant."""
 
     at: Instant = Field(description="In UTC.")
-    local: Instant = Field(description="As clocks in the schedule's zone show it.")
+    local: LocalTime = Field(description="As clocks in the schedule's zone show it.")
     words: str = Field(description="The same in plain words.", examples=["Friday 3 July 2026 at 09:00"])
 
 
@@ -221,7 +237,7 @@ class Run(AnswerSchema):
     conversation_id: Id | None
     input_tokens: int | None
     output_tokens: int | None
-    charge: str | None = Field(description="USD, exact.")
+    charge: ExactAmount | None = Field(description="USD, exact.")
     latency_ms: int | None
     error: RunError | None
     delivery: Delivery | None = Field(description="Null: nothing to deliver, or a mail of more than 90 days ago.")

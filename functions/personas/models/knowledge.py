@@ -1,4 +1,4 @@
-"""What a persona knows."""
+"""Knowledge of personas."""
 
 from typing import Annotated
 

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from stoa.http.fields import Edit
 from stoa.http.schemas import AnswerSchema, DataAnswer, Day, Document, Id, Instant, PageAnswer, Schema
+from stoa.store.personas.personas import PersonaFields
 
 from .fields import (
     Address,
@@ -38,6 +39,11 @@ class NewPersona(Schema):
         "en", description="ISO 639-1. The language it answers in, and in which its knowledge is searched."
     )
     is_public: bool = Field(False, description=_PUBLIC)
+
+    def fields(self) -> PersonaFields:
+        """Returns the values by column. Null is an empty list or map where the column holds one."""
+        empty = {"traits": self.traits or [], "domains": self.domains or [], "style": self.style or {}}
+        return PersonaFields(**{**self.model_dump(), **empty})
 
 
 class PersonaChange(Edit):
@@ -97,7 +103,7 @@ class PersonaDeletedAnswer(DataAnswer[Gone]):
 class PersonaDay(AnswerSchema):
     """One day of the tenant's calendar."""
 
-    date: Day
+    day: Day = Field(alias="date")
     members: int = Field(description="How many people; who they are is not told.")
     messages: int
 

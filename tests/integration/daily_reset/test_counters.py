@@ -10,6 +10,7 @@ import pytest
 from dev import rebuild_counters as command
 from stoa.clients.wires.types import ProviderError
 from stoa.database.pool import Database, Scope
+from stoa.store.operations.counters import DifferingCounter
 from stoa.store.tenancy.tenants import Tenant
 from stoa.workflows.operations import counters
 from stoa.workflows.operations.counters import Difference, check_counters, rebuild_counters
@@ -45,7 +46,7 @@ def here(town: MakeTown, monkeypatch: pytest.MonkeyPatch) -> Town:
 
 def found(town: Town) -> list[tuple[str, int, int]]:
     return [
-        (difference.kind, difference.row["counted"], difference.row["on_ledger"])
+        (difference.kind, difference.counter.counted, difference.counter.on_ledger)
         for difference in check_counters(town.desk.database, datetime.now(UTC))
     ]
 
@@ -152,8 +153,8 @@ def test_the_command_tells_and_repairs(
 
 
 def test_a_difference_reads_as_a_sentence() -> None:
-    row = {"user_id": UUID(int=1), "model_id": "o1", "day": None, "counted": 2, "on_ledger": 1}
-    assert str(Difference("demo", "trial", row)) == (
+    counter = DifferingCounter(UUID(int=1), "o1", None, counted=2, on_ledger=1)
+    assert str(Difference("demo", "trial", counter)) == (
         "demo: trial counter of member 00000000-0000-0000-0000-000000000001 for o1 says 2, the ledger 1"
     )
 

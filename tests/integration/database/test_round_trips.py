@@ -15,7 +15,7 @@ from stoa.database.dsn import Dsn, open_socket, parse_url
 from stoa.database.pool import Database
 from stoa.workflows.providers.provider_directory import CACHE_SECONDS, ProviderDirectory
 from stoa.workflows.schedules import runs
-from tests.integration.chat.support import Desk, fails, make_member
+from tests.integration.chat.support import Desk, caller_of, fails, make_member
 from tests.integration.schedules.support import NOON, Office
 
 SYNC, QUERY = b"S", b"Q"  # the client stops and waits for an answer after each of these (frontend messages)
@@ -127,7 +127,7 @@ def test_a_scheduled_run_takes_two_more_than_its_chat(counted: Desk, proxy: Coun
     office = Office(counted)
     schedule_id = office.schedule()
     jobs: list[Job] = []
-    runs.run_now(counted.database, counted.member, schedule_id, NOON, lambda *job: jobs.append(Job(*job)))
+    runs.run_now(caller_of(counted, NOON), schedule_id, lambda *job: jobs.append(Job(*job)))
     proxy.waits = 0
     office.do(jobs[0])
     assert proxy.waits == 5  # taken up; the chat's three; ended with its mail and the schedule's counters

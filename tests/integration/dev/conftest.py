@@ -9,8 +9,9 @@ import pytest
 
 from dev.gateway.functions import Functions
 from dev.gateway.gateway import Gateway
-from dev.gateway.server import Server, listen
 from dev.gateway.template import HTTP_EVENT, REST_EVENT, Function, Route
+from dev.serving.application import Application
+from dev.serving.server import Server, listen
 from stoa.core.errors import Unauthenticated
 
 CLAIMS = {"sub": "s-1", "email": "ada@demo.test", "cognito:groups": ["admin", "member"], "exp": 4_102_444_800}
@@ -80,7 +81,7 @@ def run_gateway() -> Iterator[Callable[..., RunningGateway]]:
 
         lines: list[str] = []
         gateway = Gateway(routes, Functions([things, chat, authorizer], load), verify, log=lines.append)
-        started = RunningGateway(Server(listen(0), gateway.respond, gateway.refuse), lines)
+        started = RunningGateway(Server(listen(0), Application(gateway.respond, gateway.refuse)), lines)
         running.append(started)
         return started
 

@@ -15,8 +15,9 @@ from dev.gateway.functions import Functions
 from dev.gateway.gateway import Gateway
 from dev.gateway.issuer import AUDIENCE, Issuer
 from dev.gateway.own_endpoints import OwnEndpoints
-from dev.gateway.server import Server, listen
 from dev.gateway.template import HTTP_EVENT, REST_EVENT, Route, Schedule
+from dev.serving.application import Application
+from dev.serving.server import Server, listen
 from functions.authorizer import handler as authorizer
 from stoa.core.settings import settings
 
@@ -76,7 +77,7 @@ def local(runtime_database, tmp_path, monkeypatch) -> Iterator[Local]:
         Route(REST_EVENT, "POST", "/talk", echo, public=False, authorizer=guard),
     ]
     gateway = Gateway(routes, functions, authorizer.claims_of, own.table(), log=lambda line: None)
-    server = Server(listener, gateway.respond, gateway.refuse)
+    server = Server(listener, Application(gateway.respond, gateway.refuse))
     yield Local(port, issuer, tenants, runs)
     server.stop()
     authorizer.signing_keys.cache_clear()

@@ -1,4 +1,4 @@
-"""Personas' knowledge: uploaded, cut, found by the message, put into the prompt, and cited by what was really there."""
+"""Knowledge of personas: uploaded, cut, found by the message, put into the prompt, and cited as it really was."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

@@ -213,3 +213,25 @@ class TestDomainModes:
 @pytest.mark.parametrize("path", [FOCUS, f"{FOCUS}/code", DOMAINS])
 def test_a_member_is_no_admin(ada: Client, path: str) -> None:
     assert ada.get(path).error["code"] == "ADMIN_ONLY"
+
+
+def test_the_audit_log_keeps_modes_before_and_after(admin: Client) -> None:
+    made(admin.post(FOCUS, {**BRIEFING, "temperature": 0.3}))
+    admin.patch(f"{FOCUS}/briefing", {"temperature": None})
+    admin.put(DOMAINS, {"modes": {"code": {"enabled": False, "temperature": 1.25, "systemPrompt": "Ours."}}})
+    with admin.database.autocommit(Scope(tenant_id=admin.tenant_id)) as connection:
+        created, changed, domain = connection.run("SELECT before, after FROM audit_log ORDER BY id")
+    briefing = {
+        **BRIEFING,
+        "defaultModelId": None,
+        "temperature": "0.3",
+        "maxOutputTokens": None,
+        "displayOrder": 100,
+        "enabled": True,
+    }
+    assert created == {"before": None, "after": briefing}
+    assert changed == {"before": {**briefing, "temperature": "0.30"}, "after": {**briefing, "temperature": None}}
+    assert domain["before"].keys() == domain["after"].keys()
+    assert domain["before"]["enabled"] is True
+    ours = {"enabled": False, "defaultModel": None, "temperature": "1.25", "systemPrompt": "Ours."}
+    assert domain["after"] == ours

@@ -3,10 +3,10 @@ from uuid import UUID
 
 import pytest
 
-from dev.practice_stripe import PracticeStripe
+from dev.practice_stripe import PRACTICE_KEY, PRACTICE_SECRET, PracticeStripe
 from stoa.database.pool import Database
 from tests.integration.chat.support import make_member
-from tests.integration.purchases.support import OPERATOR, Shop
+from tests.integration.purchases.support import CLIENT, OPERATOR, Shop, forget
 
 
 @pytest.fixture(scope="module")
@@ -22,3 +22,15 @@ def shop(runtime_database: Database, tenant: UUID, practice: PracticeStripe) -> 
     with runtime_database.autocommit(OPERATOR) as connection:
         connection.run("DELETE FROM webhook_inbox")
     return Shop(runtime_database, make_member(runtime_database, tenant), practice)
+
+
+@pytest.fixture
+def configured(shop: Shop, function_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """The functions' settings for this shop."""
+    monkeypatch.setenv("STRIPE_API_KEY", PRACTICE_KEY)
+    monkeypatch.setenv("STRIPE_API_BASE", shop.practice.url)
+    monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", PRACTICE_SECRET)
+    monkeypatch.setenv("STOA_CLIENT_URL", CLIENT)
+    forget()
+    yield monkeypatch
+    forget()

@@ -9,11 +9,14 @@ from typing import Any
 from uuid import UUID
 
 from dev.practice_stripe import PRACTICE_KEY, PRACTICE_SECRET, PracticeStripe
-from stoa.clients.stripe.stripe_client import StripeCalls
+from stoa.clients.stripe.stripe_client import StripeCalls, stripe_calls
 from stoa.clients.stripe.stripe_signature import sign
+from stoa.core.settings import settings
 from stoa.database.pool import Connection, Database, Row, Scope
 from stoa.domain.billing.stripe_events import PURCHASE_KEY
+from stoa.identity.caller import Caller
 from stoa.identity.members import Member
+from stoa.store.tenancy.audit import Actor
 from stoa.workflows.billing.apply_stripe_event import receive_event
 from stoa.workflows.billing.start_purchase import Checkout, Wanted, start_purchase
 
@@ -30,7 +33,7 @@ class StatementBroke(Exception):
     """Something fails in the middle: our code notices."""
 
 
-class CrashingDatabase:
+class CrashingDatabase(Database):
     """A database under which the process dies after the `after`-th statement; COMMIT counts as one, too."""
 
     def __init__(self, database: Database, after: int, error: type[BaseException] = Crash) -> None:
@@ -44,12 +47,12 @@ class CrashingDatabase:
             raise self._error
 
     @contextmanager
-    def autocommit(self, scope: Scope) -> Iterator[Any]:
+    def autocommit(self, scope: Scope) -> Iterator[Connection]:
         with self._database.autocommit(scope) as connection:
             yield _CrashingConnection(connection, self)
 
     @contextmanager
-    def transaction(self, scope: Scope) -> Iterator[Any]:
+    def transaction(self, scope: Scope) -> Iterator[Connection]:
         with self._database.transaction(scope) as connection:
             yield _CrashingConnection(connection, self)
         self.tick()
@@ -67,7 +70,7 @@ class _CrashingConnection(Connection):
 
 @dataclass
 class Shop:
-    """A member of a tenant, and a practice Stripe whose events wait to be delivered."""
+    """A member of a tenant and a practice Stripe whose events wait to be delivered."""
 
     database: Database
     member: Member
@@ -79,7 +82,12 @@ class Shop:
 
     def start(self, product_id: str = MODEL, product_type: str = "model", now: datetime | None = None) -> Checkout:
         wanted = Wanted(product_type, product_id, "test")
-        return start_purchase(self.database, self.stripe, self.member, wanted, CLIENT, now or datetime.now(UTC))
+        return start_purchase(self.caller(now=now), self.stripe, wanted, CLIENT)
+
+    def caller(self, member: Member | None = None, now: datetime | None = None) -> Caller:
+        """The shop's member, or another one, as the caller of a use case."""
+        asking = member or self.member
+        return Caller(self.database, asking, Actor(asking.user_id), now or datetime.now(UTC))
 
     def act(self, checkout: Checkout, action: str) -> list[dict[str, Any]]:
         """Do something at the pay page; the events it made."""
@@ -140,7 +148,7 @@ class Shop:
             return connection.run(sql, user_id=self.member.user_id, **parameters)
 
     def change(self, sql: str, **parameters: Any) -> None:
-        """Makes a change as an admin of the tenant."""
+        """Change the tenant's rows, as an admin of it does."""
         with self.database.autocommit(Scope(tenant_id=self.member.tenant_id)) as connection:
             connection.run(sql, tenant_id=self.member.tenant_id, **parameters)
 
@@ -163,3 +171,9 @@ def price(shop: Shop, cents: int, model_id: str = MODEL) -> None:
 
 def purchase_id_in(event: dict[str, Any]) -> UUID:
     return UUID(event["data"]["object"]["metadata"][PURCHASE_KEY])
+
+
+def forget() -> None:
+    """Lets the functions read their settings anew."""
+    settings.cache_clear()
+    stripe_calls.cache_clear()

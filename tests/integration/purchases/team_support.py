@@ -1,26 +1,31 @@
 """A team and its owner at practice Stripe: it is paid for, renewed or not, ends; the test delivers the events."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from stoa.core.ids import new_id
 from stoa.database.pool import Row, Scope
+from stoa.domain.billing.plan_terms import PlanValues
 from stoa.identity.caller import Caller
+from stoa.store.billing.team_billing import PayPage
+from stoa.store.billing.team_plans import TeamPlan
 from stoa.store.tenancy.audit import Actor
-from stoa.workflows.billing.team_billing import TeamCheckout, subscribe
+from stoa.workflows.billing.team_billing import subscribe
 from stoa.workflows.billing.team_plans import put_plan
 from tests.integration.purchases.support import CLIENT, Shop
 
-PLAN = {
-    "name": "Family plan",
-    "price_cents": 1900,
-    "max_members": 6,
-    "total_tokens_monthly": 1_000_000,
-    "models": ["gpt-4o"],
-    "enabled": True,
-}
+PLAN = PlanValues(
+    name="Family plan",
+    price_cents=1900,
+    max_members=6,
+    total_tokens_monthly=1_000_000,
+    models=["gpt-4o"],
+    enabled=True,
+)
 
 
 @dataclass
@@ -51,17 +56,19 @@ class TeamShop:
                 now=now,
             )
 
-    def sell(self, version: int | None = None, **changes: Any) -> dict[str, Any]:
-        """Set the family plan, where `version` says so as somebody who read that one."""
+    def caller(self, now: datetime | None = None) -> Caller:
+        """The shop's member, asking at an instant; without one, now."""
         member = self.shop.member
-        desk = Caller(self.shop.database, member, Actor(member.user_id), datetime.now(UTC))
-        return put_plan(desk, member, "family", {**PLAN, **changes}, version)
+        return Caller(self.shop.database, member, Actor(member.user_id), now or datetime.now(UTC))
 
-    def start(self, now: datetime | None = None) -> TeamCheckout:
-        shop = self.shop
-        return subscribe(shop.database, shop.stripe, shop.member, self.team_id, CLIENT, now or datetime.now(UTC))
+    def sell(self, version: int | None = None, **changes: Any) -> TeamPlan:
+        """Set the family plan, where `version` says so as somebody who read that one."""
+        return put_plan(self.caller(), "family", replace(PLAN, **changes), version)
 
-    def pay(self, checkout: TeamCheckout) -> list[dict[str, Any]]:
+    def start(self, now: datetime | None = None) -> PayPage:
+        return subscribe(self.caller(now), self.shop.stripe, self.team_id, CLIENT)
+
+    def pay(self, checkout: PayPage) -> list[dict[str, Any]]:
         """Pay at the pay page; the events it made."""
         account = self.shop.practice.service.account
         before = len(account.events)
@@ -104,6 +111,11 @@ class TeamShop:
             rows = connection.run("SELECT recipient, subject FROM mail_outbox ORDER BY id")
         assert {row["recipient"] for row in rows} <= {"money@demo.test"}
         return [row["subject"] for row in rows]
+
+
+def alarms(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The alarms that were logged for a person to look at."""
+    return [record.__dict__["alarm"] for record in caplog.records if record.levelname == "ERROR"]
 
 
 def set_team(team: TeamShop, what: str) -> None:

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,29 +11,12 @@ from dev.practice_stripe import PRACTICE_KEY, PRACTICE_SECRET
 from functions.checkout.handler import handler as checkout_handler
 from functions.reconcile.handler import handler as reconcile_handler
 from functions.stripe_webhook.handler import handler as webhook_handler
-from stoa.clients.stripe.stripe_client import stripe_calls
 from stoa.clients.stripe.stripe_signature import sign
 from stoa.core.settings import settings
-from tests.integration.purchases.support import CLIENT, MODEL, Shop
+from stoa.core.text import iso
+from tests.integration.purchases.support import MODEL, Shop, forget
 
 NOW = int(datetime.now(UTC).timestamp())
-
-
-@pytest.fixture
-def configured(shop: Shop, function_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """The functions' settings for this shop."""
-    monkeypatch.setenv("STRIPE_API_KEY", PRACTICE_KEY)
-    monkeypatch.setenv("STRIPE_API_BASE", shop.practice.url)
-    monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", PRACTICE_SECRET)
-    monkeypatch.setenv("STOA_CLIENT_URL", CLIENT)
-    forget()
-    yield monkeypatch
-    forget()
-
-
-def forget() -> None:
-    settings.cache_clear()
-    stripe_calls.cache_clear()
 
 
 def http_event(method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> dict[str, Any]:
@@ -94,6 +76,25 @@ def test_buying_over_http(shop: Shop, configured: pytest.MonkeyPatch) -> None:
     status, listed = call(checkout_handler, as_member(shop, http_event("GET", "/api/purchases")))
     assert status == 200
     assert (listed["data"][0]["status"], listed["data"][0]["entitled"]) == ("paid", True)
+    (row,) = shop.purchases()
+    assert listed["data"][0] == {
+        "id": str(row["id"]),
+        "productType": "model",
+        "modelId": MODEL,
+        "bundleId": None,
+        "productName": row["product_name"],
+        "modelIds": [MODEL],
+        "amountCents": row["amount_cents"],
+        "currency": "usd",
+        "status": "paid",
+        "entitled": True,
+        "refundedCents": 0,
+        "sessionId": checkout["sessionId"],
+        "checkoutUrl": None,
+        "receiptUrl": row["receipt_url"],
+        "createdAt": iso(row["created_at"]),
+        "paidAt": iso(row["paid_at"]),
+    }
     path = f"/api/purchases/session/{checkout['sessionId']}"
     assert call(checkout_handler, as_member(shop, http_event("GET", path)))[1]["data"] == listed["data"][0]
     assert call(checkout_handler, as_member(shop, http_event("GET", "/api/bundles"))) == (200, {"data": []})

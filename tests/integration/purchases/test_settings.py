@@ -1,4 +1,4 @@
-"""The sources of Stripe's key and signing secrets, and the report of a wrong key."""
+"""Stripe's key and signing secrets: their sources, and the answer to a wrong key."""
 
 from collections.abc import Iterator
 

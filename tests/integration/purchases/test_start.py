@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -13,6 +13,8 @@ from stoa.core.errors import StoaError
 from stoa.core.ids import new_id
 from stoa.database.pool import Database
 from stoa.http.answers import status_of
+from stoa.store.billing.bundles import BundleOnSale
+from stoa.store.billing.purchases import Purchase
 from stoa.workflows.billing import bundles, purchases
 from stoa.workflows.billing.stripe_products import set_up_products
 from tests.integration.chat.support import make_member
@@ -81,7 +83,7 @@ def test_many_clicks_at_once_make_one_purchase_and_one_session(shop: Shop) -> No
 def test_a_crash_after_each_statement_leaves_one_session_to_pay_at(shop: Shop) -> None:
     database, crashes, sessions = shop.database, 0, set()
     for after in range(1, 12):
-        shop.database = CrashingDatabase(database, after)  # type: ignore[assignment]
+        shop.database = CrashingDatabase(database, after)
         try:
             shop.start()
         except Crash:
@@ -256,16 +258,15 @@ def test_a_refusal_of_stripes_leaves_room_for_another_try(shop: Shop) -> None:
 def test_the_success_page_asks_stripe_when_no_event_has_come(shop: Shop) -> None:
     checkout = shop.start()
 
-    def read() -> dict[str, Any]:
-        return purchases.read_purchase_of_session(
-            shop.database, lambda: shop.stripe, shop.member, checkout.session_id, datetime.now(UTC)
-        )
+    def read() -> Purchase:
+        return purchases.read_purchase_of_session(shop.caller(), lambda: shop.stripe, checkout.session_id)
 
-    assert (read()["status"], read()["checkoutUrl"]) == ("pending", checkout.url)
+    assert (read().status, read().checkout_url) == ("pending", checkout.url)
     events = shop.act(checkout, "pay")
     told = read()
-    assert (told["status"], told["entitled"], told["checkoutUrl"]) == ("paid", True, None)
-    assert told["receiptUrl"].startswith(shop.practice.url)
+    assert (told.status, told.entitled, told.checkout_url) == ("paid", True, None)
+    assert told.receipt_url is not None
+    assert told.receipt_url.startswith(shop.practice.url)
     shop.deliver(*events)
     assert len(shop.entitlements()) == 1
 
@@ -273,33 +274,29 @@ def test_the_success_page_asks_stripe_when_no_event_has_come(shop: Shop) -> None
 def test_the_success_page_shows_what_is_known_when_stripe_is_out_of_reach(shop: Shop) -> None:
     checkout = shop.start()
     nowhere = StripeCalls("sk_test_practice", "http://127.0.0.1:9")
-    told = purchases.read_purchase_of_session(
-        shop.database, lambda: nowhere, shop.member, checkout.session_id, datetime.now(UTC)
-    )
-    assert told["status"] == "pending"
+    told = purchases.read_purchase_of_session(shop.caller(), lambda: nowhere, checkout.session_id)
+    assert told.status == "pending"
 
 
 def test_somebody_elses_session_is_not_found(shop: Shop, runtime_database: Database) -> None:
     checkout = shop.start()
     other = make_member(runtime_database, shop.member.tenant_id, "ben")
     with pytest.raises(StoaError) as caught:
-        purchases.read_purchase_of_session(
-            shop.database, lambda: shop.stripe, other, checkout.session_id, datetime.now(UTC)
-        )
+        purchases.read_purchase_of_session(shop.caller(other), lambda: shop.stripe, checkout.session_id)
     assert status_of(caught.value) == 404
-    assert purchases.list_purchases(shop.database, other, before=None, limit=10).rows == []
+    assert purchases.list_purchases(shop.caller(other), before=None, limit=10).rows == []
 
 
 def test_own_purchases_come_newest_first_in_pages(shop: Shop) -> None:
     first = shop.buy()
     shop.deliver(*shop.refund(first))
     second = shop.buy()
-    page = purchases.list_purchases(shop.database, shop.member, before=None, limit=1)
-    assert [row["sessionId"] for row in page.rows] == [second.session_id]
-    assert page.rows[0]["receiptUrl"]
+    page = purchases.list_purchases(shop.caller(), before=None, limit=1)
+    assert [row.session_id for row in page.rows] == [second.session_id]
+    assert page.rows[0].receipt_url
     assert page.cursor is not None
-    rest = purchases.list_purchases(shop.database, shop.member, before=page.cursor[0], limit=1)
-    assert [(row["sessionId"], row["status"]) for row in rest.rows] == [(first.session_id, "refunded")]
+    rest = purchases.list_purchases(shop.caller(), before=page.cursor[0], limit=1)
+    assert [(row.session_id, row.status) for row in rest.rows] == [(first.session_id, "refunded")]
     assert rest.cursor is None
 
 
@@ -307,11 +304,10 @@ def test_the_list_of_bundles_shows_what_is_on_sale_and_owned(shop: Shop) -> None
     on_sale = bundle(shop, MODEL, "grok-2")
     bundle(shop, MODEL, "claude-3.5-sonnet")  # retired by its provider
     bundle(shop, MODEL, enabled=False)
-    listed = bundles.list_bundles(shop.database, shop.member, datetime.now(UTC))
-    told = {"name": "Trio", "description": "", "priceCents": 1500, "currency": "usd", "owned": False}
-    assert [{**row, "id": str(row["id"])} for row in listed] == [{"id": on_sale, "modelIds": [MODEL, "grok-2"], **told}]
+    listed = bundles.list_bundles(shop.caller())
+    assert listed == [BundleOnSale(UUID(on_sale), "Trio", "", 1500, "usd", [MODEL, "grok-2"], owned=False)]
     shop.deliver(*shop.act(shop.start(on_sale, "bundle"), "pay"))
-    assert bundles.list_bundles(shop.database, shop.member, datetime.now(UTC))[0]["owned"] is True
+    assert bundles.list_bundles(shop.caller())[0].owned is True
 
 
 def test_a_bundle_with_a_retired_model_is_not_sold(shop: Shop) -> None:

@@ -13,7 +13,7 @@ from stoa.workflows.billing.team_billing import end_with_period, open_billing, r
 from stoa.workflows.billing.team_plans import list_all_plans, list_plans
 from tests.integration.chat.support import make_member
 from tests.integration.purchases.support import CLIENT, Shop
-from tests.integration.purchases.team_support import TeamShop, set_team
+from tests.integration.purchases.team_support import TeamShop, alarms, set_team
 
 
 @pytest.fixture
@@ -84,12 +84,12 @@ def test_the_owner_ends_it_with_its_month_and_changes_their_mind(team: TeamShop)
     shop = team.shop
     shop.deliver(*team.begin())
 
-    told = end_with_period(shop.database, shop.stripe, shop.member, team.team_id, datetime.now(UTC), ends=True)
-    assert (told["status"], told["endsWithPeriod"], told["accessUntil"]) == ("active", True, told["paidUntil"])
+    told = end_with_period(team.caller(), shop.stripe, team.team_id, ends=True)
+    assert (told.status, told.ends_with_period, told.access_until) == ("active", True, told.paid_until)
     later = datetime.now(UTC) + timedelta(seconds=2)
-    told = end_with_period(shop.database, shop.stripe, shop.member, team.team_id, later, ends=False)
-    assert (told["status"], told["endsWithPeriod"]) == ("active", False)
-    assert open_billing(shop.database, shop.stripe, shop.member, team.team_id, CLIENT).startswith("http")
+    told = end_with_period(team.caller(later), shop.stripe, team.team_id, ends=False)
+    assert (told.status, told.ends_with_period) == ("active", False)
+    assert open_billing(team.caller(), shop.stripe, team.team_id, CLIENT).startswith("http")
 
 
 def failed(events: list[dict[str, Any]]) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def test_a_payment_that_takes_days_is_waited_for_and_when_it_fails_another_page_
 
     team.shop.deliver(*first)  # the money came after all: twice for one team
     assert team.row()["stripe_subscription_id"] == team.subscription()["id"]
-    assert [record.alarm for record in caplog.records if record.levelname == "ERROR"] == ["team_paid_twice"]  # type: ignore[attr-defined]
+    assert alarms(caplog) == ["team_paid_twice"]
 
 
 def test_what_cannot_be_bought_is_told(team: TeamShop) -> None:
@@ -133,9 +133,9 @@ def test_what_cannot_be_bought_is_told(team: TeamShop) -> None:
         team.start()
     team.sell()
     with pytest.raises(Conflict, match="no subscription"):
-        end_with_period(shop.database, shop.stripe, shop.member, team.team_id, datetime.now(UTC), ends=True)
+        end_with_period(team.caller(), shop.stripe, team.team_id, ends=True)
     with pytest.raises(Conflict, match="Nothing was paid"):
-        open_billing(shop.database, shop.stripe, shop.member, team.team_id, CLIENT)
+        open_billing(team.caller(), shop.stripe, team.team_id, CLIENT)
     with shop.database.autocommit(Scope(tenant_id=shop.member.tenant_id)) as connection:
         connection.run("UPDATE tenants SET purchases_paused = true WHERE id = :id", id=shop.member.tenant_id)
     with pytest.raises(Unavailable):
@@ -151,9 +151,9 @@ def test_anothers_team_is_not_there_and_only_its_owner_pays(team: TeamShop) -> N
     stranger = make_member(shop.database, shop.member.tenant_id, "zeno")
     calls = (
         lambda member: TeamShop.start(_as(team, member)),
-        lambda member: end_with_period(shop.database, shop.stripe, member, team.team_id, datetime.now(UTC), ends=True),
-        lambda member: open_billing(shop.database, shop.stripe, member, team.team_id, CLIENT),
-        lambda member: read_subscription_of(shop.database, member, team.team_id),
+        lambda member: end_with_period(_as(team, member).caller(), shop.stripe, team.team_id, ends=True),
+        lambda member: open_billing(_as(team, member).caller(), shop.stripe, team.team_id, CLIENT),
+        lambda member: read_subscription_of(_as(team, member).caller(), team.team_id),
     )
     for call in calls:
         with pytest.raises(NotFound):
@@ -169,10 +169,10 @@ def test_anothers_team_is_not_there_and_only_its_owner_pays(team: TeamShop) -> N
     for call in calls[:3]:
         with pytest.raises(Forbidden):
             call(stranger)
-    assert calls[3](stranger)["status"] == "incomplete"
+    assert calls[3](stranger).status == "incomplete"
 
 
-def _as(team: TeamShop, member: Any) -> Any:
+def _as(team: TeamShop, member: Any) -> TeamShop:
     other = object.__new__(TeamShop)
     other.shop = Shop(team.shop.database, member, team.shop.practice)
     other.team_id = team.team_id
@@ -181,16 +181,16 @@ def _as(team: TeamShop, member: Any) -> Any:
 
 def test_a_plan_is_written_whole_and_lists_only_what_can_be_covered(team: TeamShop) -> None:
     shop = team.shop
-    assert team.sell()["version"] == 1
-    assert team.sell(name="Bigger")["version"] == 2
+    assert team.sell().version == 1
+    assert team.sell(name="Bigger").version == 2
     with pytest.raises(Conflict, match="Somebody changed this plan"):
         team.sell(1, name="Older")
     with pytest.raises(InvalidFields, match=r"models\[0\].*free.*models\[1\].*no such model"):
         team.sell(models=["gpt-4o-mini", "no-such-model"])
     team.sell(enabled=False)
-    assert list_plans(shop.database, shop.member) == []
-    (plan,) = list_all_plans(shop.database, shop.member)
-    assert (plan["name"], plan["currency"], plan["models"]) == ("Family plan", "usd", ["gpt-4o"])
+    assert list_plans(team.caller()) == []
+    (plan,) = list_all_plans(team.caller())
+    assert (plan.name, plan.currency, plan.models) == ("Family plan", "usd", ["gpt-4o"])
     with shop.database.autocommit(Scope(tenant_id=shop.member.tenant_id)) as connection:
         (told,) = connection.run("SELECT count(*) AS lines FROM audit_log WHERE action = 'team_plan.set'")
     assert told["lines"] == 3

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,7 +12,7 @@ from stoa.database.pool import Database, Scope, StatementFailed
 from stoa.domain.billing.stripe_events import Reference
 from stoa.store.billing import purchases as store
 from stoa.workflows.billing import bundles, purchases
-from stoa.workflows.billing.purchase_books import closed, settle
+from stoa.workflows.billing.purchase_books import closed, settle_purchase
 from stoa.workflows.tenancy.registry import create_tenant
 from tests.integration.chat.support import make_member
 from tests.integration.database.test_row_level_security import (  # noqa: F401 - the same carelessness
@@ -49,14 +48,15 @@ def test_with_every_condition_removed_members_still_see_and_change_only_their_ow
         "INSERT INTO bundles (id, tenant_id, name, price_cents) VALUES (:id, :tenant_id, 'Theirs', 1)", id=new_id()
     )
     me = shop.member
-    listed = purchases.list_purchases(careless, me, before=None, limit=100).rows
-    assert [row["sessionId"] for row in listed] == [mine.session_id]
-    assert bundles.list_bundles(careless, me, datetime.now(UTC)) == []
+    listed = purchases.list_purchases(shop.caller(), before=None, limit=100).rows
+    assert [row.session_id for row in listed] == [mine.session_id]
+    assert bundles.list_bundles(shop.caller()) == []
     with pytest.raises(NotFound):
-        purchases.read_purchase_of_session(careless, lambda: shop.stripe, me, theirs.session_id, datetime.now(UTC))
+        purchases.read_purchase_of_session(shop.caller(), lambda: shop.stripe, theirs.session_id)
+    now = datetime.now(UTC)
     their_id = UUID(theirs_metadata(other_shop, theirs.session_id)["stoa_purchase_id"])
     with careless.transaction(me.scope) as connection:
-        settled = settle(connection, Reference(me.tenant_id, their_id), closed(datetime.now(UTC)), datetime.now(UTC))
+        settled = settle_purchase(connection, Reference(me.tenant_id, their_id), closed(now), now)
     assert settled.purchase is None
     with careless.autocommit(me.scope) as connection:
         store.save_session(connection, me.tenant_id, their_id, "cs_stolen", None, datetime.now(UTC))
@@ -97,17 +97,17 @@ def test_the_operators_scope_shows_no_purchase(shop: Shop) -> None:
 
 def test_a_member_cannot_buy_for_another(shop: Shop, runtime_database: Database) -> None:
     other = make_member(runtime_database, shop.member.tenant_id, "ben")
-    purchase: dict[str, Any] = {
-        "id": new_id(),
-        "tenant_id": shop.member.tenant_id,
-        "user_id": other.user_id,
-        "product_type": "model",
-        "product_id": MODEL,
-        "product_name": "x",
-        "model_ids": [MODEL],
-        "amount_cents": 1,
-        "currency": "usd",
-        "source": "test",
-    }
+    purchase = store.NewPurchase(
+        id=new_id(),
+        tenant_id=shop.member.tenant_id,
+        user_id=other.user_id,
+        product_type="model",
+        product_id=MODEL,
+        product_name="x",
+        model_ids=[MODEL],
+        amount_cents=1,
+        currency="usd",
+        source="test",
+    )
     with shop.database.autocommit(shop.member.scope) as connection, pytest.raises(StatementFailed):
         store.begin(connection, purchase, "mark", datetime.now(UTC))

@@ -10,6 +10,7 @@ from uuid import UUID
 from stoa.clients.aws.run_queue import Job
 from stoa.core.ids import new_id
 from stoa.database.pool import Scope
+from stoa.identity.caller import Caller
 from stoa.identity.members import Member
 from stoa.workflows.schedules import owner, runs
 from stoa.workflows.schedules.ask import answered
@@ -18,7 +19,8 @@ from stoa.workflows.schedules.prompt_run import RunAnswer, RunPrompt
 from stoa.workflows.schedules.run import run
 from stoa.workflows.schedules.tick import TickReport, tick
 from stoa.workflows.schedules.values import Worker
-from tests.integration.chat.support import Desk
+from stoa.workflows.schedules.views import ShownRun
+from tests.integration.chat.support import Desk, caller_of
 
 NOON = datetime(2027, 5, 3, 12, 0, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -42,8 +44,13 @@ class Office:
     def tenant_id(self) -> UUID:
         return self.desk.member.tenant_id
 
+    @property
+    def caller(self) -> Caller:
+        """The member, at the office's clock."""
+        return caller_of(self.desk, self.now)
+
     def schedule(self, **fields: Any) -> UUID:
-        """Make a schedule, due hourly on the hour unless told otherwise."""
+        """Makes a schedule, due hourly on the hour unless told otherwise."""
         given = {
             "name": "Hourly",
             "prompt": "One thought.",
@@ -52,8 +59,7 @@ class Office:
             "cron_expression": "0 * * * *",
             "output_destination": "email",
         }
-        made = owner.create_schedule(self.desk.database, self.desk.member, given | fields, self.now)
-        return UUID(made["id"])
+        return owner.create_schedule(self.caller, given | fields).schedule.id
 
     def tick(self, at: datetime | None = None) -> TickReport:
         self.now = at or self.now
@@ -99,11 +105,9 @@ class Office:
     def runs(self) -> list[dict[str, Any]]:
         return self.rows("SELECT * FROM schedule_runs r WHERE r.tenant_id = :tenant_id ORDER BY r.id")
 
-    def told(self, schedule_id: UUID) -> dict[str, Any]:
-        """The newest run, as its owner is told of it."""
-        page = runs.list_runs(self.desk.database, self.desk.member, schedule_id, before=None, limit=1)
-        found: dict[str, Any] = page.rows[0]
-        return found
+    def told(self, schedule_id: UUID) -> ShownRun:
+        """Returns the newest run, as its owner is told of it."""
+        return runs.list_runs(self.caller, schedule_id, before=None, limit=1).rows[0]
 
     def one(self, schedule_id: UUID) -> dict[str, Any]:
         return self.rows("SELECT * FROM schedules s WHERE s.tenant_id = :tenant_id AND s.id = :id", id=schedule_id)[0]

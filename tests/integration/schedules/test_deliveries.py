@@ -17,6 +17,7 @@ from stoa.workflows.operations.send_mail import KEPT, send_mail
 from stoa.workflows.schedules import owner
 from stoa.workflows.schedules.deliver import deliver
 from stoa.workflows.schedules.run import run
+from stoa.workflows.schedules.views import ShownDelivery
 from tests.integration.schedules.support import HOOK, HOUR, MINUTE, NOON, Office
 
 
@@ -24,23 +25,19 @@ def test_a_mail_is_delivered_when_it_was_sent_and_not_before(office: Office) -> 
     sent, refused = office.schedule(), office.schedule(notification_email="nobody@example.test")
     office.tick(NOON)
     office.work()
-    waiting = {"status": "pending", "attempts": 0, "deliveredAt": None, "error": None, "link": None}
-    assert [office.told(each)["delivery"] for each in (sent, refused)] == [waiting, waiting]
+    waiting = ShownDelivery("pending", 0, None, None)
+    assert [office.told(each).delivery for each in (sent, refused)] == [waiting, waiting]
 
     def send(mail: Mail) -> None:
         if mail.to == "nobody@example.test":
             raise MailNotSent("InvalidParameterValue", permanent=True)
 
     send_mail(office.desk.database, send, lambda: NOON + MINUTE, 5)
-    done = {"attempts": 1, "link": None}
-    assert office.told(sent)["delivery"] == {
-        **done, "status": "delivered", "deliveredAt": "2027-05-03T12:01:00.000Z", "error": None
-    }  # fmt: skip
-    assert office.told(refused)["delivery"] == {
-        **done, "status": "failed", "deliveredAt": None, "error": "the mail was not taken (InvalidParameterValue)"
-    }  # fmt: skip
+    assert office.told(sent).delivery == ShownDelivery("delivered", 1, NOON + MINUTE, None)
+    not_taken = "the mail was not taken (InvalidParameterValue)"
+    assert office.told(refused).delivery == ShownDelivery("failed", 1, None, not_taken)
     send_mail(office.desk.database, send, lambda: NOON + KEPT + HOUR, 5)
-    assert office.told(refused)["delivery"] is None  # forgotten with the mail
+    assert office.told(refused).delivery is None  # forgotten with the mail
 
 
 def test_a_webhook_gets_the_output_signed_and_is_tried_again(office: Office) -> None:
@@ -77,12 +74,8 @@ def shape(value: Any) -> Any:
 
 
 def test_the_signature_verifies_by_the_lines_in_the_docs(office: Office) -> None:
-    made = owner.create_schedule(
-        office.desk.database,
-        office.desk.member,
-        {"name": "H", "prompt": "P", "model_id": "gpt-4o-mini", "kind": "cron", "cron_expression": "0 * * * *", **HOOK},
-        office.now,
-    )
+    asked = {"name": "H", "prompt": "P", "model_id": "gpt-4o-mini", "kind": "cron", "cron_expression": "0 * * * *"}
+    secret = owner.create_schedule(office.caller, asked | HOOK).webhook_secret
     office.tick(NOON)
     office.work()
     (sent,) = office.posted
@@ -91,9 +84,9 @@ def test_the_signature_verifies_by_the_lines_in_the_docs(office: Office) -> None
     names: dict[str, Any] = {"hmac": hmac, "hashlib": hashlib}
     exec(documented.split("```python\n")[1].split("```")[0], names)
     is_ours = names["is_ours"]
-    assert is_ours(made["webhookSecret"], header, sent["body"], NOON.timestamp() + 299)
-    assert not is_ours(made["webhookSecret"], header, sent["body"], NOON.timestamp() + 301)
-    assert not is_ours(made["webhookSecret"], header, sent["body"] + b" ", NOON.timestamp())
+    assert is_ours(secret, header, sent["body"], NOON.timestamp() + 299)
+    assert not is_ours(secret, header, sent["body"], NOON.timestamp() + 301)
+    assert not is_ours(secret, header, sent["body"] + b" ", NOON.timestamp())
     assert not is_ours("whsec_other", header, sent["body"], NOON.timestamp())
 
 
@@ -126,7 +119,7 @@ def test_what_waits_for_delivery_goes_where_its_schedule_delivers_by_then(office
     office.work()
     for schedule_id, destination in ((to_mail, "email"), (to_file, "storage")):
         change = {"output_destination": destination}
-        owner.change_schedule(office.desk.database, office.desk.member, schedule_id, change, office.now)
+        owner.change_schedule(office.caller, schedule_id, change)
     office.tick(NOON + MINUTE)
     office.work()
     assert {row["delivery_status"] for row in office.runs()} == {"delivered"}

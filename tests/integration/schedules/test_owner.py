@@ -1,6 +1,7 @@
 """A member's schedules over HTTP: made, changed, paused, resumed, run by hand, deleted; refused by the field's name."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from stoa.clients.aws.run_queue import Job
 from stoa.core.ids import new_id
 from stoa.core.text import to_json
 from stoa.database.pool import Scope
-from stoa.store.schedules import schedule_runs
+from stoa.store.schedules import own_runs
 from tests.integration.chat.support import overlay
 from tests.integration.member.support import Client, Reply
 
@@ -292,8 +293,8 @@ def test_runs_come_in_pages_the_newest_first(ada: Client) -> None:
     assert third.body["meta"]["nextCursor"] is None
     with ada.database.autocommit(Scope(tenant_id=ada.tenant_id)) as connection:
         where = (ada.tenant_id, ada.desk().member.user_id, UUID(made["id"]))
-        (row,) = schedule_runs.page(connection, *where, before=None, rows=1, characters=2000)
-    assert max(len(str(value)) for value in row.values()) == 2000  # the rest of an output stays in the database
+        (row,) = own_runs.page(connection, *where, before=None, rows=1, characters=2000)
+    assert max(len(str(value)) for value in asdict(row).values()) == 2000  # the rest of an output stays in the database
     assert len(ada.get(f"{path}/{outputs[0]['id']}").data["output"]) == 4000
     assert ada.get(path, cursor="WyJub25zZW5zZSJd").status == 400
 

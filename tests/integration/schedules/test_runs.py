@@ -149,8 +149,8 @@ def test_five_failures_in_row_switch_it_off_and_tell_its_owner_once(office: Offi
     assert len(office.runs()) == 9
     told = [mail for mail in office.mail() if mail["subject"].startswith("Switched off")]
     assert [(mail["recipient"], mail["subject"]) for mail in told] == [("ada@example.test", "Switched off: Hourly")]
-    resumed = owner.resume(office.desk.database, office.desk.member, schedule_id, office.now)
-    assert (resumed["isActive"], resumed["failuresInRow"]) == (True, 0)
+    resumed = owner.resume(office.caller, schedule_id)
+    assert (resumed.schedule.is_active, resumed.schedule.failures_in_row) == (True, 0)
 
 
 def test_a_worker_that_dies_after_the_answer_does_not_charge_again(office: Office) -> None:
@@ -331,7 +331,7 @@ def test_an_owner_who_is_blocked_has_no_runs(office: Office) -> None:
 def test_a_run_of_a_schedule_that_was_deleted_comes_to_nothing(office: Office) -> None:
     schedule_id = office.schedule()
     office.tick(NOON)
-    owner.delete_schedule(office.desk.database, office.desk.member, schedule_id)
+    owner.delete_schedule(office.caller, schedule_id)
     office.work()
     assert office.runs() == []
     assert office.desk.lines() == []
@@ -381,11 +381,10 @@ def test_a_schedule_that_cannot_be_read_any_more_is_switched_off_and_holds_up_no
     assert (mail["recipient"], mail["subject"]) == ("ada@example.test", "Switched off: Lost")
     assert "US/Gone" in mail["body"]
 
-    database, member = office.desk.database, office.desk.member
-    told = {each["id"]: each["description"] for each in owner.list_schedules(database, member)}
-    assert told[str(lost)] == "Never: its times cannot be reckoned any more"
-    owner.change_schedule(database, member, lost, {"time_zone": "UTC"}, NOON)
-    assert owner.resume(database, member, lost, NOON)["nextRun"] == "2027-05-03T13:00:00.000Z"
+    told = {each.schedule.id: each.description for each in owner.list_schedules(office.caller)}
+    assert told[lost] == "Never: its times cannot be reckoned any more"
+    owner.change_schedule(office.caller, lost, {"time_zone": "UTC"})
+    assert owner.resume(office.caller, lost).schedule.next_run == NOON + HOUR
 
 
 def test_a_tenant_that_fails_holds_up_no_other(

@@ -7,7 +7,7 @@ import pytest
 
 from stoa.database import wire
 from stoa.database.pool import Database, Scope
-from stoa.store.schedules import schedule_runs, schedules
+from stoa.store.schedules import own_runs, schedule_runs, schedules
 from tests.integration.chat.support import Desk, ScriptedProviders, make_member
 from tests.integration.member.conftest import ada, stranger
 from tests.integration.member.support import Client
@@ -49,12 +49,12 @@ def test_with_every_condition_removed_only_ones_own_rows_are_there(
         assert len(schedules.of_member(connection, *own)) == 1
         assert schedules.get(connection, *own, their_schedule) is None
         assert schedules.delete(connection, *own, their_schedule) is False
-        assert schedule_runs.get(connection, *own, their_schedule, their_run) is None
+        assert own_runs.get(connection, *own, their_schedule, their_run) is None
     later = NOON.replace(hour=20)
     with fresh.transaction(Scope(tenant_id=member.tenant_id)) as connection:
         due = schedules.take_due(connection, member.tenant_id, later, 100)
-        assert {row["tenant_id"] for row in due} == {own[0]}
-        assert "prompt" not in due[0]  # ticks take them by the hundred, and only workers read them
+        assert {schedule.tenant_id for schedule in due} == {own[0]}
+        assert not hasattr(due[0], "prompt")  # ticks take them by the hundred, and only workers read them
         lease = {"lease_until": later, "rows": 100}
         assert their_run not in schedule_runs.take_left(connection, member.tenant_id, later, **lease)
         assert schedule_runs.start(connection, member.tenant_id, their_run, later, later) is None

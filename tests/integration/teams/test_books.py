@@ -55,7 +55,7 @@ def test_a_team_that_is_not_switched_on_begins_no_period(team: Team, only_this_t
 
 def found(team: Team) -> set[tuple[str, int, int]]:
     return {
-        (difference.kind, difference.row["counted"], difference.row["on_ledger"])
+        (difference.kind, difference.counter.counted, difference.counter.on_ledger)
         for difference in check_counters(team.database, datetime.now(UTC))
         if difference.kind in ("share", "pool")
     }

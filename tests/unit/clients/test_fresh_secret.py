@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from stoa.clients.aws.fresh_secret import FRESH_SECONDS, PAUSE_SECONDS, FreshSecret
+from stoa.core.secrets import SecretMalformed, SecretRefused, SecretUnreachable
 
-DENIED = ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetSecretValue")
+DENIED = SecretRefused("arn", "AccessDeniedException")
 
 
 @dataclass
@@ -63,7 +63,7 @@ def test_after_a_refusal_it_is_read_at_once_and_then_not_for_a_while(vault: Vaul
     assert vault.reads == 3
 
 
-@pytest.mark.parametrize("failure", [DENIED, ValueError("no JSON"), TypeError("a list")])
+@pytest.mark.parametrize("failure", [DENIED, SecretUnreachable("arn", "TimeoutError"), SecretMalformed("arn")])
 def test_a_value_at_hand_outlives_a_secret_that_cannot_be_read(
     vault: Vault, secret: FreshSecret, failure: Exception
 ) -> None:
@@ -79,5 +79,5 @@ def test_a_value_at_hand_outlives_a_secret_that_cannot_be_read(
 
 def test_without_a_value_the_failure_is_told(vault: Vault, secret: FreshSecret) -> None:
     vault.failure = DENIED
-    with pytest.raises(ClientError):
+    with pytest.raises(SecretRefused):
         secret("arn")

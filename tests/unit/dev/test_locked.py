@@ -129,5 +129,5 @@ def test_an_unknown_marker_is_refused(marker: str) -> None:
 
 
 def test_an_unknown_group_is_refused() -> None:
-    with pytest.raises(LockUnreadable, match="no group 'none', only bench, build"):
+    with pytest.raises(LockUnreadable, match="no group 'none', only any-llm, bench, build"):
         requirements(LOCK, "none", WINDOWS)

@@ -8,16 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stoa.core.errors import InvalidFields
-from stoa.domain.schedules.cadence import read_cadence
+from stoa.domain.schedules.cadence import Rhythm, read_cadence
 from stoa.domain.schedules.cron import parse_cron
 from stoa.domain.schedules.cron_words import cron_words
 
 ANCHOR = datetime(2026, 1, 1, 10, 3, tzinfo=UTC)
 
 
-def fields(kind: str, **given: Any) -> dict[str, Any]:
-    empty = {"cron_expression": None, "run_at": None, "interval_minutes": None, "time_zone": "UTC"}
-    return {"kind": kind, **empty, **given}
+def fields(kind: str, *, time_zone: str = "UTC", **given: Any) -> Rhythm:
+    return Rhythm(kind, time_zone, **given)
 
 
 def test_once_comes_once() -> None:
@@ -92,7 +91,7 @@ def test_at_the_calendars_end_nothing_comes() -> None:
         ),
     ],
 )
-def test_a_refusal_names_the_field(given: dict[str, Any], problems: dict[str, str]) -> None:
+def test_a_refusal_names_the_field(given: Rhythm, problems: dict[str, str]) -> None:
     with pytest.raises(InvalidFields) as refused:
         read_cadence(given, ANCHOR)
     assert {problem.path: problem.reason for problem in refused.value.problems} == problems

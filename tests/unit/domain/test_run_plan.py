@@ -5,15 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stoa.domain.schedules.cadence import read_cadence
-from stoa.domain.schedules.run_plan import DueSchedule, Plan, plan
+from stoa.domain.schedules.cadence import Rhythm, read_cadence
+from stoa.domain.schedules.run_plan import Due, Plan, plan
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
-EMPTY = {"cron_expression": None, "run_at": None, "interval_minutes": None, "time_zone": "UTC"}
-HOURLY = read_cadence({**EMPTY, "kind": "cron", "cron_expression": "0 * * * *"}, NOON)
-ONCE = read_cadence({**EMPTY, "kind": "once", "run_at": NOON}, NOON)
-EACH_MINUTE = read_cadence({**EMPTY, "kind": "cron", "cron_expression": "* * * * *"}, NOON)
-DUE = DueSchedule(HOURLY, NOON, "run_once", run_count=3, max_runs=None, owner_active=True)
+HOURLY = read_cadence(Rhythm("cron", "UTC", cron_expression="0 * * * *"), NOON)
+ONCE = read_cadence(Rhythm("once", "UTC", run_at=NOON), NOON)
+EACH_MINUTE = read_cadence(Rhythm("cron", "UTC", cron_expression="* * * * *"), NOON)
+DUE = Due(HOURLY, NOON, "run_once", run_count=3, max_runs=None, owner_active=True)
 
 
 def minutes(count: float) -> timedelta:
@@ -39,7 +38,7 @@ def minutes(count: float) -> timedelta:
         (replace(DUE, owner_active=False), 1, Plan(None, None, "owner_blocked")),
     ],
 )
-def test_plan(due: DueSchedule, late: float, planned: Plan) -> None:
+def test_plan(due: Due, late: float, planned: Plan) -> None:
     assert plan(due, NOON + minutes(late)) == planned
 
 

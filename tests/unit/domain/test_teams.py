@@ -151,24 +151,6 @@ def test_a_team_is_as_large_as_its_members_at_least() -> None:
 
 
 @pytest.mark.parametrize(
-    ("terms", "team", "less"),
-    [
-        ({}, {"max_members": 9, "total_tokens_monthly": 9000, "models": ["c"]}, {}),
-        (TERMS, {"max_members": 5, "total_tokens_monthly": 2000, "models": ["b", "a"]}, {}),
-        (TERMS, {"max_members": 1, "total_tokens_monthly": 1, "models": []}, {}),
-        (TERMS, {"max_members": 6, "total_tokens_monthly": 2000, "models": ["a"]}, {"max_members": 5}),
-        (
-            TERMS,
-            {"max_members": 6, "total_tokens_monthly": 2001, "models": ["c", "b"]},
-            {"max_members": 5, "total_tokens_monthly": 2000, "models": ["b"]},
-        ),
-    ],
-)
-def test_a_team_is_cut_to_what_was_bought(terms: dict[str, Any], team: dict[str, Any], less: dict[str, Any]) -> None:
-    assert teams.within(terms, team) == less
-
-
-@pytest.mark.parametrize(
     ("status", "made_at", "places"),
     [
         ("incomplete", NOW - timedelta(hours=24), 6),

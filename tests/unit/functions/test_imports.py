@@ -4,6 +4,8 @@ import subprocess
 import sys
 
 from dev.build import function_names
+from dev.children import free_port
+from tests.aws_server import AWS_KEYS
 from tests.contract.template import FUNCTIONS, properties
 
 HEAVY = (
@@ -34,3 +36,24 @@ def test_handlers_are_imported_without_heavy_libraries() -> None:
     imported = {name: set(heavy) for name, *heavy in map(str.split, done.stdout.splitlines())}
     assert imported.keys() == set(names)
     assert {name: heavy for name, heavy in imported.items() if not heavy <= NEEDED.get(name, set())} == {}
+
+
+def test_a_function_reads_its_database_secret_without_the_sdk() -> None:
+    """In a process of its own: the secret is asked for, and neither boto3 nor botocore was imported for it."""
+    program = (
+        "import sys; sys.path[:0] = ['layers/common', '.']\n"
+        "import functions.sweep.handler\n"
+        "from stoa.core.secrets import SecretUnreachable\n"
+        "from stoa.database.pool import database\n"
+        "try:\n"
+        "    database()\n"
+        "except SecretUnreachable as error:\n"
+        "    print(error.code, *sorted({'boto3', 'botocore'} & set(sys.modules)))"
+    )
+    environment = {
+        **AWS_KEYS,
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}",
+        "STOA_DATABASE_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:stoa",
+    }
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.split() == ["ConnectionRefusedError"]

@@ -1,11 +1,9 @@
-"""Settings from the environment, read when first asked for and never at import, and secrets, fetched when needed."""
+"""Settings from the environment, read when first asked for and never at import."""
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +64,3 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 def settings() -> Settings:
     """This process's settings."""
     return read_settings(os.environ)
-
-
-@cache
-def secret(arn: str) -> dict[str, Any]:
-    """Returns a JSON secret, fetched once a process. Raises what `read_secret` raises."""
-    return read_secret(arn)
-
-
-def read_secret(arn: str) -> dict[str, Any]:
-    """Returns a JSON secret, as AWS Secrets Manager has it now.
-
-    Raises botocore's ClientError when it cannot be read: a function without its secret must fail loudly.
-    """
-    answer = _secrets_manager().get_secret_value(SecretId=arn)
-    value = json.loads(answer["SecretString"])
-    if not isinstance(value, dict):
-        raise TypeError(f"The secret {arn} is not a JSON object.")
-    return value
-
-
-@cache
-def _secrets_manager() -> Any:
-    import boto3  # 270 ms: only where a secret is really fetched
-
-    return boto3.client("secretsmanager")

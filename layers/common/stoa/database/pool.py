@@ -9,17 +9,18 @@ Two ways to talk to the database, both bound to a `Scope`:
 
 import json
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 from uuid import UUID
 
 from stoa.core.errors import Unavailable
-from stoa.core.settings import secret, settings
+from stoa.core.secrets import read_secret
+from stoa.core.settings import settings
 from stoa.database.dsn import Dsn, parse_secret, parse_url
-from stoa.database.wire import Row, RuleRefused, Statement, StatementFailed, Wire, connect
+from stoa.database.wire import LoginRefused, Row, RuleRefused, Statement, StatementFailed, Wire, connect
 
 __all__ = [
     "Connection",
@@ -101,10 +102,16 @@ class Connection:
 
 
 class Database:
-    """A bounded pool of connections to one database, safe to use from many threads."""
+    """A bounded pool of connections to one database, safe to use from many threads.
 
-    def __init__(self, dsn: Dsn, connections: int = 1) -> None:
+    `reread` gives the address and the password anew. It is asked once when PostgreSQL refuses a login, because the
+    password may have been rotated since.
+    """
+
+    def __init__(self, dsn: Dsn, connections: int = 1, reread: Callable[[], Dsn] | None = None) -> None:
         self._dsn = dsn
+        self._reread = reread
+        self._rereading = threading.Lock()
         self._idle: list[Wire] = []
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(connections)
@@ -162,7 +169,19 @@ class Database:
             if wire.is_reusable():
                 return wire
             wire.close()
-        return connect(self._dsn)
+        return self._connect()
+
+    def _connect(self) -> Wire:
+        refused = self._dsn
+        try:
+            return connect(refused)
+        except LoginRefused:
+            if self._reread is None:
+                raise
+            with self._rereading:
+                if self._dsn is refused:  # else another thread has read it already
+                    self._dsn = self._reread()
+            return connect(self._dsn)
 
 
 @cache
@@ -170,12 +189,15 @@ def database() -> Database:
     """This process's database, from its settings."""
     chosen = settings()
     if chosen.database_url:
-        dsn = parse_url(chosen.database_url)
-    elif chosen.database_secret_arn:
-        dsn = parse_secret(secret(chosen.database_secret_arn))
-    else:
+        return Database(parse_url(chosen.database_url), chosen.database_connections)
+    if chosen.database_secret_arn is None:
         raise RuntimeError("Set STOA_DATABASE_URL or STOA_DATABASE_SECRET_ARN.")
-    return Database(dsn, chosen.database_connections)
+    reread = partial(_dsn_in_secret, chosen.database_secret_arn)
+    return Database(reread(), chosen.database_connections, reread)
+
+
+def _dsn_in_secret(arn: str) -> Dsn:
+    return parse_secret(read_secret(arn))
 
 
 def json_parameter(value: Any) -> str:

@@ -31,6 +31,7 @@ Statement = tuple[str, dict[str, Any]]
 ANSWER_TIMEOUT_SECONDS = 15
 
 REFUSED = "ST001"  # raised by the SQL function refuse(), see migrations/0001
+LOGIN_REFUSED = frozenset({"28P01", "28000"})  # invalid password, invalid authorization
 PLAN_CHANGED = "0A000"  # "cached plan must not change result type": a migration ran under a warm connection
 
 _JSON, _JSONB, _DATE, _TIMESTAMPTZ = 114, 3802, 1082, 1184
@@ -53,6 +54,10 @@ class StatementFailed(Exception):
         super().__init__(f"{sqlstate} {constraint or ''} {message}".strip())
         self.sqlstate = sqlstate
         self.constraint = constraint
+
+
+class LoginRefused(Unavailable):
+    """PostgreSQL refused the user or the password. Another password may be accepted."""
 
 
 @dataclass(slots=True)
@@ -186,7 +191,7 @@ class Wire:
             yield code, data
 
     def _translated(self, error: Exception) -> Exception:
-        fields = error.args[0] if isinstance(error, DatabaseError) and isinstance(error.args[0], dict) else {}
+        fields = _fields(error)
         sqlstate, message = fields.get("C", ""), fields.get("M", str(error))
         if sqlstate == REFUSED:
             return RuleRefused(message)
@@ -197,11 +202,22 @@ class Wire:
 
 
 def connect(dsn: Dsn) -> Wire:
-    """Returns a new connection. Raises Unavailable when the server cannot be reached or refuses us."""
+    """A new connection.
+
+    Raises LoginRefused when the server refuses the user or the password, Unavailable when it cannot be reached or
+    refuses the connection for another reason.
+    """
     try:
         return Wire(dsn)
     except (InterfaceError, DatabaseError, OSError) as error:
-        raise Unavailable("The database cannot be reached. Try again in a moment.") from error
+        kind = LoginRefused if _fields(error).get("C") in LOGIN_REFUSED else Unavailable
+        raise kind("The database cannot be reached. Try again in a moment.") from error
+
+
+def _fields(error: Exception) -> dict[str, str]:
+    """What the server said, by its one-letter names; empty when it was not the server that spoke."""
+    said = error.args[0] if isinstance(error, DatabaseError) and error.args else None
+    return said if isinstance(said, dict) else {}
 
 
 def _bind_and_execute(name: bytes, values: Sequence[str | None]) -> bytes:

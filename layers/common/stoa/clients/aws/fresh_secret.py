@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from stoa.core.observe import logger
-from stoa.core.settings import read_secret
+from stoa.core.secrets import SecretError, read_secret
 
 FRESH_SECONDS = 300.0  # a value is used for so long before it is read again
 PAUSE_SECONDS = 30.0  # between two reads at least
@@ -27,7 +27,7 @@ class FreshSecret:
     def __call__(self, arn: str) -> Mapping[str, Any]:
         """Returns the secret, at most FRESH_SECONDS old where Secrets Manager answers.
 
-        Where it does not answer, the value at hand stays in use. Raises its error where there is no value.
+        Where it does not answer, the value at hand stays in use. Raises SecretError where there is no value.
         """
         if arn not in self._values:
             self._values[arn] = self._read(arn)
@@ -44,11 +44,9 @@ class FreshSecret:
                 self._read_at[arn] = due
 
     def _reread(self, arn: str) -> None:
-        from botocore.exceptions import BotoCoreError, ClientError
-
         try:
             self._values[arn] = self._read(arn)
             self._read_at[arn] = self._clock()
-        except (BotoCoreError, ClientError, ValueError, TypeError) as error:
+        except SecretError as error:
             self._read_at[arn] = self._clock() - FRESH_SECONDS + PAUSE_SECONDS
-            logger().warning("secret not read again", extra={"secret": arn, "error": type(error).__name__})
+            logger().warning("secret not read again", extra={"secret": arn, "error": error.code})

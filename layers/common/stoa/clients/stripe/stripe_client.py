@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from stoa.core.errors import Unavailable, UpstreamFailed
-from stoa.core.settings import Settings, secret, settings
+from stoa.core.secrets import secret
+from stoa.core.settings import Settings, settings
 from stoa.domain.billing.stripe_events import PURCHASE_KEY, TENANT_KEY, Reference, read_reference
 from stoa.domain.billing.subscription_events import TEAM_KEY
 

@@ -23,7 +23,7 @@ from importlib.resources import files
 from typing import Any
 
 from stoa.clients.wires.types import Endpoint, ProviderError
-from stoa.core.settings import secret
+from stoa.core.secrets import secret
 from stoa.domain.providers.provider import MODEL_PLACE, PLACE, Provider
 
 OWN_IDENTITY = frozenset({"iam", "optional_api_key"})  # ways to sign in that need no key of ours

@@ -1,4 +1,4 @@
-"""From what Stripe told of a purchase to whether it unlocks its models. Pure.
+"""The state of a purchase, derived from the facts that Stripe told of it. Pure.
 
 Events come late, twice and in any order. Therefore each adds facts, facts are only ever joined (`merge` is commutative,
 associative and idempotent), and what follows from them is derived anew each time (`derive`).
@@ -24,7 +24,7 @@ _DISPUTE_RANK = {DISPUTE_OPEN: 0, DISPUTE_WON: 1, DISPUTE_LOST: 2}  # an outcome
 
 @dataclass(frozen=True, slots=True)
 class PurchaseFacts:
-    """Holds what is known of one purchase. An instant is the earliest at which the fact holds; None: not known.
+    """The known facts of one purchase. An instant is the earliest at which the fact is known to hold. None: not known.
 
     `refunded_cents` is the sum given back so far, `disputes` holds open, won or lost by the dispute's id.
     """
@@ -39,7 +39,7 @@ class PurchaseFacts:
 
 
 class PurchaseState(NamedTuple):
-    """The purchase's status, and whether it unlocks its models."""
+    """A word for the purchase, and whether it unlocks its models."""
 
     status: str
     entitled: bool

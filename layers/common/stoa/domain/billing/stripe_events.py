@@ -1,4 +1,4 @@
-"""Reads what one of Stripe's objects or events says of a purchase of ours. Pure: dictionaries in, values out.
+"""Reads Stripe's objects and events about purchases of ours. Pure: dictionaries in, values out.
 
 Everything we make at Stripe carries the tenant's and the purchase's id in its metadata; Stripe copies those of a
 payment intent onto its charge (https://docs.stripe.com/metadata). A dispute carries none: its payment intent has to be
@@ -31,7 +31,7 @@ class UnreadableEvent(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Names the purchase that something at Stripe belongs to, as its metadata says."""
+    """The tenant and the purchase that something at Stripe belongs to, as its metadata says."""
 
     tenant_id: UUID
     purchase_id: UUID
@@ -39,7 +39,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A statement of Stripe's about one purchase. `amount` and `currency` are the payment's; None: not told."""
+    """A notice of Stripe about a purchase. `amount` and `currency` are of the payment, where the object tells them."""
 
     reference: Reference | None  # None: no metadata of ours; the payment intent may have them
     facts: PurchaseFacts
@@ -51,7 +51,7 @@ class Notice:
 
 
 def read_event(event: Mapping[str, Any]) -> Notice | None:
-    """Returns what an event says. None: its kind concerns no purchase. Raises UnreadableEvent."""
+    """Returns the notice in an event. None: its kind concerns no purchase. Raises UnreadableEvent."""
     kind = event["type"]
     try:
         told = event["data"]["object"]
@@ -71,9 +71,9 @@ def read_event(event: Mapping[str, Any]) -> Notice | None:
 
 
 def read_session(session: Mapping[str, Any], at: datetime) -> Notice:
-    """Returns what a Checkout session says at the instant `at`: from an event, or from Stripe's answer.
+    """Returns the notice in a Checkout session at the instant `at`. The session is from an event or from an answer.
 
-    When its payment intent and charge are expanded, they are read, too. Raises KeyError or TypeError for another form.
+    Reads its payment intent and charge, too, where they are expanded. Raises KeyError or TypeError for another form.
     """
     complete = session["status"] == "complete"
     paid = session["payment_status"] == "paid"
@@ -100,7 +100,7 @@ def read_session(session: Mapping[str, Any], at: datetime) -> Notice:
 
 
 def read_reference(metadata: Mapping[str, Any] | None) -> Reference | None:
-    """Returns the tenant and purchase in some metadata; None where they are not ours."""
+    """Returns the tenant and purchase in some metadata. None: it is not ours."""
     try:
         return Reference(UUID((metadata or {})[TENANT_KEY]), UUID((metadata or {})[PURCHASE_KEY]))
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -130,6 +130,6 @@ def _read_dispute(dispute: Mapping[str, Any], *, closed: bool) -> Notice:
 
 
 def expandable_id(expandable: Any) -> str | None:
-    """Returns the id of what Stripe gives as an id or, expanded, as a whole object."""
+    """Returns the id of something that Stripe gives as an id or, expanded, as a whole object."""
     found = expandable.get("id") if isinstance(expandable, Mapping) else expandable
     return str(found) if found else None

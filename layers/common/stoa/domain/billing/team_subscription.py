@@ -23,7 +23,7 @@ DUNNING_GRACE = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionFacts:
-    """Holds what is known of one subscription. None: not known.
+    """All that is known of one subscription. None: not known.
 
     `paid_from` and `paid_until` are of the last month that was paid, `unpaid_until` is the end of the last one whose
     payment failed. `end_told_at` is when Stripe last said whether it `ends_with_period`.
@@ -37,8 +37,20 @@ class SubscriptionFacts:
     ends_with_period: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class SubscriptionRecord:
+    """Our record of a team's subscriptions: facts of the present one, and the ids of those before it.
+
+    `unpaid` are those that were left without a payment until another one was paid, `past` the others.
+    """
+
+    facts: SubscriptionFacts = SubscriptionFacts()
+    past: tuple[str, ...] = ()
+    unpaid: tuple[str, ...] = ()
+
+
 class TeamStanding(NamedTuple):
-    """The subscription's status, and until when the team gives access. None: it gives none."""
+    """A word for the subscription, and until when the team gives access. None: it gives none."""
 
     status: str
     access_until: datetime | None
@@ -59,7 +71,7 @@ def merge(one: SubscriptionFacts, other: SubscriptionFacts) -> SubscriptionFacts
 
 
 def derive(facts: SubscriptionFacts) -> TeamStanding:
-    """Returns the standing that follows from the facts. An end outweighs every payment, whichever came later."""
+    """Returns what follows from the facts. That it ended outweighs all that was paid, whatever came later by mail."""
     if facts.ended_at is not None:
         return TeamStanding(CANCELED, facts.ended_at if facts.paid_until else None)
     if facts.paid_until is None:
@@ -67,6 +79,11 @@ def derive(facts: SubscriptionFacts) -> TeamStanding:
     if facts.unpaid_until is not None and facts.unpaid_until > facts.paid_until:
         return TeamStanding(PAST_DUE, facts.paid_until + DUNNING_GRACE)
     return TeamStanding(ACTIVE, facts.paid_until + (timedelta(0) if facts.ends_with_period else DUNNING_GRACE))
+
+
+def is_running(facts: SubscriptionFacts) -> bool:
+    """Returns whether the subscription goes on by itself."""
+    return derive(facts).status in (ACTIVE, PAST_DUE)
 
 
 def to_json(facts: SubscriptionFacts) -> dict[str, Any]:
@@ -89,6 +106,17 @@ def from_json(kept: Mapping[str, Any]) -> SubscriptionFacts:
         end_told_at=instant("end_told_at"),
         ends_with_period=bool(kept.get("ends_with_period", False)),
     )
+
+
+def record_to_json(record: SubscriptionRecord) -> dict[str, Any]:
+    """Returns a record as it is kept."""
+    return {"facts": to_json(record.facts), "past": list(record.past), "unpaid": list(record.unpaid)}
+
+
+def record_from_json(kept: Mapping[str, Any]) -> SubscriptionRecord:
+    """Returns the record that `record_to_json` wrote; an empty document is a team that never had a subscription."""
+    facts = from_json(kept.get("facts", {}))
+    return SubscriptionRecord(facts, tuple(kept.get("past", ())), tuple(kept.get("unpaid", ())))
 
 
 def _latest(one: datetime | None, other: datetime | None) -> datetime | None:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.domain.schedules.cron import Cron, InvalidCron, parse_cron
@@ -21,9 +20,20 @@ _FIELDS = {
     CRON: ("cron_expression", "cronExpression"),
     INTERVAL: ("interval_minutes", "intervalMinutes"),
 }
-# In some machines' zone folders: what differs on each, and what counts leap seconds.
+# Some machines have these in their folder of zones: names that differ on each, and zones that count leap seconds.
 _NO_PLACES = frozenset({"localtime", "posixrules", "Factory"})
 _NO_REGIONS = ("posix/", "right/")
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """The fields that say when a schedule runs, as they were given. `kind` says which of the last three is meant."""
+
+    kind: str
+    time_zone: str
+    cron_expression: str | None = None
+    run_at: datetime | None = None
+    interval_minutes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +81,9 @@ class Cadence:
         return f"{cron_words(self.cron)} ({place_words(self.time_zone)})"
 
 
-def read_cadence(fields: dict[str, Any], anchor: datetime) -> Cadence:
-    """Returns the rhythm of a schedule's fields (kind, cron_expression, run_at, interval_minutes, time_zone).
-
-    Raises InvalidFields naming each field that is missing, superfluous or wrong.
-    """
-    kind, zone = fields["kind"], fields["time_zone"]
+def read_cadence(rhythm: Rhythm, anchor: datetime) -> Cadence:
+    """Returns the checked rhythm. Raises InvalidFields naming each field that is missing, superfluous or wrong."""
+    kind, zone = rhythm.kind, rhythm.time_zone
     if zone in _NO_PLACES or zone.startswith(_NO_REGIONS):
         raise InvalidFields(
             [FieldProblem("timezone", f"{zone!r} is no IANA time zone; send one such as Europe/Berlin.")]
@@ -84,25 +91,26 @@ def read_cadence(fields: dict[str, Any], anchor: datetime) -> Cadence:
     zone_named(zone)
     problems = []
     for other, (name, outer) in _FIELDS.items():
-        if other == kind and fields[name] is None:
+        is_given = getattr(rhythm, name) is not None
+        if other == kind and not is_given:
             problems.append(FieldProblem(outer, f'a schedule of type "{kind}" needs it'))
-        elif other != kind and fields[name] is not None:
+        elif other != kind and is_given:
             problems.append(FieldProblem(outer, f'it belongs to type "{other}", not to "{kind}"'))
     if problems:
         raise InvalidFields(problems)
-    if kind == ONCE:
-        return Cadence(ONCE, zone, anchor, run_at=_moment(fields["run_at"], zone))
-    if kind == INTERVAL:
-        return Cadence(INTERVAL, zone, anchor, interval=timedelta(minutes=_minutes(fields["interval_minutes"])))
+    if rhythm.run_at is not None:
+        return Cadence(ONCE, zone, anchor, run_at=_moment(rhythm.run_at, zone))
+    if rhythm.interval_minutes is not None:
+        return Cadence(INTERVAL, zone, anchor, interval=timedelta(minutes=_minutes(rhythm.interval_minutes)))
     try:
-        cron = parse_cron(fields["cron_expression"])
+        cron = parse_cron(rhythm.cron_expression or "")
     except InvalidCron as error:
         raise InvalidFields([FieldProblem("cronExpression", str(error))]) from error
     return Cadence(CRON, zone, anchor, cron=cron)
 
 
 def _moment(run_at: datetime, zone: str) -> datetime:
-    """Returns the instant meant; without an offset it is what clocks in the zone show."""
+    """Returns the instant meant. A time without an offset is of the zone's clocks."""
     if not 2000 <= run_at.year <= LATEST_YEAR:
         raise InvalidFields([FieldProblem("runAt", f"a date between the years 2000 and {LATEST_YEAR}")])
     return (run_at if run_at.tzinfo else run_at.replace(tzinfo=zone_named(zone))).astimezone(UTC)

@@ -1,4 +1,4 @@
-"""Decides which run of a due schedule is planned, and when the schedule is next due."""
+"""Plans for a schedule whose time has come: the run that is planned, and the time when it is next due."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ UNREADABLE = "failing"  # as where its runs fail: its owner has to look at it
 
 
 @dataclass(frozen=True, slots=True)
-class DueSchedule:
+class Due:
     """A schedule whose `next_run` has come."""
 
     cadence: Cadence
@@ -34,8 +34,8 @@ class Plan:
     inactive_reason: str | None = None
 
 
-def plan(due: DueSchedule, now: datetime) -> Plan:
-    """However many times were missed, at most one run comes of them. The next one keeps to the rhythm."""
+def plan(due: Due, now: datetime) -> Plan:
+    """Returns the plan. At most one run comes of the times that were missed, and the next one keeps to the rhythm."""
     if not due.owner_active:
         return Plan(None, None, OWNER_BLOCKED)
     planned_at = due.next_run if due.missed_runs == RUN_ONCE else _on_time(due, now)
@@ -45,8 +45,8 @@ def plan(due: DueSchedule, now: datetime) -> Plan:
     return Plan(planned_at, next_run, None if next_run else COMPLETED)
 
 
-def _on_time(due: DueSchedule, now: datetime) -> datetime | None:
-    """Returns the planned time that has just come, where missed ones are to be skipped."""
+def _on_time(due: Due, now: datetime) -> datetime | None:
+    """Returns the planned time that has just come, where missed ones are skipped."""
     if due.next_run >= now - ON_TIME:
         return due.next_run
     latest = due.cadence.next_after(now - ON_TIME)

@@ -3,6 +3,7 @@
 A refusal knows no status and no JSON. Each door tells it in its own shape (`stoa.http.refusals`).
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -24,16 +25,16 @@ INPUT_TOO_LONG = "INPUT_TOO_LONG"
 NO_MODEL_AVAILABLE = "NO_MODEL_AVAILABLE"
 
 
-class Refusal:
-    """A reason why no model serves the message. `code` is stable: clients switch on it."""
+class Refusal(ABC):
+    """No model serves the message. `code` is stable: clients switch on it."""
 
     __slots__ = ()
     code: ClassVar[str]
 
     @property
+    @abstractmethod
     def message(self) -> str:
-        """Tells people what happened and what to do."""
-        raise NotImplementedError
+        """Says what happened and what to do, for people."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ def to_stored(side: Side) -> dict[str, Any]:
             }
         case Sizes():
             return {camel_case(name): tokens for name, tokens in side.given().items()}
-        case Ending():
+        case _:
             ends = side.deprecated_at and side.deprecated_at.isoformat()
             told = {"deprecatedAt": ends, "successorId": side.successor_id}
             return told if side.why is None else {"why": side.why, **told}
@@ -129,7 +129,7 @@ def from_stored(kind: Kind, stored: Mapping[str, Any]) -> Side:
             return NewModel(stored["displayName"], stored["contextWindow"], stored["maxOutputTokens"], price)
         case "context":
             return Sizes(stored.get("contextWindow"), stored.get("maxOutputTokens"))
-        case "retirement":
+        case _:  # retirement
             ends = stored["deprecatedAt"]
             return Ending(ends and datetime.fromisoformat(ends), stored["successorId"], stored.get("why"))
 

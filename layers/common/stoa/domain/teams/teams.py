@@ -151,21 +151,6 @@ def _is_within(terms: Mapping[str, Any], name: str, value: Any) -> bool:
     return bool(value <= terms[camel_case(name)])
 
 
-def within(terms: Mapping[str, Any], team: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns those of size, tokens and models that exceed the terms that were bought, cut down to them.
-
-    While its pay page was open its people could still change all of it.
-    """
-    if not terms:
-        return {}
-    less = {
-        "max_members": min(team["max_members"], terms["maxMembers"]),
-        "total_tokens_monthly": min(team["total_tokens_monthly"], terms["totalTokensMonthly"]),
-        "models": [model_id for model_id in team["models"] if model_id in terms["models"]],
-    }
-    return {name: value for name, value in less.items() if value != team[name]}
-
-
 def check_size(max_members: int, seats_taken: int) -> None:
     """Raises Conflict when a team would be smaller than the members and open invitations that it has."""
     if max_members < seats_taken:

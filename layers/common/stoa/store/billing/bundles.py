@@ -1,10 +1,10 @@
 """Bundles: several models of a tenant's sold as one."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row, Statement, json_parameter
+from stoa.database.pool import Connection, Row, Statement, json_parameter, typed
 
 _ON_SALE = """
 SELECT b.id, b.name, b.description, b.price_cents, t.currency, c.model_ids,
@@ -23,11 +23,6 @@ CROSS JOIN LATERAL (
 WHERE b.tenant_id = :tenant_id ::uuid AND b.enabled AND c.model_ids IS NOT NULL
 ORDER BY b.display_order, b.name, b.id
 """
-
-
-def on_sale(tenant_id: UUID, user_id: UUID) -> Statement:
-    """The query for the bundles a member may buy, with their models and whether the member owns all of these."""
-    return _ON_SALE, {"tenant_id": tenant_id, "user_id": user_id}
 
 
 _ALL = """
@@ -61,23 +56,81 @@ SELECT :tenant_id ::uuid, :id ::uuid, r.model_id FROM jsonb_array_elements_text(
 """
 
 
-def all_of(connection: Connection, tenant_id: UUID, bundle_id: UUID | None = None) -> list[Row]:
-    """Every bundle of the tenant, or the one, with those switched off."""
-    return connection.run(_ALL, tenant_id=tenant_id, id=bundle_id)
+@dataclass(frozen=True, slots=True)
+class BundleOnSale:
+    """A bundle as a member may buy it. `price_cents` is in the currency's smallest unit; `owned`: every model of it is
+    the member's already."""
+
+    id: UUID
+    name: str
+    description: str
+    price_cents: int
+    currency: str
+    model_ids: list[str]
+    owned: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleTerms:
+    """The part of a bundle that its admins decide. `price_cents` is in the smallest unit of the tenant's currency."""
+
+    name: str
+    description: str
+    price_cents: int
+    enabled: bool
+    display_order: int
+    model_ids: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle(BundleTerms):
+    """A bundle of the tenant's. `version` counts its edits."""
+
+    id: UUID
+    currency: str
+    version: int
+
+
+def on_sale_statement(tenant_id: UUID, user_id: UUID) -> Statement:
+    """Returns the query for the bundles a member may buy, to be sent together with others. Its rows go to
+    `on_sale_from_rows`."""
+    return _ON_SALE, {"tenant_id": tenant_id, "user_id": user_id}
+
+
+def on_sale_from_rows(rows: Sequence[Row]) -> list[BundleOnSale]:
+    """Returns the bundles in the answer to `on_sale_statement`, in the tenant's order."""
+    return typed(BundleOnSale, rows)
+
+
+def all_of(connection: Connection, tenant_id: UUID) -> list[Bundle]:
+    """Returns every bundle of the tenant in its order, also those that are switched off."""
+    return connection.fetch(Bundle, _ALL, tenant_id=tenant_id, id=None)
+
+
+def get(connection: Connection, tenant_id: UUID, bundle_id: UUID) -> Bundle | None:
+    """Returns one bundle of the tenant. None: there is none."""
+    return connection.fetch_one(Bundle, _ALL, tenant_id=tenant_id, id=bundle_id)
 
 
 def lock(connection: Connection, tenant_id: UUID, bundle_id: UUID) -> None:
-    """Hold a bundle against other changes until the transaction ends."""
+    """Holds a bundle against other changes until the transaction ends."""
     connection.run(_LOCK, tenant_id=tenant_id, id=bundle_id)
 
 
-def save(connection: Connection, tenant_id: UUID, bundle: Mapping[str, Any], model_ids: Sequence[str]) -> None:
-    """Write a bundle with its models. Raises StatementFailed for a model that is not there."""
-    where = {"tenant_id": tenant_id, "id": bundle["id"]}
+def save(connection: Connection, tenant_id: UUID, bundle_id: UUID, terms: BundleTerms) -> None:
+    """Writes a bundle with its models. Raises StatementFailed for a model that is not there."""
+    bundle = {"tenant_id": tenant_id, "id": bundle_id}
+    columns = {
+        "name": terms.name,
+        "description": terms.description,
+        "price_cents": terms.price_cents,
+        "enabled": terms.enabled,
+        "display_order": terms.display_order,
+    }
     connection.run_all(
         [
-            (_SAVE, {**bundle, **where}),
-            (_FORGET_MODELS, where),
-            (_ADD_MODELS, {**where, "model_ids": json_parameter(list(model_ids))}),
+            (_SAVE, {**bundle, **columns}),
+            (_FORGET_MODELS, bundle),
+            (_ADD_MODELS, {**bundle, "model_ids": json_parameter(terms.model_ids)}),
         ]
     )

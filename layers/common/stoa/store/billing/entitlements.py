@@ -1,4 +1,4 @@
-"""What a purchase unlocks. Taking it back keeps the row. (Grants by admins: store/grants.py.)"""
+"""Entitlements that a purchase gives. Taking one back keeps the row. (Grants by admins: store/members/grants.py.)"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -30,7 +30,7 @@ def unlock(
     model_ids: Sequence[str],
     now: datetime,
 ) -> None:
-    """Let a purchase unlock its models; one entitlement each, however often it is told."""
+    """Unlocks the models of a purchase: one entitlement each, however often it is called."""
     rows = [{"id": new_id(), "model_id": model_id} for model_id in model_ids]
     connection.run(
         _UNLOCK, tenant_id=tenant_id, user_id=user_id, purchase_id=purchase_id, rows=json_parameter(rows), now=now
@@ -38,5 +38,5 @@ def unlock(
 
 
 def lock_again(connection: Connection, tenant_id: UUID, purchase_id: UUID, now: datetime) -> None:
-    """Take back what a purchase unlocked, because its money was."""
+    """Takes back what a purchase unlocked, because its money was taken back."""
     connection.run(_LOCK_AGAIN, tenant_id=tenant_id, purchase_id=purchase_id, now=now)

@@ -1,12 +1,12 @@
 """Purchases: one row for each attempt to buy, with the facts that Stripe told of it."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row, Statement, json_parameter
-from stoa.domain.billing.purchase_state import PurchaseFacts, PurchaseState
+from stoa.database.pool import Connection, json_parameter
+from stoa.domain.billing.purchase_state import PENDING, PurchaseFacts, PurchaseState
+from stoa.domain.billing.stripe_events import Notice
 
 # In a query the alias is `p`; the columns are those that the values of a purchase are made of.
 _COLUMNS = """
@@ -14,27 +14,6 @@ _COLUMNS = """
     p.source, p.stripe_price_id, p.session_id, p.session_url, p.session_expires_at, p.payment_intent_id, p.receipt_url,
     p.status, p.entitled, p.completed_at, p.paid_at, p.failed_at, p.expired_at, p.mismatched_at, p.refunded_cents,
     p.disputes, p.created_at
-"""
-
-# What holds for everything a member may buy, and a bundle where one is asked for, in one row.
-_TERMS = """
-SELECT
-    t.currency,
-    t.purchases_paused,
-    b.name AS bundle_name,
-    b.price_cents AS bundle_price_cents,
-    (
-        SELECT json_agg(bm.model_id ORDER BY bm.model_id) FROM bundle_models bm
-        WHERE bm.tenant_id = :tenant_id AND bm.bundle_id = b.id
-    ) AS bundle_models,
-    (
-        SELECT json_agg(DISTINCT e.model_id) FROM entitlements e
-        WHERE e.tenant_id = :tenant_id AND e.user_id = :user_id ::uuid AND e.source IN ('purchase', 'admin_grant')
-            AND e.revoked_at IS NULL AND e.expires_at IS NULL AND e.extra_trial_messages IS NULL
-    ) AS owned_models
-FROM tenants t
-LEFT JOIN bundles b ON b.tenant_id = t.id AND b.id = :bundle_id ::uuid AND b.enabled
-WHERE t.id = :tenant_id ::uuid
 """
 
 # Nothing is added while an earlier attempt is open, or its money is on its way.
@@ -129,95 +108,132 @@ LIMIT :rows
 
 _MARK_ASKED = "UPDATE purchases p SET asked_at = :now WHERE p.tenant_id = :tenant_id AND p.id = :id"
 
-_SOLD = """
-SELECT 'model' AS product_type, m.id AS product_id, coalesce(o.display_name, m.display_name) AS name,
-    coalesce(o.unlock_price_cents, m.unlock_price_cents) AS amount_cents, t.currency
-FROM tenants t
-JOIN models m ON m.tenant_id IS NULL OR m.tenant_id = t.id
-LEFT JOIN tenant_models o ON o.tenant_id = t.id AND o.model_id = m.id
-WHERE t.id = :tenant_id ::uuid AND coalesce(o.enabled, m.enabled)
-    AND coalesce(o.access_tier, m.access_tier) = 'premium'
-    AND coalesce(o.unlock_price_cents, m.unlock_price_cents) IS NOT NULL
-UNION ALL
-SELECT 'bundle', b.id::text, b.name, b.price_cents, t.currency
-FROM tenants t JOIN bundles b ON b.tenant_id = t.id AND b.enabled
-WHERE t.id = :tenant_id
-ORDER BY 1, 2
-"""
 
-_SAVE_PRICE = """
-INSERT INTO stripe_prices AS s (
-    tenant_id, product_type, product_id, amount_cents, currency, account_mark, price_id
-)
-VALUES (:tenant_id, :product_type, :product_id, :amount_cents, :currency, :account_mark, :price_id)
-ON CONFLICT (tenant_id, product_type, product_id, amount_cents, currency, account_mark)
-    DO UPDATE SET price_id = excluded.price_id WHERE s.price_id <> excluded.price_id
-"""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPurchase:
+    """An attempt to buy a model or a bundle, at the tenant's present terms. `source` names the place it began at."""
+
+    id: UUID
+    tenant_id: UUID
+    user_id: UUID
+    product_type: str
+    product_id: str
+    product_name: str
+    model_ids: list[str]
+    amount_cents: int
+    currency: str
+    source: str
 
 
-def terms_statement(tenant_id: UUID, user_id: UUID, bundle_id: UUID | None) -> Statement:
-    """The query for `currency`, `purchases_paused`, `owned_models` and the bundle asked for, as one row."""
-    return _TERMS, {"tenant_id": tenant_id, "user_id": user_id, "bundle_id": bundle_id}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purchase(NewPurchase):
+    """A purchase with its Checkout session and the facts that Stripe told of it. `amount_cents` is in the currency's
+    smallest unit."""
+
+    stripe_price_id: str | None
+    session_id: str | None
+    session_url: str | None = field(repr=False)
+    session_expires_at: datetime | None
+    payment_intent_id: str | None
+    receipt_url: str | None = field(repr=False)
+    status: str
+    entitled: bool
+    completed_at: datetime | None
+    paid_at: datetime | None
+    failed_at: datetime | None
+    expired_at: datetime | None
+    mismatched_at: datetime | None
+    refunded_cents: int
+    disputes: dict[str, str]
+    created_at: datetime
+
+    @property
+    def model_id(self) -> str | None:
+        """The model that is bought. None: it is a bundle."""
+        return self.product_id if self.product_type == "model" else None
+
+    @property
+    def bundle_id(self) -> str | None:
+        """The bundle that is bought. None: it is a model."""
+        return self.product_id if self.product_type == "bundle" else None
+
+    @property
+    def checkout_url(self) -> str | None:
+        """The pay page. None: it is over, or there was none."""
+        return self.session_url if self.status == PENDING else None
+
+    @property
+    def state(self) -> PurchaseState:
+        """The state that was derived from the facts."""
+        return PurchaseState(self.status, self.entitled)
+
+    @property
+    def facts(self) -> PurchaseFacts:
+        """The facts that are known so far."""
+        return PurchaseFacts(
+            completed_at=self.completed_at,
+            paid_at=self.paid_at,
+            failed_at=self.failed_at,
+            expired_at=self.expired_at,
+            mismatched_at=self.mismatched_at,
+            refunded_cents=self.refunded_cents,
+            disputes=self.disputes,
+        )
 
 
-def begin(connection: Connection, purchase: Mapping[str, Any], account_mark: str, now: datetime) -> bool:
-    """Add a purchase; False, and nothing is added, while an earlier attempt at the same product is open."""
-    model_ids = json_parameter(purchase["model_ids"])
-    values = {**purchase, "model_ids": model_ids, "account_mark": account_mark, "now": now}
-    return bool(connection.run(_BEGIN, **values))
+def begin(connection: Connection, purchase: NewPurchase, account_mark: str, now: datetime) -> bool:
+    """Adds a purchase and returns True. Adds nothing while an earlier attempt at the same product is open."""
+    rows = connection.run(
+        _BEGIN,
+        id=purchase.id,
+        tenant_id=purchase.tenant_id,
+        user_id=purchase.user_id,
+        product_type=purchase.product_type,
+        product_id=purchase.product_id,
+        product_name=purchase.product_name,
+        model_ids=json_parameter(purchase.model_ids),
+        amount_cents=purchase.amount_cents,
+        currency=purchase.currency,
+        source=purchase.source,
+        account_mark=account_mark,
+        now=now,
+    )
+    return bool(rows)
 
 
-def get_open(connection: Connection, tenant_id: UUID, user_id: UUID, product_type: str, product_id: str) -> Row | None:
-    """The member's open attempt at this product, the one whose money is on its way first."""
-    rows = connection.run(_OPEN, tenant_id=tenant_id, user_id=user_id, product_type=product_type, product_id=product_id)
-    return rows[0] if rows else None
+def get_open(
+    connection: Connection, tenant_id: UUID, user_id: UUID, product_type: str, product_id: str
+) -> Purchase | None:
+    """Returns the member's open attempt at this product. One whose money is on its way comes before one to pay for."""
+    return connection.fetch_one(
+        Purchase, _OPEN, tenant_id=tenant_id, user_id=user_id, product_type=product_type, product_id=product_id
+    )
 
 
 def save_session(
     connection: Connection, tenant_id: UUID, purchase_id: UUID, session_id: str, url: str | None, expires_at: datetime
 ) -> None:
-    """Note the Checkout session of a purchase. A purchase never changes its session."""
+    """Notes the Checkout session of a purchase. A purchase never changes its session."""
     connection.run(
         _SAVE_SESSION, tenant_id=tenant_id, id=purchase_id, session_id=session_id, url=url, expires_at=expires_at
     )
 
 
-def lock(connection: Connection, tenant_id: UUID, purchase_id: UUID) -> Row | None:
-    """The purchase, held against changes until the transaction ends."""
-    rows = connection.run(_LOCK, tenant_id=tenant_id, id=purchase_id)
-    return rows[0] if rows else None
-
-
-def facts_of(row: Row) -> PurchaseFacts:
-    """What is known of a purchase so far."""
-    return PurchaseFacts(
-        completed_at=row["completed_at"],
-        paid_at=row["paid_at"],
-        failed_at=row["failed_at"],
-        expired_at=row["expired_at"],
-        mismatched_at=row["mismatched_at"],
-        refunded_cents=row["refunded_cents"],
-        disputes=row["disputes"],
-    )
+def lock(connection: Connection, tenant_id: UUID, purchase_id: UUID) -> Purchase | None:
+    """Returns the purchase, held against changes until the transaction ends."""
+    return connection.fetch_one(Purchase, _LOCK, tenant_id=tenant_id, id=purchase_id)
 
 
 def save_facts(
-    connection: Connection,
-    tenant_id: UUID,
-    purchase_id: UUID,
-    facts: PurchaseFacts,
-    state: PurchaseState,
-    *,
-    session_id: str | None,
-    payment_intent_id: str | None,
-    receipt_url: str | None,
-    paid: tuple[int, str] | None,
+    connection: Connection, purchase: Purchase, facts: PurchaseFacts, state: PurchaseState, notice: Notice
 ) -> None:
-    """Write all that is known of a locked purchase, and what follows from it. `paid`: the event's amount, currency."""
+    """Writes all that is known of a locked purchase and the state that follows from it. The first notice of a payment
+    gives the amount and currency that were paid."""
+    is_payment = notice.facts.paid_at is not None and notice.amount is not None and notice.currency is not None
     connection.run(
         _SAVE_FACTS,
-        tenant_id=tenant_id,
-        id=purchase_id,
+        tenant_id=purchase.tenant_id,
+        id=purchase.id,
         status=state.status,
         entitled=state.entitled,
         completed_at=facts.completed_at,
@@ -227,53 +243,38 @@ def save_facts(
         mismatched_at=facts.mismatched_at,
         refunded_cents=facts.refunded_cents,
         disputes=json_parameter(dict(facts.disputes)),
-        session_id=session_id,
-        payment_intent_id=payment_intent_id,
-        receipt_url=receipt_url,
-        paid_cents=paid[0] if paid else None,
-        paid_currency=paid[1] if paid else None,
+        session_id=notice.session_id,
+        payment_intent_id=notice.payment_intent_id,
+        receipt_url=notice.receipt_url,
+        paid_cents=notice.amount if is_payment else None,
+        paid_currency=notice.currency if is_payment else None,
     )
 
 
-def page(connection: Connection, tenant_id: UUID, user_id: UUID, *, before: UUID | None, rows: int) -> list[Row]:
-    """A member's purchases, the newest first."""
-    return connection.run(_PAGE, tenant_id=tenant_id, user_id=user_id, before=before, rows=rows)
+def page(connection: Connection, tenant_id: UUID, user_id: UUID, *, before: UUID | None, rows: int) -> list[Purchase]:
+    """Returns a member's purchases, newest first."""
+    return connection.fetch(Purchase, _PAGE, tenant_id=tenant_id, user_id=user_id, before=before, rows=rows)
 
 
-def by_session(connection: Connection, tenant_id: UUID, user_id: UUID, session_id: str) -> Row | None:
-    """A member's own purchase by Stripe's session id."""
-    rows = connection.run(_BY_SESSION, tenant_id=tenant_id, user_id=user_id, session_id=session_id)
-    return rows[0] if rows else None
+def by_session(connection: Connection, tenant_id: UUID, user_id: UUID, session_id: str) -> Purchase | None:
+    """Returns a member's own purchase by Stripe's session id."""
+    return connection.fetch_one(Purchase, _BY_SESSION, tenant_id=tenant_id, user_id=user_id, session_id=session_id)
 
 
 def to_ask_about(
     connection: Connection, tenant_id: UUID, *, created_before: datetime, asked_before: datetime, rows: int
-) -> list[Row]:
-    """Purchases to ask Stripe about: without an end, or paid for without a receipt."""
-    return connection.run(
-        _TO_ASK_ABOUT, tenant_id=tenant_id, created_before=created_before, asked_before=asked_before, rows=rows
+) -> list[Purchase]:
+    """Returns purchases to ask Stripe about: without an end, or paid for without a receipt."""
+    return connection.fetch(
+        Purchase,
+        _TO_ASK_ABOUT,
+        tenant_id=tenant_id,
+        created_before=created_before,
+        asked_before=asked_before,
+        rows=rows,
     )
 
 
 def mark_asked(connection: Connection, tenant_id: UUID, purchase_id: UUID, now: datetime) -> None:
-    """Note that Stripe was asked about it."""
+    """Notes that Stripe was asked about a purchase."""
     connection.run(_MARK_ASKED, tenant_id=tenant_id, id=purchase_id, now=now)
-
-
-def sold(connection: Connection, tenant_id: UUID) -> list[Row]:
-    """Everything a tenant sells: `product_type`, `product_id`, `name`, `amount_cents`, `currency`."""
-    return connection.run(_SOLD, tenant_id=tenant_id)
-
-
-def save_price(connection: Connection, tenant_id: UUID, product: Row, account_mark: str, price_id: str) -> None:
-    """Note the price at Stripe of something sold."""
-    connection.run(
-        _SAVE_PRICE,
-        tenant_id=tenant_id,
-        product_type=product["product_type"],
-        product_id=product["product_id"],
-        amount_cents=product["amount_cents"],
-        currency=product["currency"],
-        account_mark=account_mark,
-        price_id=price_id,
-    )

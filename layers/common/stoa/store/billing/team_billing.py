@@ -1,19 +1,21 @@
 """A team's subscription: its pay page, what Stripe told of it, and until when the team gives access."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row, json_parameter
+from stoa.core.text import iso
+from stoa.database.pool import Connection, json_parameter
+from stoa.domain.billing.plan_terms import PlanTerms, TeamSize, terms_from_json, terms_to_json
+from stoa.domain.billing.team_subscription import SubscriptionRecord, record_from_json, record_to_json
+from stoa.domain.billing.team_verdict import AccountChange, TeamAccount
 
 _FIELDS = """
     t.id, t.tenant_id, t.name, t.type, t.status, t.max_members, t.total_tokens_monthly, t.models, t.billing_email,
-    t.anchor_day, t.stripe_customer_id, t.stripe_subscription_id, t.subscription, t.checkout, t.plan_terms,
-    t.access_until, n.time_zone, n.currency, n.purchases_paused,
-    (
-        SELECT m.user_id FROM team_members m WHERE m.team_id = t.id AND m.status = 'active' AND m.role = 'owner'
-    ) AS owner_id
+    t.stripe_customer_id, t.stripe_subscription_id, t.subscription, t.checkout, t.plan_terms, t.access_until,
+    n.time_zone, n.purchases_paused
 """
 
 _GET = f"""
@@ -67,39 +69,8 @@ WHERE t.tenant_id = :tenant_id ::uuid AND t.id = :team_id ::uuid
 # A new version: whoever still has the larger team in front of them is told when they save it.
 _CUT = """
 UPDATE teams t SET
-    max_members = coalesce(:max_members ::int, t.max_members),
-    total_tokens_monthly = coalesce(:total_tokens_monthly ::bigint, t.total_tokens_monthly),
-    models = coalesce(:models ::text[], t.models), version = t.version + 1, updated_at = :now ::timestamptz
-WHERE t.tenant_id = :tenant_id ::uuid AND t.id = :team_id ::uuid
-"""
-
-# Whose month is over without news, whose first one was not paid yet, who is closed here and not there, and whose pay
-# page nobody told the end of: the first one, or one that was made after a subscription had ended.
-_TO_ASK_ABOUT = """
-SELECT
-    t.id, t.tenant_id, t.status, t.stripe_subscription_id, t.checkout ->> 'sessionId' AS session_id,
-    s.ended_at IS NOT NULL AS is_over
-FROM teams t
-CROSS JOIN LATERAL (
-    SELECT
-        (t.checkout ->> 'madeAt')::timestamptz AS page_made_at,
-        (t.subscription -> 'facts' ->> 'paid_until')::timestamptz AS paid_until,
-        (t.subscription -> 'facts' ->> 'ended_at')::timestamptz + interval '1 second' AS ended_at -- Stripe has no parts
-) AS s
-WHERE t.tenant_id = :tenant_id ::uuid
-    AND (t.stripe_asked_at IS NULL OR t.stripe_asked_at < :asked_before ::timestamptz)
-    AND CASE
-        WHEN t.stripe_subscription_id IS NULL OR s.ended_at IS NOT NULL
-            THEN s.page_made_at > greatest(s.ended_at, :checkout_after ::timestamptz)
-                AND s.page_made_at < :checkout_before ::timestamptz
-        ELSE t.status = 'closed' OR coalesce(s.paid_until < :now ::timestamptz, s.page_made_at < :checkout_before)
-    END
-ORDER BY t.stripe_asked_at NULLS FIRST, t.id
-LIMIT :rows ::int
-"""
-
-_MARK_ASKED = """
-UPDATE teams t SET stripe_asked_at = :now ::timestamptz
+    max_members = :max_members ::int, total_tokens_monthly = :total_tokens_monthly ::bigint,
+    models = :models ::text[], version = t.version + 1, updated_at = :now ::timestamptz
 WHERE t.tenant_id = :tenant_id ::uuid AND t.id = :team_id ::uuid
 """
 
@@ -112,44 +83,114 @@ WHERE t.tenant_id = :tenant_id ::uuid AND t.id = :team_id ::uuid
 """
 
 
-def get(connection: Connection, tenant_id: UUID, team_id: UUID) -> Row | None:
-    """A team with what its subscription follows from."""
-    rows = connection.run(_GET, tenant_id=tenant_id, team_id=team_id)
-    return rows[0] if rows else None
+@dataclass(frozen=True, slots=True)
+class PayPage:
+    """The page at Stripe on which the owner pays."""
+
+    session_id: str
+    url: str = field(repr=False)
 
 
-def lock(connection: Connection, tenant_id: UUID, team_id: UUID) -> Row | None:
-    """The same, held until the transaction ends."""
-    rows = connection.run(_LOCK, tenant_id=tenant_id, team_id=team_id)
-    return rows[0] if rows else None
+@dataclass(frozen=True, slots=True)
+class PayAttempt:
+    """An attempt to have a team paid for. `page` None: Stripe has not told of its page yet."""
+
+    attempt: str
+    terms: PlanTerms
+    made_at: datetime
+    page: PayPage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BilledTeam:
+    """A team with everything that its subscription follows from."""
+
+    id: UUID
+    tenant_id: UUID
+    name: str
+    type: str
+    status: str
+    max_members: int
+    total_tokens_monthly: int
+    models: list[str]
+    billing_email: str | None = field(repr=False)
+    stripe_customer_id: str | None
+    stripe_subscription_id: str | None
+    subscription: Mapping[str, Any]
+    checkout: Mapping[str, Any] = field(repr=False)
+    plan_terms: Mapping[str, Any]
+    access_until: datetime | None
+    time_zone: str
+    purchases_paused: bool
+
+    @property
+    def record(self) -> SubscriptionRecord:
+        """All that Stripe told of its subscriptions."""
+        return record_from_json(self.subscription)
+
+    @property
+    def last_attempt(self) -> PayAttempt | None:
+        """The newest attempt to have it paid for. None: there was none."""
+        return _attempt(self.checkout) if self.checkout else None
+
+    @property
+    def bought(self) -> PlanTerms | None:
+        """The terms that were paid for. None: nothing was bought."""
+        return terms_from_json(self.plan_terms)
+
+    @property
+    def account(self) -> TeamAccount:
+        """The part of it that a notice of Stripe's is judged by."""
+        last = self.last_attempt
+        return TeamAccount(
+            status=self.status,
+            access_until=self.access_until,
+            subscription_id=self.stripe_subscription_id,
+            record=self.record,
+            bought=self.bought,
+            offered=None if last is None else last.terms,
+            size=TeamSize(self.max_members, self.total_tokens_monthly, self.models),
+        )
+
+
+def get(connection: Connection, tenant_id: UUID, team_id: UUID) -> BilledTeam | None:
+    """Returns a team with what its subscription follows from. None: the tenant has no such team."""
+    return connection.fetch_one(BilledTeam, _GET, tenant_id=tenant_id, team_id=team_id)
+
+
+def lock(connection: Connection, tenant_id: UUID, team_id: UUID) -> BilledTeam | None:
+    """Returns the same, held until the transaction ends."""
+    return connection.fetch_one(BilledTeam, _LOCK, tenant_id=tenant_id, team_id=team_id)
 
 
 def role_in(connection: Connection, tenant_id: UUID, team_id: UUID, user_id: UUID) -> str | None:
-    """What somebody is in a team; None: no member of it."""
+    """Returns somebody's role in a team. None: they are no member of it."""
     rows = connection.run(_MEMBERSHIP, tenant_id=tenant_id, team_id=team_id, user_id=user_id)
     return str(rows[0]["role"]) if rows else None
 
 
 def begin_checkout(
-    connection: Connection,
-    tenant_id: UUID,
-    team_id: UUID,
-    *,
-    seen: str | None,
-    checkout: Mapping[str, Any],
-    now: datetime,
+    connection: Connection, tenant_id: UUID, team_id: UUID, made: PayAttempt, *, seen: PayAttempt | None
 ) -> bool:
-    """Note a pay page that is about to be made; False when another was noted since `seen`, the last attempt."""
+    """Notes a pay page that is about to be made; False when another was noted since `seen`, the last attempt."""
     rows = connection.run(
-        _BEGIN_CHECKOUT, tenant_id=tenant_id, team_id=team_id, seen=seen, checkout=json_parameter(checkout), now=now
-    )
+        _BEGIN_CHECKOUT,
+        tenant_id=tenant_id,
+        team_id=team_id,
+        seen=None if seen is None else seen.attempt,
+        checkout=json_parameter({
+            "attempt": made.attempt,
+            "terms": terms_to_json(made.terms),
+            "madeAt": iso(made.made_at),
+        }),
+        now=made.made_at,
+    )  # fmt: skip
     return bool(rows)
 
 
-def save_session(
-    connection: Connection, tenant_id: UUID, team_id: UUID, attempt: str, session: Mapping[str, Any]
-) -> bool:
-    """Note the pay page that was made for an attempt; False when that is no longer the last one."""
+def save_session(connection: Connection, tenant_id: UUID, team_id: UUID, attempt: str, page: PayPage) -> bool:
+    """Notes the pay page that was made for an attempt; False when that is no longer the last one."""
+    session = {"sessionId": page.session_id, "url": page.url}
     rows = connection.run(
         _SAVE_SESSION, tenant_id=tenant_id, team_id=team_id, attempt=attempt, session=json_parameter(session)
     )
@@ -158,68 +199,52 @@ def save_session(
 
 def save(
     connection: Connection,
-    row: Row,
+    team: BilledTeam,
+    change: AccountChange,
     *,
-    status: str,
-    access_until: datetime | None,
-    subscription: Mapping[str, Any],
-    plan_terms: Mapping[str, Any],
     paid_on: date | None,
     customer_id: str | None,
-    subscription_id: str | None,
+    subscription_id: str,
     now: datetime,
 ) -> None:
-    """Write what is known of a team's subscription and what follows from it. `paid_on` is the day of the tenant's
-    calendar on which the first paid month begins, where that is news."""
+    """Writes what is known of a team's subscription and what follows from it, a smaller size included.
+
+    `paid_on` is the day of the tenant's calendar on which the first paid month begins, where that is news.
+    """
     connection.run(
         _SAVE,
-        tenant_id=row["tenant_id"],
-        team_id=row["id"],
-        status=status,
-        access_until=access_until,
-        subscription=json_parameter(subscription),
-        plan_terms=json_parameter(plan_terms),
+        tenant_id=team.tenant_id,
+        team_id=team.id,
+        status=change.status,
+        access_until=change.access_until,
+        subscription=json_parameter(record_to_json(change.record)),
+        plan_terms=json_parameter(terms_to_json(change.bought)),
         paid_on=paid_on,
         customer_id=customer_id,
         subscription_id=subscription_id,
         now=now,
     )
-
-
-def cut(connection: Connection, row: Row, less: Mapping[str, Any], now: datetime) -> None:
-    """Make a team smaller, by column; what `less` does not name stays."""
-    named = {name: less.get(name) for name in ("max_members", "total_tokens_monthly", "models")}
-    connection.run(_CUT, tenant_id=row["tenant_id"], team_id=row["id"], now=now, **named)
-
-
-def to_ask_about(
-    connection: Connection,
-    tenant_id: UUID,
-    *,
-    now: datetime,
-    asked_before: datetime,
-    checkout_before: datetime,
-    checkout_after: datetime,
-    rows: int,
-) -> list[Row]:
-    """Teams of which Stripe may know more than we do."""
-    return connection.run(
-        _TO_ASK_ABOUT,
-        tenant_id=tenant_id,
-        now=now,
-        asked_before=asked_before,
-        checkout_before=checkout_before,
-        checkout_after=checkout_after,
-        rows=rows,
-    )
-
-
-def mark_asked(connection: Connection, tenant_id: UUID, team_id: UUID, now: datetime) -> None:
-    """Note that Stripe was asked about a team."""
-    connection.run(_MARK_ASKED, tenant_id=tenant_id, team_id=team_id, now=now)
+    if change.size is not None:
+        connection.run(
+            _CUT,
+            tenant_id=team.tenant_id,
+            team_id=team.id,
+            max_members=change.size.max_members,
+            total_tokens_monthly=change.size.total_tokens_monthly,
+            models=change.size.models,
+            now=now,
+        )
 
 
 def mail_address(connection: Connection, tenant_id: UUID, team_id: UUID) -> str | None:
-    """Who is written to about money: the team's billing address, else its owner's."""
+    """Returns the address for mails about money: the team's billing address, else its owner's."""
     rows = connection.run(_OWNER_EMAIL, tenant_id=tenant_id, team_id=team_id)
     return rows[0]["email"] if rows else None
+
+
+def _attempt(kept: Mapping[str, Any]) -> PayAttempt:
+    terms = terms_from_json(kept["terms"])
+    if terms is None:
+        raise ValueError("a pay page that is for no plan")
+    page = PayPage(kept["sessionId"], kept["url"]) if "sessionId" in kept else None
+    return PayAttempt(kept["attempt"], terms, datetime.fromisoformat(kept["madeAt"]), page)

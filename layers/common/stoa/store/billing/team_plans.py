@@ -1,11 +1,11 @@
-"""What a tenant sells to teams: a plan for each type of team."""
+"""Plans that a tenant sells to teams: one for each type of team."""
 
-from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row, json_parameter
+from stoa.database.pool import Connection, json_parameter
+from stoa.domain.billing.plan_terms import PlanTerms, PlanValues
 
 _ALL = """
 SELECT p.type, p.name, p.price_cents, t.currency, p.max_members, p.total_tokens_monthly, p.models, p.enabled, p.version
@@ -34,16 +34,43 @@ ON CONFLICT (tenant_id, type) DO UPDATE SET
 """
 
 
-def plans(connection: Connection, tenant_id: UUID, plan_type: str | None = None) -> list[Row]:
-    """All plans or the one of a type, the cheapest first, with the tenant's currency."""
-    return connection.run(_ALL, tenant_id=tenant_id, type=plan_type)
+@dataclass(frozen=True, slots=True)
+class TeamPlan:
+    """The plan of a type of team, in the tenant's currency."""
+
+    type: str
+    name: str
+    price_cents: int
+    currency: str
+    max_members: int
+    total_tokens_monthly: int
+    models: list[str]
+    enabled: bool
+    version: int
+
+    @property
+    def terms(self) -> PlanTerms:
+        """The part of it that is kept with a team that buys it."""
+        return PlanTerms(
+            self.name, self.price_cents, self.currency, self.max_members, self.total_tokens_monthly, self.models
+        )
+
+
+def plans(connection: Connection, tenant_id: UUID) -> list[TeamPlan]:
+    """Returns all plans, the cheapest first."""
+    return connection.fetch(TeamPlan, _ALL, tenant_id=tenant_id, type=None)
+
+
+def plan(connection: Connection, tenant_id: UUID, plan_type: str) -> TeamPlan | None:
+    """Returns the plan of a type. None: there is none."""
+    return connection.fetch_one(TeamPlan, _ALL, tenant_id=tenant_id, type=plan_type)
 
 
 def lock(connection: Connection, tenant_id: UUID) -> None:
-    """Let nobody else change the tenant's plans until the transaction ends, also where there is none yet."""
+    """Lets nobody else change the tenant's plans until the transaction ends, also where there is none yet."""
     connection.run(_LOCK, tenant_id=str(tenant_id))
 
 
-def save(connection: Connection, tenant_id: UUID, plan_type: str, values: Mapping[str, Any], now: datetime) -> None:
-    """Write a plan whole."""
-    connection.run(_SAVE, tenant_id=tenant_id, type=plan_type, values=json_parameter(dict(values)), now=now)
+def save(connection: Connection, tenant_id: UUID, plan_type: str, values: PlanValues, now: datetime) -> None:
+    """Writes a plan whole."""
+    connection.run(_SAVE, tenant_id=tenant_id, type=plan_type, values=json_parameter(asdict(values)), now=now)

@@ -1,11 +1,12 @@
-"""Stripe's events as they came, each once, with what became of it. In the operator's scope."""
+"""Stripe's events as they came, each once, with its outcome. In the operator's scope."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row, json_parameter
+from stoa.database.pool import Connection, json_parameter, typed
 
 RECEIVED, APPLIED, IGNORED, FAILED, DEAD = "received", "applied", "ignored", "failed", "dead"
 
@@ -35,7 +36,7 @@ WHERE i.event_id = :event_id AND i.status IN ('received', 'failed')
 RETURNING i.status, i.attempts
 """
 
-# Claimed by moving the next attempt: who crashes now leaves the row to be tried again then.
+# Moves the next attempt to claim it. After a crash the event is tried again at that time.
 _CLAIM = """
 WITH due AS (
     SELECT i.event_id FROM webhook_inbox i
@@ -60,26 +61,48 @@ _COUNT_DEAD = "SELECT count(*) AS dead FROM webhook_inbox i WHERE i.status = 'de
 _PURGE = "DELETE FROM webhook_inbox i WHERE i.settled_at < :before AND i.status <> 'dead' RETURNING i.event_id"
 
 
-def add(connection: Connection, event: Mapping[str, Any], now: datetime, retry_at: datetime) -> Row:
-    """Record an event unless it is there already; its `payload`, `status` and `attempts` as they are now."""
+@dataclass(frozen=True, slots=True)
+class InboxEvent:
+    """An event of Stripe's. `attempts` counts those that failed."""
+
+    event_id: str
+    payload: dict[str, Any] = field(repr=False)
+    status: str
+    attempts: int
+
+    @property
+    def is_settled(self) -> bool:
+        """True once the event is applied, ignored or given up."""
+        return self.status not in (RECEIVED, FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class FailedAttempt:
+    """An event after a failed attempt. The status DEAD says that no other attempt is made."""
+
+    status: str
+    attempts: int
+
+
+def add(connection: Connection, event: Mapping[str, Any], now: datetime, retry_at: datetime) -> InboxEvent:
+    """Records an event unless it is there already, and returns it as it is now."""
     parameters = {"event_id": event["id"], "kind": event["type"], "payload": json_parameter(event), "now": now}
     add_it = (_ADD, {**parameters, "retry_at": retry_at})
-    return connection.run_all([add_it, (_GET, {"event_id": event["id"]})])[1][0]
+    return typed(InboxEvent, connection.run_all([add_it, (_GET, {"event_id": event["id"]})])[1])[0]
 
 
-def get(connection: Connection, event_id: str) -> Row | None:
-    """An event with its status."""
-    rows = connection.run(_GET, event_id=event_id)
-    return rows[0] if rows else None
+def get(connection: Connection, event_id: str) -> InboxEvent | None:
+    """Returns an event. None: there is none, or it was settled long ago."""
+    return connection.fetch_one(InboxEvent, _GET, event_id=event_id)
 
 
 def lock_unsettled(connection: Connection, event_id: str) -> bool:
-    """Hold an event until the transaction ends; False when it needs nothing any more."""
+    """Holds an event until the transaction ends. Returns False when it is settled already."""
     rows = connection.run(_LOCK, event_id=event_id)
     return bool(rows) and rows[0]["status"] in (RECEIVED, FAILED)
 
 
-def settle(
+def settle_event(
     connection: Connection,
     event_id: str,
     status: str,
@@ -89,7 +112,7 @@ def settle(
     tenant_id: UUID | None = None,
     purchase_id: UUID | None = None,
 ) -> None:
-    """Mark an event applied or ignored, in the transaction that applied it."""
+    """Marks an event applied or ignored, in the transaction that applied it."""
     connection.run(
         _SETTLE,
         event_id=event_id,
@@ -101,31 +124,36 @@ def settle(
     )
 
 
-def fail(
+def fail_event(
     connection: Connection, event_id: str, error: str, now: datetime, *, retry_at: datetime, most_attempts: int
-) -> Row | None:
-    """Note a failed attempt; `status` says whether another will be made. None: it was settled meanwhile."""
-    rows = connection.run(
-        _FAIL, event_id=event_id, error=error, now=now, retry_at=retry_at, most_attempts=most_attempts
+) -> FailedAttempt | None:
+    """Notes a failed attempt. None: the event was settled meanwhile."""
+    return connection.fetch_one(
+        FailedAttempt,
+        _FAIL,
+        event_id=event_id,
+        error=error,
+        now=now,
+        retry_at=retry_at,
+        most_attempts=most_attempts,
     )
-    return rows[0] if rows else None
 
 
 def claim_due(connection: Connection, now: datetime, *, retry_at: datetime, rows: int) -> list[str]:
-    """Ids of events whose next attempt is due, kept from others until `retry_at`."""
+    """Returns ids of events whose next attempt is due, and keeps them from others until `retry_at`."""
     return [row["event_id"] for row in connection.run(_CLAIM, now=now, retry_at=retry_at, rows=rows)]
 
 
 def revive(connection: Connection, now: datetime) -> None:
-    """Make events that were given up due again, as if new."""
+    """Makes events that were given up due again, as if they were new."""
     connection.run(_REVIVE, now=now)
 
 
 def count_dead(connection: Connection) -> int:
-    """Events that were given up and wait for a person."""
+    """Returns how many events were given up and wait for a person."""
     return int(connection.run(_COUNT_DEAD)[0]["dead"])
 
 
 def purge(connection: Connection, before: datetime) -> int:
-    """Forget events settled before an instant, except those given up; how many."""
+    """Deletes events settled before an instant, except those given up, and returns how many."""
     return len(connection.run(_PURGE, before=before))

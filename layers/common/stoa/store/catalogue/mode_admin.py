@@ -1,6 +1,8 @@
 """Focus and domain modes as a tenant's admins set them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -82,48 +84,106 @@ WHERE NOT EXISTS (
 _LOCK = "SELECT t.id FROM tenants t WHERE t.id = :tenant_id ::uuid FOR NO KEY UPDATE"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FocusModeFields:
+    """The columns of a focus mode that a tenant sets. None: the model's own value, or no model."""
+
+    id: str
+    name: str
+    icon: str
+    system_prompt: str = field(repr=False)
+    default_model_id: str | None
+    temperature: Decimal | None
+    max_output_tokens: int | None
+    display_order: int
+    enabled: bool
+
+    def columns(self) -> dict[str, Any]:
+        """Returns the values by their columns."""
+        return {one.name: getattr(self, one.name) for one in fields(FocusModeFields)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantFocusMode(FocusModeFields):
+    """A focus mode as it holds for a tenant. `replaces_system`: the tenant's own has the id of one of the system's."""
+
+    version: int
+    is_system: bool
+    replaces_system: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainDecisions:
+    """The decisions of a tenant about a domain mode. None: nothing was decided."""
+
+    enabled: bool | None
+    default_model: str | None
+    temperature: Decimal | None
+    system_prompt: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantDomainMode:
+    """A domain mode: the system's values, and the tenant's decisions with their version. 0: none was ever made."""
+
+    id: str
+    temperature: Decimal
+    system_prompt: str = field(repr=False)
+    own: DomainDecisions
+    version: int
+
+
 def lock(connection: Connection, tenant_id: UUID) -> None:
-    """Keep the tenant's modes from being changed by anybody else until the transaction ends."""
+    """Keeps the tenant's modes from being changed by anybody else until the transaction ends."""
     connection.run(_LOCK, tenant_id=tenant_id)
 
 
-def focus_modes(connection: Connection, tenant_id: UUID) -> list[Row]:
-    """Returns every focus mode in order, disabled ones too: the system's, those in their place, the tenant's own."""
-    return connection.run(_FOCUS_MODES, tenant_id=tenant_id, mode_id=None)
+def focus_modes(connection: Connection, tenant_id: UUID) -> list[TenantFocusMode]:
+    """Returns every focus mode of the tenant in order, disabled ones included.
+
+    They are the system's, those in the place of one, and the tenant's own.
+    """
+    return connection.fetch(TenantFocusMode, _FOCUS_MODES, tenant_id=tenant_id, mode_id=None)
 
 
-def focus_mode(connection: Connection, tenant_id: UUID, mode_id: str) -> Row | None:
-    """Returns one focus mode. None: the tenant has none of that id."""
-    rows = connection.run(_FOCUS_MODES, tenant_id=tenant_id, mode_id=mode_id)
-    return rows[0] if rows else None
+def focus_mode(connection: Connection, tenant_id: UUID, mode_id: str) -> TenantFocusMode | None:
+    """Returns one focus mode. None: the tenant has no such mode."""
+    return connection.fetch_one(TenantFocusMode, _FOCUS_MODES, tenant_id=tenant_id, mode_id=mode_id)
 
 
 def count_own(connection: Connection, tenant_id: UUID) -> int:
-    """Returns how many focus modes the tenant wrote itself."""
+    """Returns the number of focus modes that the tenant wrote itself."""
     return int(connection.run(_COUNT_OWN, tenant_id=tenant_id)[0]["modes"])
 
 
-def save_focus_mode(connection: Connection, tenant_id: UUID, mode: Mapping[str, Any]) -> None:
-    """Write the tenant's own focus mode, whole."""
-    connection.run(_SAVE_FOCUS_MODE, tenant_id=tenant_id, mode=json_parameter(mode))
+def save_focus_mode(connection: Connection, tenant_id: UUID, mode: FocusModeFields, *, version: int) -> None:
+    """Writes the tenant's own focus mode, whole."""
+    values = json_parameter({**mode.columns(), "version": version})
+    connection.run(_SAVE_FOCUS_MODE, tenant_id=tenant_id, mode=values)
 
 
 def delete_focus_mode(connection: Connection, tenant_id: UUID, mode_id: str) -> bool:
-    """Delete the tenant's own focus mode; the system's of the same id is in force again."""
+    """Deletes the tenant's own focus mode. The system's of the same id is in force again."""
     return bool(connection.run(_DELETE_FOCUS_MODE, tenant_id=tenant_id, mode_id=mode_id))
 
 
-def domain_modes(connection: Connection, tenant_id: UUID) -> list[Row]:
-    """Returns every domain mode in order: what the system says, and what the tenant decided (null: nothing)."""
-    return connection.run(_DOMAIN_MODES, tenant_id=tenant_id)
+def domain_modes(connection: Connection, tenant_id: UUID) -> list[TenantDomainMode]:
+    """Returns every domain mode in order."""
+    return [_domain_mode(row) for row in connection.run(_DOMAIN_MODES, tenant_id=tenant_id)]
 
 
-def save_domain_mode(connection: Connection, tenant_id: UUID, mode_id: str, own: Mapping[str, Any]) -> None:
-    """Write what the tenant decided about a domain mode, whole, and count its version up."""
-    connection.run(_SAVE_DOMAIN_MODE, tenant_id=tenant_id, mode_id=mode_id, own=json_parameter(own))
+def save_domain_mode(connection: Connection, tenant_id: UUID, mode_id: str, own: DomainDecisions) -> None:
+    """Writes the tenant's decisions about a domain mode, whole, and counts their version up."""
+    connection.run(_SAVE_DOMAIN_MODE, tenant_id=tenant_id, mode_id=mode_id, own=json_parameter(asdict(own)))
 
 
 def unusable_models(connection: Connection, tenant_id: UUID, model_ids: Iterable[str]) -> set[str]:
-    """Returns those of the ids that are no model which the tenant offers for chat."""
+    """Returns those of the ids that are no models the tenant offers for chat."""
     rows = connection.run(_UNUSABLE_MODELS, tenant_id=tenant_id, model_ids=sorted(model_ids))
     return {row["id"] for row in rows}
+
+
+def _domain_mode(row: Row) -> TenantDomainMode:
+    values = dict(row)
+    own = DomainDecisions(**{one.name: values.pop(f"own_{one.name}") for one in fields(DomainDecisions)})
+    return TenantDomainMode(**values, own=own)

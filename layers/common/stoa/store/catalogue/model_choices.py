@@ -1,11 +1,11 @@
-"""Finds the members who chose a model: by default, favourite or override, or for an active scheduled prompt."""
+"""Members who chose a model: by default, favourite or override, or for a scheduled prompt that is active."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row, json_parameter
+from stoa.database.pool import Connection, json_parameter
 
 BEFORE_ALL, AFTER_ALL = UUID(int=0), UUID(int=2**128 - 1)
 
@@ -72,25 +72,44 @@ class EndingModel:
     is_over: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ChoosingMember:
+    """A member who chose a model that ends. `scheduled` are all models that their active schedules name."""
+
+    user_id: UUID
+    email: str | None
+    scheduled: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class MovedSchedule:
+    """A schedule whose model was replaced, with the model's id `before` and `after`."""
+
+    id: UUID
+    before: str
+    after: str
+
+
 def end_of_stretch(connection: Connection, tenant_id: UUID, *, after: UUID, members: int) -> UUID | None:
-    """Returns the id at which a stretch of members that begins after `after` ends; None: it is the last one."""
+    """Returns the id at which a stretch of members that begins after `after` ends. None: it is the last stretch."""
     rows = connection.run(_END_OF_STRETCH, tenant_id=tenant_id, after=after, members=members)
     return rows[0]["user_id"] if rows else None
 
 
 def who_chose(
     connection: Connection, tenant_id: UUID, models: Sequence[EndingModel], *, after: UUID, until: UUID
-) -> list[Row]:
-    """Returns the members between the ids who chose one of these models and for whom something is to be done,
-    with their e-mail and all models that their active schedules name (`scheduled`)."""
+) -> list[ChoosingMember]:
+    """Returns the members with ids above `after` up to `until` who chose one of these models and have work to be done.
+
+    Members without an address count only where the model is over. Members who had the mail of `told_by` do not count.
+    """
     asked = json_parameter([asdict(model) for model in models])
-    return connection.run(_WHO_CHOSE, tenant_id=tenant_id, models=asked, after=after, until=until)
+    return connection.fetch(ChoosingMember, _WHO_CHOSE, tenant_id=tenant_id, models=asked, after=after, until=until)
 
 
 def move_schedules(
     connection: Connection, tenant_id: UUID, user_id: UUID, heirs: Mapping[str, str], now: datetime
-) -> list[Row]:
-    """Let a member's active schedules name the heirs; each schedule that changed, with its model before and after."""
-    return connection.run(
-        _MOVE_SCHEDULES, tenant_id=tenant_id, user_id=user_id, heirs=json_parameter(dict(heirs)), now=now
-    )
+) -> list[MovedSchedule]:
+    """Lets a member's active schedules name the heirs, and returns each schedule that changed."""
+    named = json_parameter(dict(heirs))
+    return connection.fetch(MovedSchedule, _MOVE_SCHEDULES, tenant_id=tenant_id, user_id=user_id, heirs=named, now=now)

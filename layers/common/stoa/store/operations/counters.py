@@ -4,10 +4,11 @@ Chat writes a line and moves its counters in one statement, so at any moment the
 is put right by adding it, never by setting a value, so that messages sent meanwhile are not lost.
 """
 
+from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row
+from stoa.database.pool import Connection
 
 # Which lines of the ledger (`l`) hold a message of the member's. A provider that broke off midway gave it back.
 COUNTS = "(l.status IN ('reserved', 'completed') OR l.status = 'partial' AND l.stop_reason IS DISTINCT FROM 'error')"
@@ -129,7 +130,9 @@ difference AS (
     WHERE coalesce(u.messages, 0) <> coalesce(l.messages, 0)
 )"""  # noqa: S608
 
-_REPORT = "SELECT user_id, model_id, day, counted, on_ledger FROM difference ORDER BY user_id, model_id, day"
+_REPORT = """
+SELECT user_id, model_id, day, counted::bigint, on_ledger::bigint FROM difference ORDER BY user_id, model_id, day
+"""
 _COUNT = "SELECT count(*) AS differences FROM difference"
 
 _REPAIR_DAILY = f"""{_DAILY},
@@ -228,18 +231,29 @@ _REPAIRS = {
 }
 
 
-def differences(connection: Connection, tenant_id: UUID, kind: str, since: date) -> list[Row]:
-    """Counters of a kind that differ from the ledger: `user_id, model_id, day, counted, on_ledger`.
+@dataclass(frozen=True, slots=True)
+class DifferingCounter:
+    """A counter that does not say what the ledger says.
 
-    Of personas `model_id` holds the persona. Of teams' tokens it holds the team and `day` the period's first day; a
-    pool has no user.
+    `model_id` holds the persona of a persona's counter and the team of a team's. `day` of a team's counter is the
+    period's first day. `user_id` is None for a team's pool, `day` for a counter of all time.
     """
+
+    user_id: UUID | None
+    model_id: str
+    day: date | None
+    counted: int
+    on_ledger: int
+
+
+def differences(connection: Connection, tenant_id: UUID, kind: str, since: date) -> list[DifferingCounter]:
+    """Returns the counters of a kind that differ from the ledger."""
     sql = f"{_CHECKS[kind]} {_REPORT}"
-    return connection.run(sql, **_parameters(tenant_id, kind, since))
+    return connection.fetch(DifferingCounter, sql, **_parameters(tenant_id, kind, since))
 
 
 def repair(connection: Connection, tenant_id: UUID, kind: str, since: date) -> int:
-    """Put the counters of a kind right; how many differed."""
+    """Puts the counters of a kind right and returns how many differed."""
     return int(connection.run(_REPAIRS[kind], **_parameters(tenant_id, kind, since))[0]["differences"])
 
 

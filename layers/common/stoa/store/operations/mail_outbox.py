@@ -1,11 +1,12 @@
 """Mail waiting to be sent. Written in the tenant's scope, sent and forgotten in the operator's."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from stoa.core.ids import new_id
-from stoa.database.pool import Connection, Row, Statement
+from stoa.database.pool import Connection, Statement
 
 LONGEST_SUBJECT = 200
 
@@ -53,17 +54,41 @@ WHERE m.tenant_id = :tenant_id AND m.dedupe_key = ANY(:keys ::text[])
 _PURGE = "DELETE FROM mail_outbox m WHERE m.settled_at < :before RETURNING m.id"
 
 
+@dataclass(frozen=True, slots=True)
+class ClaimedMail:
+    """A mail to be sent now. `attempts` counts this attempt, too."""
+
+    id: UUID
+    recipient: str
+    subject: str = field(repr=False)
+    body: str = field(repr=False)
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class MailStanding:
+    """How a mail stands: `status` is queued, sent or dead, and `last_error` says why the last attempt failed."""
+
+    dedupe_key: str
+    status: str
+    attempts: int
+    settled_at: datetime | None
+    last_error: str | None
+
+
 def put(
     connection: Connection, *, tenant_id: UUID, to: str, subject: str, text: str, dedupe_key: str, now: datetime
 ) -> bool:
-    """Queue a mail unless one with the same key was queued before; whether it was."""
+    """Queues a mail unless one with the same key was queued before, and returns whether it queued it."""
     statement = put_statement(tenant_id=tenant_id, to=to, subject=subject, text=text, dedupe_key=dedupe_key, now=now)
     return bool(connection.run_all([statement])[0])
 
 
 def put_statement(*, tenant_id: UUID, to: str, subject: str, text: str, dedupe_key: str, now: datetime) -> Statement:
-    """The same, to be sent together with what the mail tells of. White space in the subject that a header cannot hold
-    becomes a space, and what is too long is cut."""
+    """Returns the statement that `put` runs, to be sent together with the change that the mail tells of.
+
+    White space in the subject that a header cannot hold becomes a space. A subject that is too long is cut.
+    """
     one_line = " ".join(subject.split()) or "(no subject)"
     if len(one_line) > LONGEST_SUBJECT:
         one_line = one_line[: LONGEST_SUBJECT - 1] + "…"
@@ -78,27 +103,28 @@ def put_statement(*, tenant_id: UUID, to: str, subject: str, text: str, dedupe_k
     }
 
 
-def claim(connection: Connection, now: datetime, *, retry_at: datetime) -> Row | None:
-    """The mail whose next attempt is due longest, kept from others until `retry_at`; this attempt counted."""
-    rows = connection.run(_CLAIM, now=now, retry_at=retry_at)
-    return rows[0] if rows else None
+def claim(connection: Connection, now: datetime, *, retry_at: datetime) -> ClaimedMail | None:
+    """Claims the mail whose next attempt is due longest, keeps it from others until `retry_at`, counts the attempt."""
+    return connection.fetch_one(ClaimedMail, _CLAIM, now=now, retry_at=retry_at)
 
 
 def settle(connection: Connection, mail_id: UUID, status: str, now: datetime, *, error: str | None = None) -> None:
-    """A mail was `sent` or is `dead`; what it said is forgotten."""
+    """Notes that a mail was `sent` or is `dead`, and forgets its text."""
     connection.run(_SETTLE, id=mail_id, status=status, error=error, now=now)
 
 
 def postpone(connection: Connection, mail_id: UUID, retry_at: datetime, error: str) -> None:
-    """An attempt failed; the next one comes then."""
+    """Notes that an attempt failed, and puts the next one off until `retry_at`."""
     connection.run(_POSTPONE, id=mail_id, retry_at=retry_at, error=error)
 
 
-def standing(connection: Connection, tenant_id: UUID, keys: Sequence[str]) -> dict[str, Row]:
-    """How mails stand, by their keys, those that are not forgotten yet. In the tenant's scope, no member's."""
-    return {row["dedupe_key"]: row for row in connection.run(_STANDING, tenant_id=tenant_id, keys=list(keys))}
+def standing(connection: Connection, tenant_id: UUID, keys: Sequence[str]) -> dict[str, MailStanding]:
+    """Returns how mails stand, by their keys, where they are not forgotten yet. Needs the tenant's scope."""
+    found = connection.fetch(MailStanding, _STANDING, tenant_id=tenant_id, keys=list(keys))
+    return {mail.dedupe_key: mail for mail in found}
 
 
 def purge(connection: Connection, before: datetime) -> int:
-    """Forget mails settled before an instant; how many. Until then their keys keep them from being sent again."""
+    """Forgets mails settled before an instant, and returns how many. Until then their keys keep them from being sent
+    again."""
     return len(connection.run(_PURGE, before=before))

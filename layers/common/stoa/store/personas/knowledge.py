@@ -1,23 +1,24 @@
-"""What personas know: documents and the passages that they were cut into."""
+"""Knowledge of personas: documents and the passages that they were cut into."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from stoa.core.ids import new_id
-from stoa.database.pool import Connection, Row, json_parameter
+from stoa.database.pool import Connection, json_parameter, typed
 from stoa.domain.personas.chunking import Passage
 
 _DOCUMENTS = """
-SELECT d.id, d.title, d.source, d.bytes, d.passages, d.created_at
+SELECT d.id, d.title, d.source, d.bytes, d.passages AS passage_count, d.created_at
 FROM persona_documents d
 WHERE d.persona_id = :persona_id AND (d.tenant_id IS NULL OR d.tenant_id = :tenant_id ::uuid)
 ORDER BY d.created_at, d.id
 """
 
 _DOCUMENT = """
-SELECT d.id, d.title, d.source, d.bytes, d.passages, d.created_at
+SELECT d.id, d.title, d.source, d.bytes, d.passages AS passage_count, d.created_at
 FROM persona_documents d
 WHERE d.persona_id = :persona_id AND d.id = :document_id AND (d.tenant_id IS NULL OR d.tenant_id = :tenant_id ::uuid)
 """
@@ -63,28 +64,55 @@ RETURNING d.id
 class NewDocument:
     """A document about to be saved, already cut. `size` is in bytes."""
 
-    title: str
-    source: str | None
+    title: str = field(repr=False)
+    source: str | None = field(repr=False)
     size: int
-    passages: Sequence[Passage]
+    passages: Sequence[Passage] = field(repr=False)
 
 
-def documents(connection: Connection, tenant_id: UUID, persona_id: str) -> list[Row]:
-    """The documents of a persona that the scope may see, the oldest first."""
-    return connection.run(_DOCUMENTS, tenant_id=tenant_id, persona_id=persona_id)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A text that a persona knows. `bytes` is its size as it was sent, in UTF-8."""
+
+    id: UUID
+    title: str = field(repr=False)
+    source: str | None = field(repr=False)
+    bytes: int
+    passage_count: int
+    created_at: datetime
 
 
-def document(
-    connection: Connection, tenant_id: UUID, persona_id: str, document_id: UUID
-) -> tuple[Row, list[Row]] | None:
-    """One document with its passages in order, or None."""
+@dataclass(frozen=True, slots=True)
+class DocumentPassage:
+    """A piece of a document under the headings above it. `tokens` is an estimate."""
+
+    id: UUID
+    heading: str = field(repr=False)
+    content: str = field(repr=False)
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeDocument(Document):
+    """A document with its passages in order."""
+
+    passages: list[DocumentPassage] = field(repr=False)
+
+
+def documents(connection: Connection, tenant_id: UUID, persona_id: str) -> list[Document]:
+    """Returns the documents of a persona that the scope may see, the oldest first."""
+    return connection.fetch(Document, _DOCUMENTS, tenant_id=tenant_id, persona_id=persona_id)
+
+
+def document(connection: Connection, tenant_id: UUID, persona_id: str, document_id: UUID) -> WholeDocument | None:
+    """Returns one document with its passages. None: the scope sees no such document."""
     which = {"tenant_id": tenant_id, "persona_id": persona_id, "document_id": document_id}
     found, passages = connection.run_all([(_DOCUMENT, which), (_PASSAGES, which)])
-    return (found[0], passages) if found else None
+    return WholeDocument(**found[0], passages=typed(DocumentPassage, passages)) if found else None
 
 
 def add(connection: Connection, tenant_id: UUID, persona_id: str, new: NewDocument) -> UUID:
-    """Save a document with its passages, searchable in the persona's language; its id."""
+    """Saves a document with its passages, searchable in the persona's language. Returns its id."""
     document_id = new_id()
     rows: list[dict[str, Any]] = [
         {
@@ -108,11 +136,11 @@ def add(connection: Connection, tenant_id: UUID, persona_id: str, new: NewDocume
 
 
 def reindex(connection: Connection, tenant_id: UUID, persona_id: str) -> None:
-    """Make the passages searchable in the language that the persona has now."""
+    """Makes the passages searchable in the language that the persona has now."""
     connection.run(_REINDEX, tenant_id=tenant_id, persona_id=persona_id)
 
 
 def delete(connection: Connection, tenant_id: UUID, persona_id: str, document_id: UUID) -> bool:
-    """Delete a document with its passages."""
+    """Deletes a document with its passages. Returns whether there was such a document."""
     rows = connection.run(_DELETE, tenant_id=tenant_id, persona_id=persona_id, document_id=document_id)
     return bool(rows)

@@ -1,10 +1,11 @@
-"""How often a persona answered: a counter for each member and day, and what days long over came to (day_close.py)."""
+"""Messages that personas answered: a counter for each member and day, and sums of days long over (day_close.py)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row, Statement
+from stoa.database.pool import Connection, Statement
 
 _COUNT = """
 INSERT INTO persona_usage AS u (tenant_id, persona_id, day, user_id, messages)
@@ -43,23 +44,32 @@ SELECT (:now ::timestamptz AT TIME ZONE t.time_zone)::date AS today FROM tenants
 """
 
 
+@dataclass(frozen=True, slots=True)
+class PersonaDay:
+    """A day of the tenant's calendar: how many members a persona answered, and in how many messages."""
+
+    day: date
+    members: int
+    messages: int
+
+
 def count_statement(tenant_id: UUID, user_id: UUID, persona_id: str, day: date) -> Statement:
-    """The statement that counts one answered message, to be sent with its settlement in one transaction."""
+    """Returns the statement that counts one answered message, to be sent with its settlement in one transaction."""
     return _COUNT, {"tenant_id": tenant_id, "user_id": user_id, "persona_id": persona_id, "day": day}
 
 
 def totals(connection: Connection, tenant_id: UUID, persona_ids: Sequence[str]) -> dict[str, int]:
-    """Messages of all the tenant's members by persona. Needs the whole tenant's scope."""
+    """Returns the messages of all the tenant's members by persona. Needs the whole tenant's scope."""
     rows = connection.run(_TOTALS, tenant_id=tenant_id, persona_ids=list(persona_ids))
     return {row["persona_id"]: int(row["messages"]) for row in rows}
 
 
-def by_day(connection: Connection, tenant_id: UUID, persona_id: str, after: date) -> list[Row]:
-    """Members and messages of each day later than `after`, newest first. Needs the whole tenant's scope."""
-    return connection.run(_BY_DAY, tenant_id=tenant_id, persona_id=persona_id, after=after)
+def by_day(connection: Connection, tenant_id: UUID, persona_id: str, after: date) -> list[PersonaDay]:
+    """Returns the days later than `after` that have messages, newest first. Needs the whole tenant's scope."""
+    return connection.fetch(PersonaDay, _BY_DAY, tenant_id=tenant_id, persona_id=persona_id, after=after)
 
 
 def today(connection: Connection, tenant_id: UUID, now: datetime) -> date:
-    """The day of the tenant's calendar."""
+    """Returns the day of the tenant's calendar."""
     found: date = connection.run(_TODAY, tenant_id=tenant_id, now=now)[0]["today"]
     return found

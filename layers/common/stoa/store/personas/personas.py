@@ -1,11 +1,12 @@
 """Personas: the system's, the tenant's public ones, and a member's own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row, json_parameter
+from stoa.database.pool import Connection, json_parameter
 
 _USABLE = """
 SELECT
@@ -86,10 +87,43 @@ WHERE f.tenant_id = :tenant_id ::uuid AND f.user_id = :user_id ::uuid
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which personas a list shows. `kind` is mine, public or system, or None for all; `search` looks into names."""
+    """The personas that a list shows. `kind` is mine, public or system, or None for all; `search` looks into names."""
 
     kind: str | None = None
     search: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonaFields:
+    """The columns that the owner of a persona sets. `language` is a code of ISO 639-1."""
+
+    name: str = field(repr=False)
+    display_name: str | None = field(repr=False)
+    system_prompt: str = field(repr=False)
+    avatar_url: str | None = field(repr=False)
+    voice_id: str | None
+    traits: list[str] = field(repr=False)
+    domains: list[str] = field(repr=False)
+    style: Mapping[str, Any] = field(repr=False)
+    language: str
+    is_public: bool
+
+    def columns(self) -> dict[str, Any]:
+        """Returns the values by their columns."""
+        return {one.name: getattr(self, one.name) for one in fields(PersonaFields)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Persona(PersonaFields):
+    """A persona as one member sees it. `rank` orders lists: 0 is the system's, 1 the member's own, 2 any other."""
+
+    id: str
+    is_system: bool
+    is_own: bool
+    rank: int
+    version: int
+    created_at: datetime
+    updated_at: datetime
 
 
 def usable(
@@ -100,13 +134,14 @@ def usable(
     *,
     after: tuple[int, str, str] | None,
     rows: int,
-) -> list[Row]:
-    """A page of the personas that a member may use: the system's, own, then others' public ones, each by name.
+) -> list[Persona]:
+    """Returns a page of the personas that a member may use: the system's, own, then others' public ones, each by name.
 
     `after` is (rank, name, id) of the last one of the previous page.
     """
     rank, name, last_id = after or (None, None, None)
-    return connection.run(
+    return connection.fetch(
+        Persona,
         _LIST,
         tenant_id=tenant_id,
         user_id=user_id,
@@ -119,39 +154,49 @@ def usable(
     )
 
 
-def get(connection: Connection, tenant_id: UUID, user_id: UUID, persona_id: str) -> Row | None:
-    """One persona that the member may use, or None."""
-    rows = connection.run(_GET, tenant_id=tenant_id, user_id=user_id, persona_id=persona_id)
-    return rows[0] if rows else None
+def get(connection: Connection, tenant_id: UUID, user_id: UUID, persona_id: str) -> Persona | None:
+    """Returns one persona. None: the member may use no such persona."""
+    return connection.fetch_one(Persona, _GET, tenant_id=tenant_id, user_id=user_id, persona_id=persona_id)
 
 
-def own_locked(connection: Connection, tenant_id: UUID, user_id: UUID, persona_id: str) -> Row | None:
-    """One of the member's own personas, for a change by nobody else until the transaction ends; else None."""
-    rows = connection.run(_OWN_LOCKED, tenant_id=tenant_id, user_id=user_id, persona_id=persona_id)
-    return rows[0] if rows else None
+def own_locked(connection: Connection, tenant_id: UUID, user_id: UUID, persona_id: str) -> Persona | None:
+    """Returns one of the member's own personas and keeps others from changing it until the transaction ends.
+
+    None: the member has no such persona.
+    """
+    return connection.fetch_one(Persona, _OWN_LOCKED, tenant_id=tenant_id, user_id=user_id, persona_id=persona_id)
 
 
 def count_own_locked(connection: Connection, tenant_id: UUID, user_id: UUID) -> int:
-    """How many personas the member has; none can be added by another request until the transaction ends."""
+    """Returns the number of the member's personas. No other request can add one until the transaction ends."""
     own = {"tenant_id": tenant_id, "user_id": user_id}
     connection.run(_LOCK_OWNER, **own)  # first, by itself: the count must see what was added while we waited
     return int(connection.run(_COUNT_OWN, **own)[0]["personas"])
 
 
-def add(connection: Connection, tenant_id: UUID, user_id: UUID, persona_id: str, fields: Mapping[str, Any]) -> None:
-    """Add a persona of the member's own; `fields` names every column that a member sets."""
-    connection.run(_ADD, tenant_id=tenant_id, user_id=user_id, persona_id=persona_id, fields=json_parameter(fields))
+def add(
+    connection: Connection,
+    tenant_id: UUID,
+    user_id: UUID,
+    persona_id: str,
+    persona: PersonaFields,
+    *,
+    search_config: str,
+) -> None:
+    """Adds a persona of the member's own. `search_config` names PostgreSQL's text search for its language."""
+    values = json_parameter({**persona.columns(), "search_config": search_config})
+    connection.run(_ADD, tenant_id=tenant_id, user_id=user_id, persona_id=persona_id, fields=values)
 
 
 def change(connection: Connection, tenant_id: UUID, user_id: UUID, persona_id: str, changes: Mapping[str, Any]) -> None:
-    """Set the columns that `changes` names and count the version up."""
+    """Sets the columns that `changes` names and counts the version up."""
     connection.run(
         _CHANGE, tenant_id=tenant_id, user_id=user_id, persona_id=persona_id, changes=json_parameter(changes)
     )
 
 
 def delete(connection: Connection, tenant_id: UUID, user_id: UUID, persona_id: str) -> bool:
-    """Delete one of the member's own personas with its knowledge, and the member's override for it.
+    """Deletes one of the member's own personas with its knowledge, and the member's override for it.
 
     Conversations and the ledger keep its id. Others' overrides for it stay and are never looked at again.
     """

@@ -1,8 +1,9 @@
-"""Runs of scheduled prompts: planned once each, worked on under a lease, their output delivered."""
+"""Runs of scheduled prompts: planned once each, worked on under a lease, ended by the worker that holds them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from decimal import Decimal
 from uuid import UUID
 
 from stoa.database.pool import Connection, Row, Statement, json_parameter
@@ -115,194 +116,134 @@ UPDATE schedule_runs r SET status = 'cancelled', lease_until = NULL, ended_at = 
 WHERE r.tenant_id = :tenant_id AND r.schedule_id = :schedule_id AND r.status = 'queued'
 """
 
-# Without the whole output, which may be long: only its beginning travels.
-_SHOWN = """
-    r.id, r.schedule_id, r.trigger, r.status, r.planned_at, r.started_at, r.ended_at, r.attempts, r.model_id,
-    r.conversation_id, r.input_tokens, r.output_tokens, r.charge, r.latency_ms, r.error_code, r.error_message,
-    r.delivery_status, r.delivery_attempts, r.delivered_at, r.delivery_error, r.storage_key,
-    length(r.output) AS output_length"""
 
-_PAGE = f"""
-SELECT {_SHOWN}, left(r.output, :characters ::int) AS output_start
-FROM schedule_runs r
-WHERE r.tenant_id = :tenant_id AND r.user_id = :user_id AND r.schedule_id = :schedule_id
-    AND (:before ::uuid IS NULL OR r.id < :before)
-ORDER BY r.id DESC
-LIMIT :rows ::int
-"""  # noqa: S608 - constants of ours
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """A run to be written. `trigger` is clock or owner."""
 
-_GET = f"""
-SELECT {_SHOWN}, r.output AS output_start
-FROM schedule_runs r
-WHERE r.tenant_id = :tenant_id AND r.user_id = :user_id AND r.schedule_id = :schedule_id AND r.id = :run_id
-"""  # noqa: S608 - constants of ours
-
-_TAKE_DELIVERIES = """
-WITH due AS (
-    SELECT r.id FROM schedule_runs r
-    WHERE r.tenant_id = :tenant_id ::uuid AND r.deliver_at <= :now ::timestamptz
-    ORDER BY r.deliver_at
-    LIMIT :rows ::int
-    FOR UPDATE SKIP LOCKED
-)
-UPDATE schedule_runs r SET deliver_at = :lease_until ::timestamptz
-FROM due
-WHERE r.id = due.id
-RETURNING r.id, r.delivery_attempts
-"""
-
-# Counting from the number of attempts that the message names: a message that comes twice is taken up once.
-_START_DELIVERY = """
-UPDATE schedule_runs r SET
-    delivery_attempts = r.delivery_attempts + 1, deliver_at = :lease_until ::timestamptz
-FROM schedules s, users u
-WHERE r.tenant_id = :tenant_id ::uuid AND r.id = :run_id ::uuid AND r.delivery_status = 'pending'
-    AND r.delivery_attempts = :attempts ::int AND s.id = r.schedule_id AND u.id = r.user_id
-RETURNING
-    r.id, r.tenant_id, r.schedule_id, r.planned_at, r.output, r.model_id, r.delivery_attempts, r.conversation_id,
-    r.input_tokens, r.output_tokens, r.charge, r.ended_at, r.trigger,
-    s.name, s.time_zone, s.output_destination, s.webhook_url, s.webhook_secret, s.notification_email,
-    u.email
-"""
-
-_END_DELIVERY = """
-UPDATE schedule_runs r SET
-    delivery_status = :status ::text, deliver_at = :deliver_at ::timestamptz,
-    delivered_at = :delivered_at ::timestamptz, delivery_error = :error, storage_key = :storage_key
-WHERE r.tenant_id = :tenant_id ::uuid AND r.id = :run_id ::uuid AND r.delivery_status = 'pending'
-    AND r.delivery_attempts = :attempts
-RETURNING r.id
-"""
+    id: UUID
+    user_id: UUID
+    schedule_id: UUID
+    planned_at: datetime
+    trigger: str
 
 
-def mail_key(run_id: UUID) -> str:
-    """The key under which a run's output, or the link to it, is in the outbox."""
-    return f"scheduled-run-{run_id}"
+@dataclass(frozen=True, slots=True)
+class StartedRun:
+    """A run that a worker has taken up, with its schedule and its owner. `attempts` counts this attempt, too."""
+
+    id: UUID
+    tenant_id: UUID
+    user_id: UUID
+    schedule_id: UUID
+    planned_at: datetime
+    attempts: int
+    started_at: datetime
+    name: str = field(repr=False)
+    prompt: str = field(repr=False)
+    model_id: str
+    persona_id: str | None
+    domain_mode: str | None
+    time_zone: str
+    notification_email: str | None = field(repr=False)
+    output_destination: str
+    subject: str
+    email: str | None = field(repr=False)
+    owner_status: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """The end of a run: with an answer and the delivery to come, or with an error. `now` is the instant of the end."""
+
+    status: str
+    now: datetime
+    latency_ms: int
+    model_id: str | None = None
+    conversation_id: UUID | None = None
+    output: str | None = field(default=None, repr=False)
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    charge: Decimal | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    delivery_status: str | None = None
+    deliver_at: datetime | None = None
+    delivered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleState:
+    """A schedule right after the end of one of its runs."""
+
+    failures_in_row: int
+    is_active: bool
 
 
 def has_work(connection: Connection, tenant_id: UUID, now: datetime) -> bool:
-    """Whether the tick has anything to do for the tenant."""
+    """Returns whether the tick has anything to do for the tenant."""
     return bool(connection.run(_HAS_WORK, tenant_id=tenant_id, now=now)[0]["has_work"])
 
 
-def plan(
-    connection: Connection, tenant_id: UUID, runs: Iterable[Mapping[str, Any]], lease_until: datetime
-) -> list[UUID]:
-    """Write planned runs (`id`, `user_id`, `schedule_id`, `planned_at`, `trigger`); ids of those that were new."""
-    rows = connection.run(_PLAN, tenant_id=tenant_id, runs=json_parameter(list(runs)), lease_until=lease_until)
+def plan(connection: Connection, tenant_id: UUID, runs: Iterable[PlannedRun], lease_until: datetime) -> list[UUID]:
+    """Writes planned runs and returns the ids of those that were new."""
+    planned = json_parameter([asdict(run) for run in runs])
+    rows = connection.run(_PLAN, tenant_id=tenant_id, runs=planned, lease_until=lease_until)
     return [row["id"] for row in rows]
 
 
 def take_left(
     connection: Connection, tenant_id: UUID, now: datetime, *, lease_until: datetime, rows: int
 ) -> list[UUID]:
-    """Runs whose lease is over, to be sent to workers anew."""
+    """Takes runs whose lease is over, to be sent to workers anew."""
     taken = connection.run(_TAKE_LEFT, tenant_id=tenant_id, now=now, lease_until=lease_until, rows=rows)
     return [row["id"] for row in taken]
 
 
 def mark_sent(connection: Connection, tenant_id: UUID, run_ids: Sequence[UUID], lease_until: datetime) -> None:
-    """The runs' messages are in the queue: give workers until then to take them up."""
+    """Notes that the messages of runs are in the queue. Workers have until `lease_until` to take them up."""
     connection.run(_MARK_SENT, tenant_id=tenant_id, run_ids=list(run_ids), lease_until=lease_until)
 
 
-def start(connection: Connection, tenant_id: UUID, run_id: UUID, now: datetime, lease_until: datetime) -> Row | None:
-    """Take a run up, with its schedule and owner; None when it has ended, is gone, or another worker holds it."""
-    rows = connection.run(_START, tenant_id=tenant_id, run_id=run_id, now=now, lease_until=lease_until)
-    return rows[0] if rows else None
+def start(
+    connection: Connection, tenant_id: UUID, run_id: UUID, now: datetime, lease_until: datetime
+) -> StartedRun | None:
+    """Takes a run up. None: it has ended, is gone, or another worker holds it."""
+    return connection.fetch_one(
+        StartedRun, _START, tenant_id=tenant_id, run_id=run_id, now=now, lease_until=lease_until
+    )
 
 
-def end_statement(
-    tenant_id: UUID, schedule_id: UUID, run_id: UUID, attempts: int, ended: Mapping[str, Any]
-) -> Statement:
-    """End a run that was taken up as the `attempts`-th, and note it on its schedule; its row says `failures_in_row` and
-    `is_active` of the schedule. Refuses (run_not_held) when the run is no longer this worker's, or was deleted."""
-    return _END, {"tenant_id": tenant_id, "schedule_id": schedule_id, "run_id": run_id, "attempts": attempts, **ended}
+def end_statement(run: StartedRun, end: RunEnd) -> Statement:
+    """Returns the statement that ends a run and notes it on its schedule; `state_after` reads its rows.
+
+    It refuses (run_not_held) when the run is no longer this worker's, or was deleted.
+    """
+    return _END, {
+        "tenant_id": run.tenant_id,
+        "schedule_id": run.schedule_id,
+        "run_id": run.id,
+        "attempts": run.attempts,
+        **asdict(end),
+    }
+
+
+def state_after(rows: Sequence[Row]) -> ScheduleState:
+    """Returns the state of the schedule, from the rows of an `end_statement`."""
+    (row,) = rows
+    return ScheduleState(row["failures_in_row"], row["is_active"])
 
 
 def postpone(connection: Connection, tenant_id: UUID, run_id: UUID, attempts: int, lease_until: datetime) -> None:
-    """Give a run back, to be taken up again then."""
+    """Gives a run back, to be taken up again at `lease_until`."""
     connection.run(_POSTPONE, tenant_id=tenant_id, run_id=run_id, attempts=attempts, lease_until=lease_until)
 
 
 def has_open(connection: Connection, tenant_id: UUID, schedule_id: UUID) -> bool:
-    """Whether a run of the schedule is queued or running."""
+    """Returns whether a run of the schedule is queued or running."""
     return bool(connection.run(_HAS_OPEN, tenant_id=tenant_id, schedule_id=schedule_id)[0]["is_open"])
 
 
 def cancel_queued(connection: Connection, tenant_id: UUID, schedule_id: UUID, now: datetime) -> None:
-    """Drop the schedule's runs that no worker has taken up."""
+    """Cancels the schedule's runs that no worker has taken up."""
     connection.run(_CANCEL_QUEUED, tenant_id=tenant_id, schedule_id=schedule_id, now=now)
-
-
-def page(
-    connection: Connection,
-    tenant_id: UUID,
-    user_id: UUID,
-    schedule_id: UUID,
-    *,
-    before: UUID | None,
-    rows: int,
-    characters: int,
-) -> list[Row]:
-    """A page of a schedule's runs, the newest first, with the first `characters` of each output."""
-    return connection.run(
-        _PAGE,
-        tenant_id=tenant_id,
-        user_id=user_id,
-        schedule_id=schedule_id,
-        before=before,
-        rows=rows,
-        characters=characters,
-    )
-
-
-def get(connection: Connection, tenant_id: UUID, user_id: UUID, schedule_id: UUID, run_id: UUID) -> Row | None:
-    """One run of one of the member's own schedules, with all of its output."""
-    rows = connection.run(_GET, tenant_id=tenant_id, user_id=user_id, schedule_id=schedule_id, run_id=run_id)
-    return rows[0] if rows else None
-
-
-def take_deliveries(
-    connection: Connection, tenant_id: UUID, now: datetime, *, lease_until: datetime, rows: int
-) -> list[Row]:
-    """Runs whose output is to be delivered now (`id`, `delivery_attempts`), kept from others until then."""
-    return connection.run(_TAKE_DELIVERIES, tenant_id=tenant_id, now=now, lease_until=lease_until, rows=rows)
-
-
-def start_delivery(
-    connection: Connection, tenant_id: UUID, run_id: UUID, attempts: int, lease_until: datetime
-) -> Row | None:
-    """Begin another attempt after `attempts` of them; None when somebody else has, or nothing is to be delivered."""
-    rows = connection.run(
-        _START_DELIVERY, tenant_id=tenant_id, run_id=run_id, attempts=attempts, lease_until=lease_until
-    )
-    return rows[0] if rows else None
-
-
-def end_delivery(
-    connection: Connection,
-    tenant_id: UUID,
-    run_id: UUID,
-    attempts: int,
-    *,
-    status: str,
-    deliver_at: datetime | None = None,
-    delivered_at: datetime | None = None,
-    error: str | None = None,
-    storage_key: str | None = None,
-) -> bool:
-    """Note how the `attempts`-th attempt ended; False when another one has been begun since."""
-    return bool(
-        connection.run(
-            _END_DELIVERY,
-            tenant_id=tenant_id,
-            run_id=run_id,
-            attempts=attempts,
-            status=status,
-            deliver_at=deliver_at,
-            delivered_at=delivered_at,
-            error=error,
-            storage_key=storage_key,
-        )
-    )

@@ -1,14 +1,15 @@
-"""Scheduled prompts: their owner's rows, and what the minute tick takes up."""
+"""Scheduled prompts, as their owners keep them and as the minute tick takes them up."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row, json_parameter
+from stoa.database.pool import Connection, json_parameter
+from stoa.domain.schedules.cadence import Rhythm
 
 MOST_A_MEMBER = 50
-EMAIL, WEBHOOK, STORAGE = "email", "webhook", "storage"  # where an output goes
+EMAIL, WEBHOOK, STORAGE = "email", "webhook", "storage"  # the destinations of an output
 
 _LOCK_OWNER = "SELECT u.id FROM users u WHERE u.tenant_id = :tenant_id AND u.id = :user_id FOR NO KEY UPDATE"
 
@@ -32,7 +33,7 @@ INSERT INTO schedules (
 VALUES (
     :id, :tenant_id, :user_id, :name, :prompt, :model_id, :persona_id, :domain_mode, :kind, :cron_expression, :run_at,
     :interval_minutes, :anchor, :time_zone, :max_runs, :missed_runs, :notification_email, :output_destination,
-    :webhook_url, :webhook_secret, :next_run, :now ::timestamptz, :now
+    :webhook_url, :webhook_secret, :next_run, :created_at, :updated_at
 )
 """
 
@@ -43,7 +44,7 @@ UPDATE schedules s SET
     anchor = :anchor, time_zone = :time_zone, max_runs = :max_runs, missed_runs = :missed_runs,
     notification_email = :notification_email, output_destination = :output_destination, webhook_url = :webhook_url,
     webhook_secret = :webhook_secret, is_active = :is_active, inactive_reason = :inactive_reason,
-    next_run = :next_run, failures_in_row = :failures_in_row, updated_at = :now
+    next_run = :next_run, failures_in_row = :failures_in_row, updated_at = :updated_at
 WHERE s.tenant_id = :tenant_id AND s.user_id = :user_id AND s.id = :id
 """
 
@@ -91,76 +92,156 @@ WHERE s.tenant_id = :tenant_id ::uuid AND s.id = :schedule_id ::uuid AND s.is_ac
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A scheduled prompt. An interval is counted from `anchor`; `next_run` is None while it is not active."""
+
+    id: UUID
+    tenant_id: UUID
+    user_id: UUID
+    name: str = field(repr=False)
+    prompt: str = field(repr=False)
+    model_id: str
+    persona_id: str | None
+    domain_mode: str | None
+    kind: str
+    cron_expression: str | None
+    run_at: datetime | None
+    interval_minutes: int | None
+    anchor: datetime
+    time_zone: str
+    max_runs: int | None
+    missed_runs: str
+    notification_email: str | None = field(repr=False)
+    output_destination: str
+    webhook_url: str | None
+    webhook_secret: bytes | None = field(repr=False)
+    next_run: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    is_active: bool = True
+    inactive_reason: str | None = None
+    last_run: datetime | None = None
+    last_status: str | None = None
+    run_count: int = 0
+    total_runs: int = 0
+    failures_in_row: int = 0
+
+    @property
+    def rhythm(self) -> Rhythm:
+        """The fields that say when it runs."""
+        return Rhythm(self.kind, self.time_zone, self.cron_expression, self.run_at, self.interval_minutes)
+
+
+@dataclass(frozen=True, slots=True)
+class DueSchedule:
+    """A schedule whose time has come, with its owner. The prompt stays in the database."""
+
+    id: UUID
+    tenant_id: UUID
+    user_id: UUID
+    name: str = field(repr=False)
+    kind: str
+    cron_expression: str | None
+    run_at: datetime | None
+    interval_minutes: int | None
+    anchor: datetime
+    time_zone: str
+    missed_runs: str
+    run_count: int
+    max_runs: int | None
+    next_run: datetime
+    notification_email: str | None = field(repr=False)
+    owner_status: str
+    owner_email: str | None = field(repr=False)
+
+    @property
+    def rhythm(self) -> Rhythm:
+        """The fields that say when it runs."""
+        return Rhythm(self.kind, self.time_zone, self.cron_expression, self.run_at, self.interval_minutes)
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """The move of a schedule to its next time: the run planned now, or None; the next one, or None and the reason."""
+
+    schedule_id: UUID
+    planned_at: datetime | None
+    next_run: datetime | None
+    inactive_reason: str | None
+
+
 def lock_owner(connection: Connection, tenant_id: UUID, user_id: UUID) -> None:
-    """Make the member's other requests that change the number of their schedules wait for this transaction."""
+    """Makes other requests that change the number of the member's schedules wait for this transaction."""
     connection.run(_LOCK_OWNER, tenant_id=tenant_id, user_id=user_id)
 
 
 def count(connection: Connection, tenant_id: UUID, user_id: UUID) -> int:
-    """How many schedules a member has, active or not."""
+    """Returns the number of a member's schedules, active or not."""
     return int(connection.run(_COUNT, tenant_id=tenant_id, user_id=user_id)[0]["schedules"])
 
 
-def of_member(connection: Connection, tenant_id: UUID, user_id: UUID) -> list[Row]:
-    """All of a member's schedules, the oldest first. They are never more than MOST_A_MEMBER."""
-    return connection.run(_LIST, tenant_id=tenant_id, user_id=user_id)
+def of_member(connection: Connection, tenant_id: UUID, user_id: UUID) -> list[Schedule]:
+    """Returns all of a member's schedules, the oldest first. They are never more than MOST_A_MEMBER."""
+    return connection.fetch(Schedule, _LIST, tenant_id=tenant_id, user_id=user_id)
 
 
-def get(connection: Connection, tenant_id: UUID, user_id: UUID, schedule_id: UUID) -> Row | None:
-    """One of the member's own schedules."""
-    rows = connection.run(_GET, tenant_id=tenant_id, user_id=user_id, schedule_id=schedule_id)
-    return rows[0] if rows else None
+def get(connection: Connection, tenant_id: UUID, user_id: UUID, schedule_id: UUID) -> Schedule | None:
+    """Returns one of the member's own schedules."""
+    return connection.fetch_one(Schedule, _GET, tenant_id=tenant_id, user_id=user_id, schedule_id=schedule_id)
 
 
-def lock(connection: Connection, tenant_id: UUID, user_id: UUID, schedule_id: UUID) -> Row | None:
-    """One of the member's own schedules, held until the transaction ends."""
-    rows = connection.run(_LOCK, tenant_id=tenant_id, user_id=user_id, schedule_id=schedule_id)
-    return rows[0] if rows else None
+def lock(connection: Connection, tenant_id: UUID, user_id: UUID, schedule_id: UUID) -> Schedule | None:
+    """Returns one of the member's own schedules and holds it until the transaction ends."""
+    return connection.fetch_one(Schedule, _LOCK, tenant_id=tenant_id, user_id=user_id, schedule_id=schedule_id)
 
 
-def insert(connection: Connection, fields: Mapping[str, Any], now: datetime) -> None:
-    """Save a new schedule; `fields` by column, with its tenant and user."""
-    connection.run(_INSERT, **fields, now=now)
+def insert(connection: Connection, schedule: Schedule) -> None:
+    """Saves a new schedule."""
+    columns = asdict(schedule)
+    connection.run(_INSERT, **{name: columns[name] for name in _INSERTED})
 
 
-def update(connection: Connection, row: Mapping[str, Any], now: datetime) -> None:
-    """Save a schedule that was locked: every column that its owner may change, and whether it is active."""
-    columns = [name for name in _UPDATE_COLUMNS if name in row]
-    connection.run(_UPDATE, **{name: row[name] for name in columns}, now=now)
+def update(connection: Connection, schedule: Schedule) -> None:
+    """Saves a schedule that was locked: every column that its owner may change, and whether it is active."""
+    columns = asdict(schedule)
+    connection.run(_UPDATE, **{name: columns[name] for name in _UPDATED})
 
 
 def delete(connection: Connection, tenant_id: UUID, user_id: UUID, schedule_id: UUID) -> bool:
-    """Delete one of the member's own schedules with its runs. The ledger keeps its lines."""
+    """Deletes one of the member's own schedules with its runs. The ledger keeps its lines."""
     return bool(connection.run(_DELETE, tenant_id=tenant_id, user_id=user_id, schedule_id=schedule_id))
 
 
-def take_due(connection: Connection, tenant_id: UUID, now: datetime, rows: int) -> list[Row]:
-    """Up to `rows` schedules whose time has come, held until the transaction ends, each with its owner."""
-    return connection.run(_TAKE_DUE, tenant_id=tenant_id, now=now, rows=rows)
+def take_due(connection: Connection, tenant_id: UUID, now: datetime, rows: int) -> list[DueSchedule]:
+    """Returns up to `rows` schedules whose time has come, and holds them until the transaction ends."""
+    return connection.fetch(DueSchedule, _TAKE_DUE, tenant_id=tenant_id, now=now, rows=rows)
 
 
-def advance(connection: Connection, tenant_id: UUID, plans: Iterable[Mapping[str, Any]]) -> None:
-    """Write plans: each names its `schedule_id`, `planned_at` (or None), `next_run` (or None), `inactive_reason`."""
-    connection.run(_ADVANCE, tenant_id=tenant_id, plans=json_parameter(list(plans)))
+def advance(connection: Connection, tenant_id: UUID, moves: Iterable[Advance]) -> None:
+    """Moves schedules on to their next times."""
+    connection.run(_ADVANCE, tenant_id=tenant_id, plans=json_parameter([asdict(move) for move in moves]))
 
 
 def note_start_by_hand(
     connection: Connection, tenant_id: UUID, user_id: UUID, schedule_id: UUID, planned_at: datetime
 ) -> None:
-    """Count a run that its owner started."""
+    """Counts a run that its owner started."""
     connection.run(
         _STARTED_BY_HAND, tenant_id=tenant_id, user_id=user_id, schedule_id=schedule_id, planned_at=planned_at
     )
 
 
 def deactivate(connection: Connection, tenant_id: UUID, schedule_id: UUID, reason: str) -> None:
-    """Plan no more runs."""
+    """Switches a schedule off, for a reason."""
     connection.run(_DEACTIVATE, tenant_id=tenant_id, schedule_id=schedule_id, reason=reason)
 
 
-_UPDATE_COLUMNS = (
+_INSERTED = (
     "id", "tenant_id", "user_id", "name", "prompt", "model_id", "persona_id", "domain_mode", "kind", "cron_expression",
     "run_at", "interval_minutes", "anchor", "time_zone", "max_runs", "missed_runs", "notification_email",
-    "output_destination", "webhook_url", "webhook_secret", "is_active", "inactive_reason", "next_run",
-    "failures_in_row",
+    "output_destination", "webhook_url", "webhook_secret", "next_run", "created_at", "updated_at",
+)  # fmt: skip
+_UPDATED = (
+    *(name for name in _INSERTED if name != "created_at"), "is_active", "inactive_reason", "failures_in_row",
 )  # fmt: skip

@@ -1,6 +1,6 @@
-"""Begin to buy: our purchase row first, then a Checkout session made from it."""
+"""Begins a purchase: our row first, then a Checkout session made from it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,14 +9,21 @@ from stoa.clients.stripe.stripe_client import Order, StripeCalls, StripeRejected
 from stoa.core.errors import Conflict, NotFound, Unavailable
 from stoa.core.ids import new_id
 from stoa.core.observe import emit
-from stoa.database.pool import Database, Row
 from stoa.domain.billing.purchase_state import PAID, PENDING, PROCESSING
 from stoa.domain.billing.stripe_events import Notice, Reference, read_session
 from stoa.domain.catalogue.access import TIER_FREE, is_on_offer
-from stoa.identity.members import Member
-from stoa.store.billing import purchases
+from stoa.identity.caller import Caller
+from stoa.store.billing import purchase_terms, purchases
+from stoa.store.billing.purchase_terms import Terms
+from stoa.store.billing.purchases import NewPurchase, Purchase
 from stoa.store.selection.snapshots import MemberSnapshot
-from stoa.workflows.billing.purchase_books import Settled, closed, purchase_properties, report, settle
+from stoa.workflows.billing.purchase_books import (
+    SettledPurchase,
+    closed,
+    purchase_properties,
+    report_purchase,
+    settle_purchase,
+)
 from stoa.workflows.selection.member_view import load_with
 
 PAUSE_RETRY_SECONDS = 3600
@@ -27,7 +34,7 @@ SESSION_SECONDS = 24 * 3600  # Stripe's own default, and as long as it remembers
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a member asks to buy. `source` says where in the product, for the funnel."""
+    """The product that a member asks to buy. `source` names the place in the client, for the funnel."""
 
     product_type: str  # model | bundle
     product_id: str
@@ -36,10 +43,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """Where the member pays."""
+    """The pay page of a purchase."""
 
     session_id: str
-    url: str
+    url: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +57,24 @@ class _Product:
     currency: str
 
 
-def start_purchase(
-    database: Database, stripe: StripeCalls, member: Member, wanted: Wanted, client_url: str, now: datetime
-) -> Checkout:
-    """The pay page for what is wanted, at the tenant's present price; a session that is still open is given again.
+def start_purchase(caller: Caller, stripe: StripeCalls, wanted: Wanted, client_url: str) -> Checkout:
+    """Returns the pay page of the product, at the tenant's present price. A session that is still open is given again.
 
     Raises NotFound for what is not sold, Unavailable (PURCHASES_PAUSED), Conflict where there is nothing to pay for
     (ALREADY_OWNED, MODEL_IS_FREE, NOT_FOR_SALE) or where an earlier payment is on its way (PURCHASE_IN_PROGRESS), and
     what `stripe` raises.
     """
-    terms = purchases.terms_statement(member.tenant_id, member.user_id, _bundle_id(wanted))
-    view, ((terms_row,),) = load_with(database, member, now, [terms])
-    product = _product(wanted, view, terms_row, now)
+    asked = purchase_terms.statement(caller.tenant_id, caller.user_id, _bundle_id(wanted))
+    view, (answered,) = load_with(caller.database, caller.member, caller.now, [asked])
+    product = _product(wanted, view, purchase_terms.from_rows(answered), caller.now)
     for _ in range(MOST_ROUNDS):
-        row, is_new = _begin(database, stripe, member, wanted, product, now)
-        if row is None:
+        purchase, is_new = _begin(caller, stripe, wanted, product)
+        if purchase is None:
             continue
-        checkout = _checkout(database, stripe, member, row, product, client_url, now)
+        checkout = _checkout(caller, stripe, purchase, product, client_url)
         if checkout is not None:
             if is_new:
-                emit("model_purchase_initiated", **purchase_properties(row))
+                emit("model_purchase_initiated", **purchase_properties(purchase))
             return checkout
     raise _in_progress()
 
@@ -83,20 +88,11 @@ def _bundle_id(wanted: Wanted) -> UUID | None:
         raise NotFound("bundle") from error
 
 
-def _product(wanted: Wanted, view: MemberSnapshot, terms: Row, now: datetime) -> _Product:
-    """What is sold, or why nothing is. Price and name come from the tenant's rows, never from the client."""
-    owned = set(terms["owned_models"] or ())
+def _product(wanted: Wanted, view: MemberSnapshot, terms: Terms, now: datetime) -> _Product:
+    """Returns the product, or raises why it is not sold. Price and name are the tenant's, never the client's."""
+    owned = set(terms.owned_models or ())
     if wanted.product_type == "bundle":
-        if terms["bundle_models"] is None:
-            raise NotFound("bundle")
-        models = tuple(terms["bundle_models"])
-        if not all(model_id in view.offers and is_on_offer(view.offers[model_id], now) for model_id in models):
-            raise NotFound("bundle")  # nobody pays for a model that does not answer any more
-        _refuse_while_paused(terms)
-        usable = {model_id for model_id in models if _is_free(view, model_id)} | owned
-        if usable.issuperset(models):
-            raise Conflict("ALREADY_OWNED", "You own every model of this bundle already.")
-        return _Product(terms["bundle_name"], models, terms["bundle_price_cents"], terms["currency"])
+        return _bundle(view, terms, owned, now)
     offer = view.offers.get(wanted.product_id)
     if offer is None or not is_on_offer(offer, now):
         raise NotFound("model")
@@ -107,7 +103,20 @@ def _product(wanted: Wanted, view: MemberSnapshot, terms: Row, now: datetime) ->
         raise _already_owned()
     if offer.unlock_price_cents is None:
         raise Conflict("NOT_FOR_SALE", f"{offer.display_name} is not sold. Ask an admin to grant access.")
-    return _Product(offer.display_name, (offer.model_id,), offer.unlock_price_cents, terms["currency"])
+    return _Product(offer.display_name, (offer.model_id,), offer.unlock_price_cents, terms.currency)
+
+
+def _bundle(view: MemberSnapshot, terms: Terms, owned: set[str], now: datetime) -> _Product:
+    name, price_cents, models = terms.bundle_name, terms.bundle_price_cents, terms.bundle_models
+    if name is None or price_cents is None or models is None:
+        raise NotFound("bundle")
+    if not all(model_id in view.offers and is_on_offer(view.offers[model_id], now) for model_id in models):
+        raise NotFound("bundle")  # nobody pays for a model that does not answer any more
+    _refuse_while_paused(terms)
+    usable = {model_id for model_id in models if _is_free(view, model_id)} | owned
+    if usable.issuperset(models):
+        raise Conflict("ALREADY_OWNED", "You own every model of this bundle already.")
+    return _Product(name, tuple(models), price_cents, terms.currency)
 
 
 def _is_free(view: MemberSnapshot, model_id: str) -> bool:
@@ -115,59 +124,45 @@ def _is_free(view: MemberSnapshot, model_id: str) -> bool:
     return offer is not None and offer.access_tier == TIER_FREE
 
 
-def _begin(
-    database: Database,
-    stripe: StripeCalls,
-    member: Member,
-    wanted: Wanted,
-    product: _Product,
-    now: datetime,
-) -> tuple[Row | None, bool]:
-    """The member's open purchase of the product, and whether it is a new one. None: one ended just now; look again."""
-    purchase = {
-        "id": new_id(),
-        "tenant_id": member.tenant_id,
-        "user_id": member.user_id,
-        "product_type": wanted.product_type,
-        "product_id": wanted.product_id,
-        "product_name": product.name,
-        "model_ids": list(product.model_ids),
-        "amount_cents": product.amount_cents,
-        "currency": product.currency,
-        "source": wanted.source,
-    }
-    with database.autocommit(member.scope) as connection:
-        is_new = purchases.begin(connection, purchase, stripe.account_mark, now)
-        row = purchases.get_open(connection, member.tenant_id, member.user_id, wanted.product_type, wanted.product_id)
-    return row, is_new
+def _begin(caller: Caller, stripe: StripeCalls, wanted: Wanted, product: _Product) -> tuple[Purchase | None, bool]:
+    """Returns the member's open purchase of the product, and whether it is new. None: one ended just now."""
+    new = NewPurchase(
+        id=new_id(),
+        tenant_id=caller.tenant_id,
+        user_id=caller.user_id,
+        product_type=wanted.product_type,
+        product_id=wanted.product_id,
+        product_name=product.name,
+        model_ids=list(product.model_ids),
+        amount_cents=product.amount_cents,
+        currency=product.currency,
+        source=wanted.source,
+    )
+    with caller.database.autocommit(caller.own_scope) as connection:
+        is_new = purchases.begin(connection, new, stripe.account_mark, caller.now)
+        found = purchases.get_open(connection, new.tenant_id, new.user_id, new.product_type, new.product_id)
+    return found, is_new
 
 
 def _checkout(
-    database: Database,
-    stripe: StripeCalls,
-    member: Member,
-    row: Row,
-    product: _Product,
-    client_url: str,
-    now: datetime,
+    caller: Caller, stripe: StripeCalls, purchase: Purchase, product: _Product, client_url: str
 ) -> Checkout | None:
-    """The pay page of an open purchase. None: it turned out to be over, and is closed in our books."""
-    if row["status"] == PROCESSING:
+    """Returns the pay page of an open purchase. None: it turned out to be over, and is closed in our books."""
+    if purchase.status == PROCESSING:
         raise _in_progress()
-    on_sale = (product.amount_cents, product.currency, product.name, set(product.model_ids))
-    same_terms = on_sale == (row["amount_cents"], row["currency"], row["product_name"], set(row["model_ids"]))
-    if row["session_id"] is None:
+    same_terms = _is_sold_as(purchase, product)
+    if purchase.session_id is None:
         # Another request is making the session, or died before it noted it; Stripe's key gives the same to all.
-        if same_terms and (now - row["created_at"]).total_seconds() < SESSION_SECONDS:
-            return _make_session(database, stripe, member, row, client_url, now)
-        _settle(database, member, row, closed(now), now)
+        if same_terms and (caller.now - purchase.created_at).total_seconds() < SESSION_SECONDS:
+            return _make_session(caller, stripe, purchase, client_url)
+        _settle(caller, purchase, closed(caller.now))
         return None
-    session = stripe.get_session(row["session_id"])
+    session = stripe.get_session(purchase.session_id)
     if session is not None and session["status"] == "open":
         if same_terms:
             return Checkout(session["id"], session["url"])
-        session = _expire(stripe, row["session_id"])
-    settled = _settle(database, member, row, closed(now) if session is None else read_session(session, now), now)
+        session = _expire(stripe, purchase.session_id)
+    settled = _settle(caller, purchase, closed(caller.now) if session is None else read_session(session, caller.now))
     if settled.after.status == PAID:
         raise _already_owned()
     if settled.after.status in (PROCESSING, PENDING):
@@ -175,19 +170,23 @@ def _checkout(
     return None
 
 
-def _make_session(
-    database: Database, stripe: StripeCalls, member: Member, row: Row, client_url: str, now: datetime
-) -> Checkout:
-    order = _order(member, row, client_url)
+def _is_sold_as(purchase: Purchase, product: _Product) -> bool:
+    begun = (purchase.amount_cents, purchase.currency, purchase.product_name, set(purchase.model_ids))
+    return begun == (product.amount_cents, product.currency, product.name, set(product.model_ids))
+
+
+def _make_session(caller: Caller, stripe: StripeCalls, purchase: Purchase, client_url: str) -> Checkout:
+    order = _order(caller, purchase, client_url)
     try:
         session = _create(stripe, order)
     except StripeRejected:
-        _settle(database, member, row, closed(now), now)  # nothing was made: another try may begin
+        _settle(caller, purchase, closed(caller.now))  # nothing was made: another try may begin
         raise
-    expires_at = datetime.fromtimestamp(session["expires_at"], now.tzinfo)
-    with database.autocommit(member.scope) as connection:
-        purchases.save_session(connection, member.tenant_id, row["id"], session["id"], session["url"], expires_at)
-    return Checkout(session["id"], session["url"])
+    session_id, url = session["id"], session["url"]
+    expires_at = datetime.fromtimestamp(session["expires_at"], caller.now.tzinfo)
+    with caller.database.autocommit(caller.own_scope) as connection:
+        purchases.save_session(connection, caller.tenant_id, purchase.id, session_id, url, expires_at)
+    return Checkout(session_id, url)
 
 
 def _create(stripe: StripeCalls, order: Order) -> dict[str, Any]:
@@ -200,38 +199,39 @@ def _create(stripe: StripeCalls, order: Order) -> dict[str, Any]:
         return stripe.create_session(replace(order, price_id=None))
 
 
-def _order(member: Member, row: Row, client_url: str) -> Order:
+def _order(caller: Caller, purchase: Purchase, client_url: str) -> Order:
     base = client_url.rstrip("/")
     return Order(
-        tenant_id=row["tenant_id"],
-        purchase_id=row["id"],
-        product_name=row["product_name"],
-        amount=row["amount_cents"],
-        currency=row["currency"],
-        price_id=row["stripe_price_id"],
-        email=member.principal.email,
+        tenant_id=purchase.tenant_id,
+        purchase_id=purchase.id,
+        product_name=purchase.product_name,
+        amount=purchase.amount_cents,
+        currency=purchase.currency,
+        price_id=purchase.stripe_price_id,
+        email=caller.member.principal.email,
         success_url=f"{base}/purchases/success?session_id={{CHECKOUT_SESSION_ID}}",
         cancel_url=f"{base}/purchases/cancelled",
     )
 
 
 def _expire(stripe: StripeCalls, session_id: str) -> dict[str, Any] | None:
-    """End an open session of other terms; the session as it is then, which may be paid in the meantime."""
+    """Ends an open session of other terms and returns it as it is then. It may have been paid in the meantime."""
     try:
         return stripe.expire_session(session_id)
     except StripeRejected:
         return stripe.get_session(session_id)
 
 
-def _settle(database: Database, member: Member, row: Row, notice: Notice, now: datetime) -> Settled:
-    with database.transaction(member.scope) as connection:
-        settled = settle(connection, Reference(row["tenant_id"], row["id"]), notice, now)
-    report(settled)
+def _settle(caller: Caller, purchase: Purchase, notice: Notice) -> SettledPurchase:
+    with caller.database.transaction(caller.own_scope) as connection:
+        reference = Reference(purchase.tenant_id, purchase.id)
+        settled = settle_purchase(connection, reference, notice, caller.now)
+    report_purchase(settled)
     return settled
 
 
-def _refuse_while_paused(terms: Row) -> None:
-    if terms["purchases_paused"]:
+def _refuse_while_paused(terms: Terms) -> None:
+    if terms.purchases_paused:
         raise Unavailable(
             "New purchases are paused at the moment. Try again later.", "PURCHASES_PAUSED", PAUSE_RETRY_SECONDS
         )

@@ -1,37 +1,23 @@
-"""What Stripe told of a team's subscription, written into our books in one transaction. For every workflow that hears
+"""News of a team's subscription from Stripe, written into our books in one transaction. For every workflow that hears
 from it."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from stoa.core.observe import emit, logger
-from stoa.database.pool import Connection, Row
+from stoa.database.pool import Connection
 from stoa.domain.billing.subscription_events import SubscriptionNotice, TeamReference
-from stoa.domain.billing.team_subscription import (
-    ACTIVE,
-    CANCELED,
-    INCOMPLETE,
-    PAST_DUE,
-    SubscriptionFacts,
-    TeamStanding,
-    derive,
-    from_json,
-    merge,
-    to_json,
-)
-from stoa.domain.teams.teams import within
+from stoa.domain.billing.team_subscription import PAST_DUE, TeamStanding
+from stoa.domain.billing.team_verdict import PAID_TWICE, PAID_WHEN_CLOSED, AccountChange, judge
+from stoa.domain.teams.teams import CLOSED
 from stoa.store.billing import team_billing
+from stoa.store.billing.team_billing import BilledTeam
 from stoa.store.operations import mail_outbox
 
-# What an owner or an admin decided outlasts what Stripe tells of money.
-_DECIDED_HERE = frozenset({"closed", "suspended"})
 _NOTHING = TeamStanding("", None)
 _GOING_ON = "Its members, settings and usage are kept: subscribe again to go on."
 
-# Money that was taken for nothing is a person's matter.
-PAID_TWICE, PAID_WHEN_CLOSED = "team_paid_twice", "team_paid_when_closed"
 _ALARMS = {
     PAID_TWICE: "a team has a second subscription; cancel one of them at Stripe",
     PAID_WHEN_CLOSED: "a team was paid for after it had been closed; its subscription ends, give the money back",
@@ -40,132 +26,87 @@ _ALARMS = {
 
 @dataclass(frozen=True, slots=True)
 class TeamSettled:
-    """What a notice did. `team` is our row as it was before; None: the notice was about none of ours."""
+    """The effect of a notice. `team` is our row as it was before; None: the notice was about none of ours."""
 
     outcome: str
-    team: Row | None = None
+    team: BilledTeam | None = None
     before: TeamStanding = _NOTHING
     after: TeamStanding = _NOTHING
     alarm: str | None = None
 
 
 def settle(connection: Connection, reference: TeamReference, notice: SubscriptionNotice, now: datetime) -> TeamSettled:
-    """Join what a notice says to what is known of the team's subscription, and let the team stand as follows from it.
+    """Joins what a notice says to what is known of the team's subscription, and lets the team stand as `judge` says.
 
-    Must run in a transaction with the team's tenant in scope. A team has one subscription at a time; a notice of an
-    earlier one changes nothing, and one of a second, while the first runs, waits for a person. So does money for one
-    that was left unpaid until another was paid.
+    The transaction around it has the team's tenant in scope.
     """
-    row = team_billing.lock(connection, reference.tenant_id, reference.team_id)
-    if row is None:
+    team = team_billing.lock(connection, reference.tenant_id, reference.team_id)
+    if team is None:
         return TeamSettled("ignored: no such team here")
     if notice.subscription_id is None:
         return TeamSettled("ignored: it tells of no subscription yet")
-    kept, own_id = row["subscription"], row["stripe_subscription_id"]
-    known, past, unpaid = from_json(kept.get("facts", {})), list(kept.get("past", ())), list(kept.get("unpaid", ()))
-    before, is_paid = derive(known), notice.facts.paid_until is not None
-    if notice.subscription_id in (*past, *unpaid):
-        alarm = PAID_TWICE if is_paid and notice.subscription_id in unpaid else None
-        return TeamSettled("ignored: it is about an earlier subscription", row, before, before, alarm)
-    if own_id not in (None, notice.subscription_id):
-        if before.status == CANCELED:
-            past.append(own_id)
-        elif before.status == INCOMPLETE and is_paid:  # its payment failed or takes days, and another one has been made
-            unpaid.append(own_id)
-        else:
-            alarm = None if before.status == INCOMPLETE else PAID_TWICE
-            return TeamSettled("ignored: the team has another subscription", row, before, before, alarm)
-        known, before = SubscriptionFacts(), derive(SubscriptionFacts())
-    facts = merge(known, notice.facts)
-    after = derive(facts)
-    newly_paid = known.paid_until is None and facts.paid_until is not None
-    terms = row["checkout"].get("terms", {}) if newly_paid else row["plan_terms"]
-    # What was never paid changes nothing, nor does what was known: an admin may have switched the team on before its
-    # owner came to pay, or after the subscription had ended.
-    is_news = facts.paid_until is not None and after != before
-    stands = after if is_news else TeamStanding(row["status"], row["access_until"])
-    team_billing.save(
-        connection,
-        row,
-        status=row["status"] if row["status"] in _DECIDED_HERE else stands.status,
-        access_until=stands.access_until,
-        subscription={"facts": to_json(facts), "past": past, "unpaid": unpaid},
-        plan_terms=terms,
-        paid_on=_paid_on(row, facts) if newly_paid else None,
-        customer_id=notice.customer_id,
-        subscription_id=notice.subscription_id,
-        now=now,
-    )
-    if newly_paid and (less := within(terms, row)):
-        team_billing.cut(connection, row, less, now)
-    if facts.paid_until is not None and (newly_paid or after.status != before.status):
-        _tell_owner(connection, row, facts, after, now)
-    alarm = PAID_WHEN_CLOSED if newly_paid and row["status"] == "closed" else None
-    return TeamSettled(f"{before.status} -> {after.status}", row, before, after, alarm)
+    verdict = judge(team.account, notice.subscription_id, notice.facts)
+    if verdict.change is not None:
+        team_billing.save(
+            connection,
+            team,
+            verdict.change,
+            paid_on=_local_day(team, verdict.change.paid_from),
+            customer_id=notice.customer_id,
+            subscription_id=notice.subscription_id,
+            now=now,
+        )
+        if verdict.tells_owner:
+            _tell_owner(connection, team, verdict.change, verdict.after, now)
+    return TeamSettled(verdict.outcome, team, verdict.before, verdict.after, verdict.alarm)
 
 
 def report(settled: TeamSettled) -> None:
-    """Tell the outside, after the commit."""
-    row = settled.team
-    if row is None:
+    """Tells the outside, after the commit."""
+    team = settled.team
+    if team is None:
         return
     if settled.alarm is not None:
         logger().error(
             _ALARMS[settled.alarm],
-            extra={"alarm": settled.alarm, "teamId": str(row["id"]), "tenantId": str(row["tenant_id"])},
+            extra={"alarm": settled.alarm, "teamId": str(team.id), "tenantId": str(team.tenant_id)},
         )
     elif settled.before.status != settled.after.status:
         emit(
             "team_subscription_changed",
-            teamId=str(row["id"]),
-            type=row["type"],
+            teamId=str(team.id),
+            type=team.type,
             before=settled.before.status,
             after=settled.after.status,
         )
 
 
-def terms_of(plan: Row) -> dict[str, Any]:
-    """What is bought with a plan, as it is kept with the team."""
-    return {
-        "name": plan["name"],
-        "priceCents": plan["price_cents"],
-        "currency": plan["currency"],
-        "maxMembers": plan["max_members"],
-        "totalTokensMonthly": plan["total_tokens_monthly"],
-        "models": list(plan["models"]),
-    }
+def _local_day(team: BilledTeam, moment: datetime | None) -> date | None:
+    """The day of the tenant's calendar."""
+    return None if moment is None else moment.astimezone(ZoneInfo(team.time_zone)).date()
 
 
-def _paid_on(row: Row, facts: SubscriptionFacts) -> date | None:
-    """The day of the tenant's calendar on which the paid month begins."""
-    return facts.paid_from.astimezone(ZoneInfo(row["time_zone"])).date() if facts.paid_from is not None else None
-
-
-def _tell_owner(connection: Connection, row: Row, facts: SubscriptionFacts, after: TeamStanding, now: datetime) -> None:
-    """A mail when a month is not paid, and when it is over. Once each."""
-    if after.status not in (PAST_DUE, CANCELED):
-        return
-    to = team_billing.mail_address(connection, row["tenant_id"], row["id"])
+def _tell_owner(
+    connection: Connection, team: BilledTeam, change: AccountChange, after: TeamStanding, now: datetime
+) -> None:
+    """Sends a mail when a month is not paid, and when it is over. Once each."""
+    unpaid_until = change.record.facts.unpaid_until
+    to = team_billing.mail_address(connection, team.tenant_id, team.id)
     if to is None:
         return
-    if after.status == PAST_DUE and after.access_until is not None and facts.unpaid_until is not None:
-        subject = f"The payment for your team {row['name']} failed"
+    if after.status == PAST_DUE and after.access_until is not None and unpaid_until is not None:
+        subject = f"The payment for your team {team.name} failed"
         text = (
-            f"The payment for {row['name']} could not be taken. It will be tried again.\n\n"
+            f"The payment for {team.name} could not be taken. It will be tried again.\n\n"
             f"The team goes on until {after.access_until:%Y-%m-%d %H:%M} UTC. Please check the card in the team's "
             "billing page."
         )
-        key = f"team-past-due:{row['id']}:{facts.unpaid_until:%Y-%m-%d}"
+        key = f"team-past-due:{team.id}:{unpaid_until:%Y-%m-%d}"
     else:
-        subject = f"The plan of your team {row['name']} has ended"
+        subject = f"The plan of your team {team.name} has ended"
         text = (
-            f"The subscription of {row['name']} has ended, and with it the access that the team gave its members.\n\n"
-            + ("Nothing more will be taken for it." if row["status"] == "closed" else _GOING_ON)
+            f"The subscription of {team.name} has ended, and with it the access that the team gave its members.\n\n"
+            + ("Nothing more will be taken for it." if team.status == CLOSED else _GOING_ON)
         )
-        key = f"team-canceled:{row['id']}:{row['stripe_subscription_id']}"
-    mail_outbox.put(connection, tenant_id=row["tenant_id"], to=to, subject=subject, text=text, dedupe_key=key, now=now)
-
-
-def is_running(standing: TeamStanding) -> bool:
-    """Whether there is a subscription that goes on by itself."""
-    return standing.status in (ACTIVE, PAST_DUE)
+        key = f"team-canceled:{team.id}:{team.stripe_subscription_id}"
+    mail_outbox.put(connection, tenant_id=team.tenant_id, to=to, subject=subject, text=text, dedupe_key=key, now=now)

@@ -1,64 +1,88 @@
-"""Sets a tenant's values for the seven domain modes: on or off, which model, how warm, by which prompt."""
+"""Settings of a tenant for the seven domain modes: on or off, which model, how warm, by which prompt."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 from stoa.core.errors import FieldProblem, InvalidFields
-from stoa.database.pool import Connection, Row
+from stoa.core.text import document_of
+from stoa.database.pool import Connection
 from stoa.domain.selection.selection import AUTO
 from stoa.identity.caller import Caller, check_version
 from stoa.store.catalogue import mode_admin as store
+from stoa.store.catalogue.mode_admin import DomainDecisions, TenantDomainMode
 from stoa.store.tenancy import audit
-from stoa.workflows.catalogue.model_view import outer_name
 
-Change = tuple[Row, dict[str, Any]]  # a mode as it was, and what the tenant decides about it now
-
-_DECIDED = ("enabled", "default_model", "temperature", "system_prompt")
+Change = tuple[TenantDomainMode, DomainDecisions]  # a mode as it was, and the tenant's decisions about it from now on
 
 
-def read_modes(caller: Caller) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainModeInForce:
+    """A domain mode as it holds for the tenant where neither message nor member decides otherwise."""
+
+    enabled: bool
+    default_model: str | None
+    temperature: Decimal
+    system_prompt: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DomainModes:
+    """All domain modes by id, and the version of them together."""
+
+    modes: Mapping[str, DomainModeInForce]
+    version: int
+
+
+def read_modes(caller: Caller) -> DomainModes:
     """Returns every domain mode as it holds for the tenant, and the version of them all."""
     with caller.database.autocommit(caller.tenant_scope) as connection:
-        return _described(store.domain_modes(connection, caller.tenant_id))
+        return _together(store.domain_modes(connection, caller.tenant_id))
 
 
-def put_modes(caller: Caller, given: Mapping[Any, Mapping[str, Any]], *, version: int | None) -> dict[str, Any]:
-    """Set what `given` names, by mode and field; null gives a field back to the system, an absent one is kept.
+def put_modes(caller: Caller, given: Mapping[str, Mapping[str, Any]], *, version: int | None) -> DomainModes:
+    """Writes what `given` names, by mode and field. None gives a field back to the system, an absent one is kept.
 
-    What equals the system's own value is not the tenant's: it follows the system's when that changes. Raises Conflict
-    when `version` is not the present one, InvalidFields for a model that cannot answer.
+    A value that equals the system's own is not kept as the tenant's: it follows the system's when that changes. Raises
+    Conflict when `version` is not the present one, InvalidFields for a model that cannot answer.
     """
     with caller.database.transaction(caller.tenant_scope) as connection:
         store.lock(connection, caller.tenant_id)
-        rows = store.domain_modes(connection, caller.tenant_id)
-        check_version(_version(rows), version, "the domain modes")
-        changes = list(_changes(rows, given))
+        modes = store.domain_modes(connection, caller.tenant_id)
+        check_version(_version(modes), version, "the domain modes")
+        changes = list(_changes(modes, given))
         _check_models(connection, caller, changes)
-        for row, own in changes:
-            store.save_domain_mode(connection, caller.tenant_id, row["id"], own)
-            before, after = _holding(row, _own(row)), _holding(row, own)
+        for mode, own in changes:
+            store.save_domain_mode(connection, caller.tenant_id, mode.id, own)
+            before, after = (document_of(_in_force(mode, decided)) for decided in (mode.own, own))
             audit.record(
-                connection, caller.tenant_id, caller.actor, "domain_mode.change", row["id"], before=before, after=after
+                connection, caller.tenant_id, caller.actor, "domain_mode.change", mode.id, before=before, after=after
             )
-        return _described(store.domain_modes(connection, caller.tenant_id))
+        return _together(store.domain_modes(connection, caller.tenant_id))
 
 
-def _changes(rows: list[Row], given: Mapping[Any, Mapping[str, Any]]) -> Iterator[Change]:
-    for row in rows:
-        own = {**_own(row), **given.get(row["id"], {})}
-        for name, value in _system(row).items():
-            if own[name] == value:
-                own[name] = None
-        if own != _own(row):
-            yield row, own
+def _changes(modes: Sequence[TenantDomainMode], given: Mapping[str, Mapping[str, Any]]) -> Iterator[Change]:
+    for mode in modes:
+        own = replace(mode.own, **given.get(mode.id, {}))
+        system: dict[str, Any] = {
+            "enabled": True,
+            "temperature": mode.temperature,
+            "system_prompt": mode.system_prompt,
+        }
+        own = replace(own, **{name: None for name, value in system.items() if getattr(own, name) == value})
+        if own != mode.own:
+            yield mode, own
 
 
-def _check_models(connection: Connection, caller: Caller, changes: list[Change]) -> None:
+def _check_models(connection: Connection, caller: Caller, changes: Sequence[Change]) -> None:
     # A model that was saved may be gone since; clients send back the whole object that they were given.
     named = {
-        row["id"]: own["default_model"] for row, own in changes if own["default_model"] != row["own_default_model"]
+        mode.id: own.default_model
+        for mode, own in changes
+        if own.default_model not in (None, AUTO, mode.own.default_model)
     }
-    asked = {model_id for model_id in named.values() if model_id not in (None, AUTO)}
+    asked = {model_id for model_id in named.values() if model_id is not None}
     unusable = store.unusable_models(connection, caller.tenant_id, asked) if asked else set()
     problems = [
         FieldProblem(
@@ -72,22 +96,18 @@ def _check_models(connection: Connection, caller: Caller, changes: list[Change])
         raise InvalidFields(problems)
 
 
-def _own(row: Row) -> dict[str, Any]:
-    return {name: row[f"own_{name}"] for name in _DECIDED}
+def _in_force(mode: TenantDomainMode, own: DomainDecisions) -> DomainModeInForce:
+    return DomainModeInForce(
+        enabled=True if own.enabled is None else own.enabled,
+        default_model=own.default_model,
+        temperature=mode.temperature if own.temperature is None else own.temperature,
+        system_prompt=mode.system_prompt if own.system_prompt is None else own.system_prompt,
+    )
 
 
-def _system(row: Row) -> dict[str, Any]:
-    return {"enabled": True, "temperature": row["temperature"], "system_prompt": row["system_prompt"]}
+def _version(modes: Sequence[TenantDomainMode]) -> int:
+    return sum(mode.version for mode in modes)  # each only ever counts up
 
 
-def _holding(row: Row, own: Mapping[str, Any]) -> dict[str, Any]:
-    system = {"default_model": None, **_system(row)}
-    return {outer_name(name): system[name] if own[name] is None else own[name] for name in _DECIDED}
-
-
-def _version(rows: list[Row]) -> int:
-    return sum(int(row["version"]) for row in rows)  # each only ever counts up
-
-
-def _described(rows: list[Row]) -> dict[str, Any]:
-    return {"modes": {row["id"]: _holding(row, _own(row)) for row in rows}, "version": _version(rows)}
+def _together(modes: Sequence[TenantDomainMode]) -> DomainModes:
+    return DomainModes({mode.id: _in_force(mode, mode.own) for mode in modes}, _version(modes))

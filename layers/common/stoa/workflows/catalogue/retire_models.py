@@ -1,6 +1,6 @@
-"""Tell the members who chose a model that it ends, and move their choices to its successor when it has ended.
+"""Tells the members who chose a model that it ends, and moves their choices to its successor when it has ended.
 
-Each hour, by the daily function. Selection falls to the successor at the very instant without it (domain/selection.py).
+The daily function does it each hour. At the very instant a model ends, selection falls to the successor without it.
 May run twice, at once, or late; killed anywhere, the next run does what is left: each member is moved in a transaction
 of their own that holds their row, and each mail has a key under which it is queued once.
 """
@@ -14,10 +14,10 @@ from uuid import UUID
 from stoa.core.errors import StoaError
 from stoa.core.failures import failure
 from stoa.core.observe import emit, logger
-from stoa.database.pool import Connection, Database, Row, RuleRefused, Scope, StatementFailed
+from stoa.database.pool import Connection, Database, RuleRefused, Scope, StatementFailed
 from stoa.domain.catalogue.lifecycle import FIRST_WARNING, Retirement, columns, moved_choices, retirements, warning_due
 from stoa.store.catalogue import catalogue, model_choices
-from stoa.store.catalogue.model_choices import EndingModel
+from stoa.store.catalogue.model_choices import ChoosingMember, EndingModel
 from stoa.store.members import preferences
 from stoa.store.operations import mail_outbox
 from stoa.store.tenancy import audit, tenants
@@ -35,7 +35,7 @@ HOUR_FOR_THE_LONG_OVER = 3
 
 @dataclass(slots=True)
 class RetirementReport:
-    """The figures of one run."""
+    """Counts of one run."""
 
     members_warned: int = 0
     members_moved: int = 0
@@ -43,7 +43,7 @@ class RetirementReport:
 
 
 def retire_models(database: Database, now: datetime) -> RetirementReport:
-    """Do what is due for every tenant. A tenant that fails is counted and holds up no other.
+    """Does what is due for every tenant. A tenant that fails is counted and holds up no other.
 
     Raises Unavailable when the list of tenants cannot be read.
     """
@@ -62,8 +62,8 @@ def retire_models(database: Database, now: datetime) -> RetirementReport:
 def _retire_in(database: Database, tenant_id: UUID, now: datetime, report: RetirementReport) -> None:
     ending = _ending_models(database, tenant_id, now)
     for member in _who_chose(database, tenant_id, ending) if ending else ():
-        view = load_view_of(database, tenant_id, member["user_id"], now)
-        concerned = retirements(view.offers, view.preferences, now, scheduled=member["scheduled"])
+        view = load_view_of(database, tenant_id, member.user_id, now)
+        concerned = retirements(view.offers, view.preferences, now, scheduled=member.scheduled)
         over = [one for one in concerned if one.ends_at <= now]
         if over:
             report.members_moved += _move(database, tenant_id, member, over, now)
@@ -91,12 +91,12 @@ def _ending_models(database: Database, tenant_id: UUID, now: datetime) -> list[E
 
 
 def _told_by(model_id: str, ends_at: datetime, now: datetime) -> str:
-    """Returns what the key of the mail that is due begins with. The member's id follows it."""
+    """Returns the beginning of the key of the mail that is due. The member's id follows it."""
     days = warning_due(ends_at, now)
     return f"retirement:{model_id}:{ends_at.date()}:{'over' if days is None else f'{days} days'}:"
 
 
-def _who_chose(database: Database, tenant_id: UUID, models: list[EndingModel]) -> Iterator[Row]:
+def _who_chose(database: Database, tenant_id: UUID, models: list[EndingModel]) -> Iterator[ChoosingMember]:
     after: UUID | None = model_choices.BEFORE_ALL
     while after is not None:
         with database.autocommit(Scope(tenant_id=tenant_id)) as connection:
@@ -107,10 +107,10 @@ def _who_chose(database: Database, tenant_id: UUID, models: list[EndingModel]) -
         after = end
 
 
-def _move(database: Database, tenant_id: UUID, member: Row, over: list[Retirement], now: datetime) -> bool:
-    """Put the heirs in the places of models that have ended; whether anything had to be moved."""
+def _move(database: Database, tenant_id: UUID, member: ChoosingMember, over: list[Retirement], now: datetime) -> bool:
+    """Puts the heirs in the places of models that have ended, and returns whether anything had to be moved."""
     heirs = {one.offer.model_id: one.heir.model_id for one in over if one.heir is not None}
-    user_id = member["user_id"]
+    user_id = member.user_id
     with database.transaction(Scope(tenant_id=tenant_id)) as connection:
         present = preferences.locked(connection, tenant_id, user_id)  # the member may be changing them just now
         changes = moved_choices(present, heirs)
@@ -121,10 +121,15 @@ def _move(database: Database, tenant_id: UUID, member: Row, over: list[Retiremen
             preferences.save(connection, tenant_id, user_id, others, overrides)
             _record(connection, tenant_id, user_id, {name: before[name] for name in changes}, changes)
         moved = model_choices.move_schedules(connection, tenant_id, user_id, heirs, now) if heirs else []
-        for row in moved:
-            was, becomes = ({"model_id": row[name]} for name in ("before", "after"))
+        for schedule in moved:
             audit.record(
-                connection, tenant_id, Actor(), "schedule.move_to_successor", str(row["id"]), before=was, after=becomes
+                connection,
+                tenant_id,
+                Actor(),
+                "schedule.move_to_successor",
+                str(schedule.id),
+                before={"model_id": schedule.before},
+                after={"model_id": schedule.after},
             )
         for one in over:
             if one.ends_at > now - TOLD_WITHIN:
@@ -142,17 +147,19 @@ def _record(
     )
 
 
-def _tell(connection: Connection, tenant_id: UUID, member: Row, retirement: Retirement, now: datetime) -> bool:
-    """Queue the mail that is due, once; False where it was queued before, or nobody knows an address."""
-    if member["email"] is None:
+def _tell(
+    connection: Connection, tenant_id: UUID, member: ChoosingMember, retirement: Retirement, now: datetime
+) -> bool:
+    """Queues the mail that is due, once. False: it was queued before, or nobody knows an address."""
+    if member.email is None:
         return False
     is_over = retirement.ends_at <= now
     return mail_outbox.put(
         connection,
         tenant_id=tenant_id,
-        to=member["email"],
+        to=member.email,
         subject=retirement_words.subject(retirement, is_over=is_over),
         text=retirement_words.text(retirement, is_over=is_over),
-        dedupe_key=f"{_told_by(retirement.offer.model_id, retirement.ends_at, now)}{member['user_id']}",
+        dedupe_key=f"{_told_by(retirement.offer.model_id, retirement.ends_at, now)}{member.user_id}",
         now=now,
     )

@@ -1,11 +1,11 @@
 """Prove that the counters say what the ledger says, or make them say it."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
 
-from stoa.database.pool import Database, Row, Scope
+from stoa.database.pool import Database, Scope
 from stoa.store.operations import counters
+from stoa.store.operations.counters import DifferingCounter
 from stoa.store.operations.day_close import DAYS_KEPT
 from stoa.store.tenancy import tenants
 from stoa.store.tenancy.tenants import Tenant
@@ -13,41 +13,40 @@ from stoa.store.tenancy.tenants import Tenant
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One counter that does not say what the ledger says. `kind` is one of store/counters.py's; `day` of daily ones,
-    and the first day of the period where tokens of teams are counted."""
+    """One counter that does not say what the ledger says. `kind` is one of `counters.KINDS`."""
 
     tenant: str
     kind: str
-    row: Row
+    counter: DifferingCounter
 
     def __str__(self) -> str:
-        row = self.row
-        day = f" on {row['day']}" if row["day"] else ""
+        found = self.counter
+        day = f" on {found.day}" if found.day else ""
         if self.kind in ("share", "pool"):
-            whose = f" of member {row['user_id']}" if row["user_id"] else ""
+            whose = f" of member {found.user_id}" if found.user_id else ""
             return (
-                f"{self.tenant}: tokens{whose} from team {row['model_id']} in the period of {row['day']} are counted "
-                f"as {row['counted']}, the ledger says {row['on_ledger']}"
+                f"{self.tenant}: tokens{whose} from team {found.model_id} in the period of {found.day} are counted "
+                f"as {found.counted}, the ledger says {found.on_ledger}"
             )
         return (
-            f"{self.tenant}: {self.kind} counter of member {row['user_id']} for {row['model_id']}{day} "
-            f"says {row['counted']}, the ledger {row['on_ledger']}"
+            f"{self.tenant}: {self.kind} counter of member {found.user_id} for {found.model_id}{day} "
+            f"says {found.counted}, the ledger {found.on_ledger}"
         )
 
 
 def check_counters(database: Database, now: datetime) -> list[Difference]:
-    """Every counter of every tenant that differs from the ledger. Exact also while members chat."""
+    """Returns every counter of every tenant that differs from the ledger. Exact also while members chat."""
     found: list[Difference] = []
     for tenant in _tenants(database):
         with database.autocommit(Scope(tenant_id=tenant.id)) as connection:
             for kind in counters.KINDS:
-                rows = counters.differences(connection, tenant.id, kind, _since(now))
-                found += [Difference(tenant.slug, kind, row) for row in rows]
+                differing = counters.differences(connection, tenant.id, kind, _since(now))
+                found += [Difference(tenant.slug, kind, counter) for counter in differing]
     return found
 
 
 def rebuild_counters(database: Database, now: datetime) -> int:
-    """Put every counter right; how many differed. Members may chat meanwhile."""
+    """Puts every counter right and returns how many differed. Members may chat meanwhile."""
     repaired = 0
     for tenant in _tenants(database):
         with database.autocommit(Scope(tenant_id=tenant.id)) as connection:
@@ -61,6 +60,6 @@ def _tenants(database: Database) -> list[Tenant]:
         return tenants.all_tenants(connection)
 
 
-def _since(now: datetime) -> Any:
+def _since(now: datetime) -> date:
     # The first day that no tenant's counters can have been removed of: the latest today there is, anywhere, decides.
     return (now + timedelta(hours=14)).date() - timedelta(days=DAYS_KEPT)

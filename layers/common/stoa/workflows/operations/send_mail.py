@@ -1,4 +1,4 @@
-"""Send what is in the outbox. Runs each minute; may run twice at once, late, or be killed anywhere.
+"""Sends what is in the outbox. Runs each minute; may run twice at once, late, or be killed anywhere.
 
 A mail is sent at least once: killed between SES taking it and our noting so, it goes out a second time, with the same
 Message-ID, by which mailboxes show it once.
@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 
 from stoa.clients.aws.mail import Mail, MailNotSent
 from stoa.core.observe import logger
-from stoa.database.pool import Connection, Database, Row, Scope
+from stoa.database.pool import Connection, Database, Scope
 from stoa.store.operations import mail_outbox
+from stoa.store.operations.mail_outbox import ClaimedMail
 
 LEASE = timedelta(minutes=5)  # longer than the function may run
 KEPT = timedelta(days=90)  # how long the same is not told again
@@ -30,7 +31,7 @@ WAITS = (
 
 @dataclass(slots=True)
 class MailReport:
-    """What one run did."""
+    """Counts of one run."""
 
     sent: int = 0
     postponed: int = 0
@@ -41,7 +42,7 @@ class MailReport:
 def send_mail(
     database: Database, send: Callable[[Mail], None], clock: Callable[[], datetime], seconds: float
 ) -> MailReport:
-    """Send what is due until nothing is, or `seconds` are over. `send` raises MailNotSent.
+    """Sends what is due until nothing is, or `seconds` are over. `send` raises MailNotSent.
 
     A mail that fails holds up no other, whatever is wrong with it. When the mailer dies, the one it had claimed comes
     again when its lease is over, as often as any other mail.
@@ -53,44 +54,48 @@ def send_mail(
         while time.monotonic() < ends:
             now = clock()
             # One at a time: whatever ends this process ends no attempt but the one under way.
-            row = mail_outbox.claim(connection, now, retry_at=now + LEASE)
-            if row is None:
+            mail = mail_outbox.claim(connection, now, retry_at=now + LEASE)
+            if mail is None:
                 break
-            _send_one(connection, row, send, clock, report)
+            _send_one(connection, mail, send, clock, report)
     if report.given_up or report.postponed:
         logger().warning("mail was not sent", extra=asdict(report))
     return report
 
 
 def _send_one(
-    connection: Connection, row: Row, send: Callable[[Mail], None], clock: Callable[[], datetime], report: MailReport
+    connection: Connection,
+    mail: ClaimedMail,
+    send: Callable[[Mail], None],
+    clock: Callable[[], datetime],
+    report: MailReport,
 ) -> None:
-    if row["attempts"] > len(WAITS) + 1:  # nobody lived to tell how the last attempt ended
-        mail_outbox.settle(connection, row["id"], "dead", clock(), error="killed")
+    if mail.attempts > len(WAITS) + 1:  # nobody lived to tell how the last attempt ended
+        mail_outbox.settle(connection, mail.id, "dead", clock(), error="killed")
         report.given_up += 1
         report.reasons["killed"] = report.reasons.get("killed", 0) + 1
         return
     try:
-        _send(send, row)
+        _send(send, mail)
     except MailNotSent as error:
         report.reasons[error.reason] = report.reasons.get(error.reason, 0) + 1
-        if error.permanent or row["attempts"] > len(WAITS):
-            mail_outbox.settle(connection, row["id"], "dead", clock(), error=error.reason)
+        if error.permanent or mail.attempts > len(WAITS):
+            mail_outbox.settle(connection, mail.id, "dead", clock(), error=error.reason)
             report.given_up += 1
         else:
-            mail_outbox.postpone(connection, row["id"], clock() + WAITS[row["attempts"] - 1], error.reason)
+            mail_outbox.postpone(connection, mail.id, clock() + WAITS[mail.attempts - 1], error.reason)
             report.postponed += 1
     else:
-        mail_outbox.settle(connection, row["id"], "sent", clock())
+        mail_outbox.settle(connection, mail.id, "sent", clock())
         report.sent += 1
 
 
-def _send(send: Callable[[Mail], None], row: Row) -> None:
+def _send(send: Callable[[Mail], None], mail: ClaimedMail) -> None:
     try:
-        send(Mail(row["id"], row["recipient"], row["subject"], row["body"]))
+        send(Mail(mail.id, mail.recipient, mail.subject, mail.body))
     except MailNotSent:
         raise
     except Exception as error:  # noqa: BLE001 - a fault of ours that one mail brings to light keeps no other waiting
         kind = type(error).__name__  # its text may quote the mail
-        logger().error("a mail could not even be tried", extra={"mailId": str(row["id"]), "error": kind})
+        logger().error("a mail could not even be tried", extra={"mailId": str(mail.id), "error": kind})
         raise MailNotSent(kind, permanent=False) from None

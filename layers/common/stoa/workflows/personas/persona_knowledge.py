@@ -1,15 +1,12 @@
-"""What a persona knows: texts that its owner gives it, cut into passages that its answers draw on and cite."""
+"""Knowledge of a persona: texts that its owner gives it, cut into passages that its answers draw on and cite."""
 
-from typing import Any
 from uuid import UUID
 
 from stoa.core.errors import Conflict, FieldProblem, InvalidFields, NotFound
-from stoa.core.text import iso
-from stoa.database.pool import Database, Row
 from stoa.domain.personas.chunking import cut
-from stoa.identity.members import Member
+from stoa.identity.caller import Caller
 from stoa.store.personas import knowledge as store
-from stoa.store.personas.knowledge import NewDocument
+from stoa.store.personas.knowledge import Document, NewDocument, WholeDocument
 from stoa.workflows.personas.persona_view import own_locked, usable
 
 MOST_DOCUMENTS = 50
@@ -18,28 +15,28 @@ MOST_BYTES = 200_000  # of one document
 MOST_BYTES_TOGETHER = 1_000_000
 
 
-def list_documents(database: Database, member: Member, persona_id: str) -> list[dict[str, Any]]:
-    """The documents of a persona that the member may use. Raises NotFound, also for somebody else's private one."""
-    with database.autocommit(member.scope) as connection:
-        usable(connection, member, persona_id)
-        return [_described(row) for row in store.documents(connection, member.tenant_id, persona_id)]
+def list_documents(caller: Caller, persona_id: str) -> list[Document]:
+    """Returns the documents of a persona that the caller may use.
+
+    Raises NotFound, also for somebody else's private one.
+    """
+    with caller.database.autocommit(caller.own_scope) as connection:
+        usable(connection, caller, persona_id)
+        return store.documents(connection, caller.tenant_id, persona_id)
 
 
-def read_document(database: Database, member: Member, persona_id: str, document_id: UUID) -> dict[str, Any]:
-    """One document with its passages in order. Raises NotFound."""
-    with database.autocommit(member.scope) as connection:
-        usable(connection, member, persona_id)
-        found = store.document(connection, member.tenant_id, persona_id, document_id)
+def read_document(caller: Caller, persona_id: str, document_id: UUID) -> WholeDocument:
+    """Returns one document with its passages in order. Raises NotFound."""
+    with caller.database.autocommit(caller.own_scope) as connection:
+        usable(connection, caller, persona_id)
+        found = store.document(connection, caller.tenant_id, persona_id, document_id)
     if found is None:
         raise NotFound("document")
-    row, passages = found
-    return {**_described(row), "passages": [_passage(passage) for passage in passages]}
+    return found
 
 
-def add_document(
-    database: Database, member: Member, persona_id: str, *, title: str, content: str, source: str | None
-) -> dict[str, Any]:
-    """Give a persona of the member's own a text to know, plain or Markdown.
+def add_document(caller: Caller, persona_id: str, *, title: str, content: str, source: str | None) -> WholeDocument:
+    """Gives a persona of the caller's own a text to know, plain or Markdown.
 
     Raises NotFound for somebody else's, Forbidden for the system's, InvalidFields for a text that is too long, Conflict
     when the persona knows too much already.
@@ -51,26 +48,26 @@ def add_document(
     if not passages:
         raise InvalidFields([FieldProblem("content", "there is no word in it")])
     new = NewDocument(title, source, size, passages)
-    with database.transaction(member.scope) as connection:
-        own_locked(connection, member, persona_id)
-        _check_room(store.documents(connection, member.tenant_id, persona_id), size)
-        document_id = store.add(connection, member.tenant_id, persona_id, new)
-    return read_document(database, member, persona_id, document_id)
+    with caller.database.transaction(caller.own_scope) as connection:
+        own_locked(connection, caller, persona_id)
+        _check_room(store.documents(connection, caller.tenant_id, persona_id), size)
+        document_id = store.add(connection, caller.tenant_id, persona_id, new)
+    return read_document(caller, persona_id, document_id)
 
 
-def delete_document(database: Database, member: Member, persona_id: str, document_id: UUID) -> None:
-    """Take a document from a persona of the member's own. Saved citations keep their quotes.
+def delete_document(caller: Caller, persona_id: str, document_id: UUID) -> None:
+    """Takes a document from a persona of the caller's own. Saved citations keep their quotes.
 
     Raises NotFound for somebody else's and for a document that is not there, Forbidden for the system's.
     """
-    with database.transaction(member.scope) as connection:
-        own_locked(connection, member, persona_id)
-        if not store.delete(connection, member.tenant_id, persona_id, document_id):
+    with caller.database.transaction(caller.own_scope) as connection:
+        own_locked(connection, caller, persona_id)
+        if not store.delete(connection, caller.tenant_id, persona_id, document_id):
             raise NotFound("document")
 
 
-def _check_room(present: list[Row], size: int) -> None:
-    together = sum(row["bytes"] for row in present)
+def _check_room(present: list[Document], size: int) -> None:
+    together = sum(document.bytes for document in present)
     if len(present) >= MOST_DOCUMENTS or together + size > MOST_BYTES_TOGETHER:
         raise Conflict(
             "TOO_MUCH_KNOWLEDGE",
@@ -78,18 +75,3 @@ def _check_room(present: list[Row], size: int) -> None:
             "Delete a document first.",
             details={"documents": len(present), "bytes": together},
         )
-
-
-def _described(row: Row) -> dict[str, Any]:
-    return {
-        "id": str(row["id"]),
-        "title": row["title"],
-        "source": row["source"],
-        "bytes": row["bytes"],
-        "passageCount": row["passages"],
-        "createdAt": iso(row["created_at"]),
-    }
-
-
-def _passage(row: Row) -> dict[str, Any]:
-    return {"id": str(row["id"]), "heading": row["heading"], "content": row["content"], "tokens": row["tokens"]}

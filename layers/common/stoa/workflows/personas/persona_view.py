@@ -1,53 +1,82 @@
-"""A persona as clients are shown it, and finding one that a member may use or change."""
+"""A persona as members are shown it, and finding one that a member may use or change."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from stoa.core.errors import Forbidden, NotFound
-from stoa.core.text import iso
-from stoa.database.pool import Connection, Row
-from stoa.identity.members import Member
+from stoa.database.pool import Connection
+from stoa.identity.caller import Caller
 from stoa.store.personas import personas as store
+from stoa.store.personas.personas import Persona
 
 
-def usable(connection: Connection, member: Member, persona_id: str) -> Row:
-    """A persona that the member may talk to. Raises NotFound, also for somebody else's private one."""
-    row = store.get(connection, member.tenant_id, member.user_id, persona_id)
-    if row is None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonaView:
+    """A persona as a member is shown it. `system_prompt` is None where it is not told.
+
+    `usage_count` counts the messages of the tenant's members that it answered.
+    """
+
+    id: str
+    name: str = field(repr=False)
+    display_name: str = field(repr=False)
+    system_prompt: str | None = field(repr=False)
+    avatar_url: str | None = field(repr=False)
+    voice_id: str | None
+    traits: list[str] = field(repr=False)
+    domains: list[str] = field(repr=False)
+    style: Mapping[str, Any] = field(repr=False)
+    language: str
+    is_public: bool
+    is_system: bool
+    is_own: bool
+    usage_count: int
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+def usable(connection: Connection, caller: Caller, persona_id: str) -> Persona:
+    """Returns a persona that the caller may talk to. Raises NotFound, also for somebody else's private one."""
+    persona = store.get(connection, caller.tenant_id, caller.user_id, persona_id)
+    if persona is None:
         raise NotFound("persona")
-    return row
+    return persona
 
 
-def own_locked(connection: Connection, member: Member, persona_id: str) -> Row:
-    """One of the member's own, held until the transaction ends.
+def own_locked(connection: Connection, caller: Caller, persona_id: str) -> Persona:
+    """Returns one of the caller's own personas, held until the transaction ends.
 
     Raises NotFound for somebody else's, a public one included, and Forbidden for the system's, which everybody knows.
     """
-    row = store.own_locked(connection, member.tenant_id, member.user_id, persona_id)
-    if row is not None:
-        return row
-    if usable(connection, member, persona_id)["is_system"]:
+    persona = store.own_locked(connection, caller.tenant_id, caller.user_id, persona_id)
+    if persona is not None:
+        return persona
+    if usable(connection, caller, persona_id).is_system:
         raise Forbidden("The system's personas cannot be changed. Clone it to make one of your own.", "SYSTEM_PERSONA")
     raise NotFound("persona")
 
 
-def described(row: Row, usage_count: int, *, with_prompt: bool) -> dict[str, Any]:
-    """A persona as JSON."""
-    return {
-        "id": row["id"],
-        "name": row["name"],
-        "displayName": row["display_name"] or row["name"],
-        "systemPrompt": row["system_prompt"] if with_prompt else None,
-        "avatarUrl": row["avatar_url"],
-        "voiceId": row["voice_id"],
-        "traits": row["traits"],
-        "domains": row["domains"],
-        "style": row["style"],
-        "language": row["language"],
-        "isPublic": row["is_public"],
-        "isSystem": row["is_system"],
-        "isOwn": row["is_own"],
-        "usageCount": usage_count,
-        "version": row["version"],
-        "createdAt": iso(row["created_at"]),
-        "updatedAt": iso(row["updated_at"]),
-    }
+def view_of(persona: Persona, usage_count: int, *, with_prompt: bool) -> PersonaView:
+    """Returns the persona as a member is shown it. One without a display name is shown by its name."""
+    return PersonaView(
+        id=persona.id,
+        name=persona.name,
+        display_name=persona.display_name or persona.name,
+        system_prompt=persona.system_prompt if with_prompt else None,
+        avatar_url=persona.avatar_url,
+        voice_id=persona.voice_id,
+        traits=persona.traits,
+        domains=persona.domains,
+        style=persona.style,
+        language=persona.language,
+        is_public=persona.is_public,
+        is_system=persona.is_system,
+        is_own=persona.is_own,
+        usage_count=usage_count,
+        version=persona.version,
+        created_at=persona.created_at,
+        updated_at=persona.updated_at,
+    )

@@ -1,6 +1,7 @@
 """The delivery of one output: to a webhook or into a file, tried again for about fifteen hours, noted once."""
 
 import json
+from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
@@ -8,12 +9,14 @@ from stoa.clients.http.webhook_out import DeliveryFailed
 from stoa.core.errors import StoaError
 from stoa.core.observe import logger
 from stoa.core.text import iso
-from stoa.database.pool import Row, Scope
+from stoa.database.pool import Scope
 from stoa.domain.pricing.markup import money_text
 from stoa.store.operations import mail_outbox
-from stoa.store.schedules import schedule_runs
+from stoa.store.schedules import deliveries
+from stoa.store.schedules.deliveries import Delivery
 from stoa.store.schedules.schedules import EMAIL, STORAGE, WEBHOOK
 from stoa.workflows.schedules import mails
+from stoa.workflows.schedules.mails import Mail
 from stoa.workflows.schedules.values import DELIVERY_LEASE, DELIVERY_WAITS, Worker
 
 LINK_HOURS = 12
@@ -21,103 +24,96 @@ MOST_DELIVERIES = len(DELIVERY_WAITS) + 1
 
 
 def deliver(worker: Worker, tenant_id: UUID, run_id: UUID, attempts: int) -> None:
-    """Make the attempt that follows `attempts` others, unless somebody else has. Failures are noted, not raised.
+    """Makes the attempt that follows `attempts` others, unless another worker has. Failures are noted, not raised.
 
     A worker that dies between sending and noting leaves a lease; the repetition carries the same delivery id.
     """
     now = worker.clock()
     with worker.database.autocommit(Scope(tenant_id=tenant_id)) as connection:
-        row = schedule_runs.start_delivery(connection, tenant_id, run_id, attempts, now + DELIVERY_LEASE)
-    if row is None:
+        delivery = deliveries.start(connection, tenant_id, run_id, attempts, now + DELIVERY_LEASE)
+    if delivery is None:
         return
-    if row["delivery_attempts"] > MOST_DELIVERIES:  # nobody lived to tell how the last one ended
-        _failed(worker, row, "no attempt came to an end", retryable=False)
+    if delivery.delivery_attempts > MOST_DELIVERIES:  # nobody lived to tell how the last one ended
+        _failed(worker, delivery, "no attempt came to an end", retryable=False)
         return
     key = None
     try:
-        if row["output_destination"] == WEBHOOK:
-            _post(worker, row, now)
-        elif row["output_destination"] == STORAGE:
-            key = _store(worker, row)
+        if delivery.output_destination == WEBHOOK:
+            _post(worker, delivery, now)
+        elif delivery.output_destination == STORAGE:
+            key = _store(worker, delivery)
     except DeliveryFailed as failure:
-        _failed(worker, row, failure.reason, failure.retryable)
+        _failed(worker, delivery, failure.reason, failure.retryable)
     except StoaError as failure:
-        _failed(worker, row, failure.message, retryable=True)
+        _failed(worker, delivery, failure.message, retryable=True)
     else:
-        _delivered(worker, row, key)
+        _delivered(worker, delivery, key)
 
 
-def _post(worker: Worker, row: Row, now: datetime) -> None:
+def _post(worker: Worker, delivery: Delivery, now: datetime) -> None:
+    # The table holds both or neither where the destination is a webhook.
+    assert delivery.webhook_url is not None and delivery.webhook_secret is not None
     worker.post(
-        row["webhook_url"],
-        webhook_body(row),
-        secret=row["webhook_secret"],
-        delivery_id=str(row["id"]),
+        delivery.webhook_url,
+        webhook_body(delivery),
+        secret=delivery.webhook_secret,
+        delivery_id=str(delivery.id),
         timestamp=int(now.timestamp()),
     )
 
 
-def webhook_body(row: Row) -> bytes:
-    """What a webhook is told of a run, as JSON."""
+def webhook_body(delivery: Delivery) -> bytes:
+    """Returns the JSON that a webhook is sent about a run."""
     told = {
         "type": "schedule.run.succeeded",
-        "id": str(row["id"]),
-        "schedule": {"id": str(row["schedule_id"]), "name": row["name"]},
-        "trigger": "schedule" if row["trigger"] == "clock" else "manual",
-        "plannedAt": iso(row["planned_at"]),
-        "endedAt": iso(row["ended_at"]),
-        "modelId": row["model_id"],
-        "usage": {"inputTokens": row["input_tokens"], "outputTokens": row["output_tokens"]},
-        "charge": money_text(row["charge"]),
-        "output": row["output"],
+        "id": str(delivery.id),
+        "schedule": {"id": str(delivery.schedule_id), "name": delivery.name},
+        "trigger": "schedule" if delivery.trigger == "clock" else "manual",
+        "plannedAt": iso(delivery.planned_at),
+        "endedAt": iso(delivery.ended_at),
+        "modelId": delivery.model_id,
+        "usage": {"inputTokens": delivery.input_tokens, "outputTokens": delivery.output_tokens},
+        "charge": money_text(delivery.charge),
+        "output": delivery.output,
     }
     return json.dumps(told, ensure_ascii=False).encode()
 
 
-def _store(worker: Worker, row: Row) -> str:
-    key = f"schedules/{row['tenant_id']}/{row['schedule_id']}/{row['id']}.md"
-    worker.store(key, str(row["output"]).encode(), "text/markdown; charset=utf-8")
+def _store(worker: Worker, delivery: Delivery) -> str:
+    key = f"schedules/{delivery.tenant_id}/{delivery.schedule_id}/{delivery.id}.md"
+    worker.store(key, delivery.output.encode(), "text/markdown; charset=utf-8")
     return key
 
 
-def _delivered(worker: Worker, row: Row, key: str | None) -> None:
-    now, tenant_id = worker.clock(), row["tenant_id"]
+def _delivered(worker: Worker, delivery: Delivery, key: str | None) -> None:
+    now, tenant_id = worker.clock(), delivery.tenant_id
+    by_mail = delivery.output_destination == EMAIL
     with worker.database.transaction(Scope(tenant_id=tenant_id)) as connection:
-        noted = schedule_runs.end_delivery(
-            connection,
-            tenant_id,
-            row["id"],
-            row["delivery_attempts"],
-            status="delivered",
-            delivered_at=now,
-            storage_key=key,
-        )
-        recipient = row["notification_email"] or (row["email"] if row["output_destination"] == EMAIL else None)
-        mail = _mail(worker, row, key)
+        noted = deliveries.end(connection, delivery, status="delivered", delivered_at=now, storage_key=key)
+        recipient = delivery.notification_email or (delivery.email if by_mail else None)
+        mail = _mail(worker, delivery, key)
         if noted and mail is not None and recipient is not None:
-            mail_outbox.put(connection, tenant_id=tenant_id, to=recipient, now=now, **mail)
+            mail_outbox.put(connection, tenant_id=tenant_id, to=recipient, now=now, **asdict(mail))
 
 
-def _mail(worker: Worker, row: Row, key: str | None) -> dict[str, str] | None:
-    """The mail that goes with a delivery; the whole output where the owner changed to mail while it waited."""
-    if row["output_destination"] == EMAIL:
-        return mails.output(row, row["output"])
+def _mail(worker: Worker, delivery: Delivery, key: str | None) -> Mail | None:
+    """Returns the mail that goes with a delivery: the whole output where the owner changed to mail while it waited."""
+    if delivery.output_destination == EMAIL:
+        return mails.output(delivery, delivery.output)
     if key is None:
         return None
-    return mails.stored(row, worker.link(key, LINK_HOURS * 3600, f"{row['id']}.md"), LINK_HOURS)
+    return mails.stored(delivery, worker.link(key, LINK_HOURS * 3600, f"{delivery.id}.md"), LINK_HOURS)
 
 
-def _failed(worker: Worker, row: Row, reason: str, retryable: bool) -> None:
-    attempts, tenant_id = row["delivery_attempts"], row["tenant_id"]
+def _failed(worker: Worker, delivery: Delivery, reason: str, retryable: bool) -> None:
+    attempts = delivery.delivery_attempts
     again = retryable and attempts < MOST_DELIVERIES
-    extra = {"runId": str(row["id"]), "attempts": attempts, "reason": reason, "again": again}
+    extra = {"runId": str(delivery.id), "attempts": attempts, "reason": reason, "again": again}
     logger().warning("a result was not delivered", extra=extra)
-    with worker.database.autocommit(Scope(tenant_id=tenant_id)) as connection:
-        schedule_runs.end_delivery(
+    with worker.database.autocommit(Scope(tenant_id=delivery.tenant_id)) as connection:
+        deliveries.end(
             connection,
-            tenant_id,
-            row["id"],
-            attempts,
+            delivery,
             status="pending" if again else "failed",
             deliver_at=worker.clock() + DELIVERY_WAITS[attempts - 1] if again else None,
             error=reason,

@@ -1,18 +1,18 @@
-"""What a member sends of a schedule, checked as a whole: fields that belong together may come in parts."""
+"""The fields of a schedule, checked as a whole: fields that belong together may come in parts."""
 
 import secrets
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
 from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.core.public_addresses import webhook_problem
-from stoa.database.pool import Database
-from stoa.domain.schedules.cadence import CRON, INTERVAL, ONCE
+from stoa.domain.schedules.cadence import CRON, INTERVAL, ONCE, Rhythm
 from stoa.domain.selection.offers import ChatRequest
 from stoa.domain.selection.refusals import MODEL_CANNOT_CHAT, MODEL_NOT_FOUND, RATE_LIMIT_EXCEEDED, Refusal
+from stoa.identity.caller import Caller
 from stoa.identity.members import Member
-from stoa.store.schedules.schedules import EMAIL, WEBHOOK
+from stoa.store.schedules.schedules import EMAIL, WEBHOOK, Schedule
 from stoa.workflows.selection.dry_selection import decide
 from stoa.workflows.selection.member_view import refused
 
@@ -31,23 +31,33 @@ DEFAULTS: Mapping[str, Any] = {
     "missed_runs": "run_once",
     "notification_email": None,
     "webhook_url": None,
-    "webhook_secret": None,
 }
 
 
-def joined(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """`before` with what was sent. What belonged to a type or destination that was left goes with it."""
+def rhythm_given(given: Mapping[str, Any]) -> Rhythm:
+    """Returns the rhythm that a client described."""
+    return Rhythm(
+        given["kind"],
+        given.get("time_zone", DEFAULTS["time_zone"]),
+        given.get("cron_expression"),
+        given.get("run_at"),
+        given.get("interval_minutes"),
+    )
+
+
+def changed(before: Schedule, given: Mapping[str, Any]) -> Schedule:
+    """Returns `before` with the fields that were sent. Fields of a type or destination that was left are cleared."""
     left: dict[str, Any] = {}
-    if given.get("kind", before.get("kind")) != before.get("kind"):
+    if given.get("kind", before.kind) != before.kind:
         left |= dict.fromkeys(_RHYTHM.values())
-    if given.get("output_destination", before.get("output_destination")) != before.get("output_destination"):
+    if given.get("output_destination", before.output_destination) != before.output_destination:
         left |= {"webhook_url": None, "webhook_secret": None}
-    return {**before, **left, **given}
+    return replace(before, **{**left, **given})
 
 
-def check_delivery(fields: Mapping[str, Any], member: Member) -> None:
+def check_delivery(schedule: Schedule, member: Member) -> None:
     """Raises InvalidFields when the output could not be delivered so."""
-    destination, url = fields["output_destination"], fields["webhook_url"]
+    destination, url = schedule.output_destination, schedule.webhook_url
     problem = None
     if destination == WEBHOOK:
         problem = "a webhook needs it" if url is None else webhook_problem(url)
@@ -55,27 +65,25 @@ def check_delivery(fields: Mapping[str, Any], member: Member) -> None:
         problem = f'it belongs to the destination "webhook", not to "{destination}"'
     if problem is not None:
         raise InvalidFields([FieldProblem("webhookUrl", problem)])
-    if destination == EMAIL and not (fields["notification_email"] or member.principal.email):
+    if destination == EMAIL and not (schedule.notification_email or member.principal.email):
         reason = "your account has no e-mail address; say where the output goes"
         raise InvalidFields([FieldProblem("notificationEmail", reason)])
 
 
-def check_model(
-    database: Database, member: Member, fields: Mapping[str, Any], given: Mapping[str, Any], now: datetime
-) -> None:
-    """Raises what chat would refuse the prompt with now, unless nothing of it changed.
+def check_model(caller: Caller, schedule: Schedule, given: Mapping[str, Any]) -> None:
+    """Raises the error with which chat would refuse the prompt now, unless nothing of it changed.
 
     A daily limit that is reached today is no reason: it will have been reset by the time that counts.
     """
     if _ANSWERED_BY.isdisjoint(given):
         return
     asked = ChatRequest(
-        content=fields["prompt"],
-        model_id=fields["model_id"],
-        persona_id=fields["persona_id"],
-        domain_mode=fields["domain_mode"],
+        content=schedule.prompt,
+        model_id=schedule.model_id,
+        persona_id=schedule.persona_id,
+        domain_mode=schedule.domain_mode,
     )
-    decision = decide(database, member, asked, now)
+    decision = decide(caller.database, caller.member, asked, caller.now)
     if not isinstance(decision, Refusal) or decision.code == RATE_LIMIT_EXCEEDED:
         return
     if decision.code in (MODEL_NOT_FOUND, MODEL_CANNOT_CHAT):
@@ -84,5 +92,5 @@ def check_model(
 
 
 def new_secret() -> str:
-    """A webhook's signing secret, as its owner is shown it once."""
+    """Returns a new signing secret of a webhook, as its owner is shown it once."""
     return f"whsec_{secrets.token_hex(32)}"

@@ -1,88 +1,79 @@
 """Runs as their owner starts them and looks back on them."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
-from typing import Any
+from dataclasses import replace
 from uuid import UUID
 
 from stoa.clients.aws import storage
 from stoa.core.errors import Conflict, NotFound
 from stoa.core.ids import new_id
-from stoa.core.pages import Page, place_after
-from stoa.database.pool import Database, Row, Scope
-from stoa.identity.members import Member
+from stoa.core.pages import Page, page_of
+from stoa.identity.caller import Caller
 from stoa.store.operations import mail_outbox
-from stoa.store.schedules import schedule_runs, schedules
-from stoa.workflows.schedules.views import SHOWN_CHARACTERS, described_run, is_by_mail
+from stoa.store.operations.mail_outbox import MailStanding
+from stoa.store.schedules import own_runs, schedule_runs, schedules
+from stoa.store.schedules.deliveries import mail_key
+from stoa.store.schedules.own_runs import OwnRun
+from stoa.store.schedules.schedule_runs import PlannedRun
+from stoa.workflows.schedules.views import SHOWN_CHARACTERS, ShownRun, is_by_mail, shown_run
 
 LINK_SECONDS = 900
 
 
-def run_now(
-    database: Database, member: Member, schedule_id: UUID, now: datetime, send: Callable[[UUID, UUID], None]
-) -> dict[str, Any]:
-    """Plan a run for this moment, beside those of the clock, and hand it to the workers by `send(tenant, run)`.
+def run_now(caller: Caller, schedule_id: UUID, send: Callable[[UUID, UUID], None]) -> ShownRun:
+    """Plans a run for this moment, beside those of the clock, and hands it to the workers by `send(tenant, run)`.
 
     Raises NotFound, or Conflict while another run of the schedule has not ended.
     """
-    run_id = new_id()
-    with database.transaction(member.scope) as connection:
-        if schedules.lock(connection, member.tenant_id, member.user_id, schedule_id) is None:
+    run = PlannedRun(new_id(), caller.user_id, schedule_id, caller.now, "owner")
+    own = (caller.tenant_id, caller.user_id, schedule_id)
+    with caller.database.transaction(caller.own_scope) as connection:
+        if schedules.lock(connection, *own) is None:
             raise NotFound("schedule")
-        if schedule_runs.has_open(connection, member.tenant_id, schedule_id):
+        if schedule_runs.has_open(connection, caller.tenant_id, schedule_id):
             raise Conflict("RUN_IN_PROGRESS", "A run of this schedule has not ended yet. Wait for it.")
-        run = {"id": run_id, "user_id": member.user_id, "schedule_id": schedule_id, "planned_at": now}
-        planned = schedule_runs.plan(
-            connection, member.tenant_id, [{**run, "trigger": "owner"}], now + schedule_runs.UNSENT_LEASE
-        )
-        if not planned:
+        lease_until = caller.now + schedule_runs.UNSENT_LEASE
+        if not schedule_runs.plan(connection, caller.tenant_id, [run], lease_until):
             raise Conflict("RUN_IN_PROGRESS", "A run of this schedule is planned for this very moment.")
-        schedules.note_start_by_hand(connection, member.tenant_id, member.user_id, schedule_id, now)
-        row = schedule_runs.get(connection, member.tenant_id, member.user_id, schedule_id, run_id)
-        assert row is not None
-    send(member.tenant_id, run_id)
-    return described_run(row)
+        schedules.note_start_by_hand(connection, *own, caller.now)
+        planned = own_runs.get(connection, *own, run.id)
+        assert planned is not None
+    send(caller.tenant_id, run.id)
+    return shown_run(planned)
 
 
-def list_runs(
-    database: Database, member: Member, schedule_id: UUID, *, before: UUID | None, limit: int
-) -> Page[dict[str, Any]]:
-    """A page of a schedule's runs, the newest first, with the beginning of each output; its cursor is (id).
+def list_runs(caller: Caller, schedule_id: UUID, *, before: UUID | None, limit: int) -> Page[ShownRun]:
+    """Returns a page of a schedule's runs, the newest first, with the beginning of each output; its cursor is (id).
 
     Raises NotFound for a schedule of somebody else's.
     """
-    with database.autocommit(member.scope) as connection:
-        if schedules.get(connection, member.tenant_id, member.user_id, schedule_id) is None:
+    own = (caller.tenant_id, caller.user_id, schedule_id)
+    with caller.database.autocommit(caller.own_scope) as connection:
+        if schedules.get(connection, *own) is None:
             raise NotFound("schedule")
-        rows = schedule_runs.page(
-            connection,
-            member.tenant_id,
-            member.user_id,
-            schedule_id,
-            before=before,
-            rows=limit + 1,
-            characters=SHOWN_CHARACTERS,
-        )
-    return Page(_described(database, member, rows[:limit]), place_after(rows, limit, "id"))
+        found = own_runs.page(connection, *own, before=before, rows=limit + 1, characters=SHOWN_CHARACTERS)
+    page = page_of(found, limit, lambda run: (run.id,))
+    return Page(_shown(caller, page.rows), page.cursor)
 
 
-def read_run(database: Database, member: Member, schedule_id: UUID, run_id: UUID) -> dict[str, Any]:
-    """One run with its whole output, and a link to the file where it was stored. Raises NotFound."""
-    with database.autocommit(member.scope) as connection:
-        row = schedule_runs.get(connection, member.tenant_id, member.user_id, schedule_id, run_id)
-    if row is None:
+def read_run(caller: Caller, schedule_id: UUID, run_id: UUID) -> ShownRun:
+    """Returns one run with its whole output, and a link to the file where it was stored. Raises NotFound."""
+    with caller.database.autocommit(caller.own_scope) as connection:
+        run = own_runs.get(connection, caller.tenant_id, caller.user_id, schedule_id, run_id)
+    if run is None:
         raise NotFound("run")
-    (described,) = _described(database, member, [row])
-    if row["storage_key"] is not None and described["delivery"] is not None:
-        described["delivery"]["link"] = storage.link(row["storage_key"], LINK_SECONDS, f"{run_id}.md")
-    return described
+    (shown,) = _shown(caller, [run])
+    if run.storage_key is None or shown.delivery is None:
+        return shown
+    link = storage.link(run.storage_key, LINK_SECONDS, f"{run_id}.md")
+    return replace(shown, delivery=replace(shown.delivery, link=link))
 
 
-def _described(database: Database, member: Member, rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """A mail's delivery is the outbox's, which is in no member's scope: how it stands is asked for in the tenant's."""
-    keys = {row["id"]: schedule_runs.mail_key(row["id"]) for row in rows if is_by_mail(row)}
-    mails: dict[str, Row] = {}
+def _shown(caller: Caller, runs: Sequence[OwnRun]) -> list[ShownRun]:
+    """Returns runs as they are shown. The outbox knows how a mail stands, and only the tenant's scope sees it."""
+    keys = {run.id: mail_key(run.id) for run in runs if is_by_mail(run)}
+    mails: dict[str, MailStanding] = {}
     if keys:
-        with database.autocommit(Scope(tenant_id=member.tenant_id)) as connection:
-            mails = mail_outbox.standing(connection, member.tenant_id, list(keys.values()))
-    return [described_run(row, mails.get(keys.get(row["id"], ""))) for row in rows]
+        with caller.database.autocommit(caller.tenant_scope) as connection:
+            mails = mail_outbox.standing(connection, caller.tenant_id, list(keys.values()))
+    return [shown_run(run, mails.get(keys.get(run.id, ""))) for run in runs]

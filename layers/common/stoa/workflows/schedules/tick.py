@@ -1,9 +1,8 @@
 """The minute tick: plan a run for what is due, and send to the workers what waits for them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from stoa.clients.aws.run_queue import Job
@@ -11,11 +10,13 @@ from stoa.core.errors import InvalidFields, StoaError
 from stoa.core.failures import failure
 from stoa.core.ids import new_id
 from stoa.core.observe import logger
-from stoa.database.pool import Connection, Database, Row, RuleRefused, Scope, StatementFailed
+from stoa.database.pool import Connection, Database, RuleRefused, Scope, StatementFailed
 from stoa.domain.schedules.cadence import read_cadence
-from stoa.domain.schedules.run_plan import UNREADABLE, DueSchedule, Plan, plan
+from stoa.domain.schedules.run_plan import UNREADABLE, Due, Plan, plan
 from stoa.store.operations import mail_outbox
-from stoa.store.schedules import schedule_runs, schedules
+from stoa.store.schedules import deliveries, schedule_runs, schedules
+from stoa.store.schedules.schedule_runs import PlannedRun
+from stoa.store.schedules.schedules import Advance, DueSchedule
 from stoa.store.tenancy import tenants
 from stoa.workflows.schedules import mails
 from stoa.workflows.schedules.values import DELIVERY_LEASE, QUEUED_LEASE
@@ -27,7 +28,7 @@ Send = Callable[[Sequence[Job]], list[Job]]
 
 @dataclass(slots=True)
 class TickReport:
-    """What one tick did, for its log line."""
+    """Counts the work of one tick, for its log line."""
 
     planned: int = 0
     sent_again: int = 0
@@ -39,7 +40,7 @@ class TickReport:
 
 
 def tick(database: Database, send: Send, clock: Callable[[], datetime], until: datetime) -> TickReport:
-    """Work through all tenants in turns, a batch each, until nothing is due or `until` has come.
+    """Works through all tenants in turns, a batch each, until nothing is due or `until` has come.
 
     Idempotent: it may run twice, at once, late, or be killed anywhere. A tenant that fails holds up no other.
     """
@@ -65,7 +66,7 @@ def tick(database: Database, send: Send, clock: Callable[[], datetime], until: d
 
 
 def _turn(database: Database, send: Send, tenant_id: UUID, now: datetime, report: TickReport) -> bool:
-    """One batch of a tenant; True when there is more."""
+    """Does one batch of a tenant. Returns True when there is more."""
     scope = Scope(tenant_id=tenant_id)
     with database.autocommit(scope) as connection:
         if not schedule_runs.has_work(connection, tenant_id, now):
@@ -77,11 +78,9 @@ def _turn(database: Database, send: Send, tenant_id: UUID, now: datetime, report
         again = schedule_runs.take_left(
             connection, tenant_id, now, lease_until=now + schedule_runs.UNSENT_LEASE, rows=BATCH
         )
-        deliveries = schedule_runs.take_deliveries(
-            connection, tenant_id, now, lease_until=now + DELIVERY_LEASE, rows=BATCH
-        )
+        waiting = deliveries.take(connection, tenant_id, now, lease_until=now + DELIVERY_LEASE, rows=BATCH)
     runs = [Job(tenant_id, run_id) for run_id in (*planned, *again)]
-    jobs = [*runs, *(Job(tenant_id, row["id"], row["delivery_attempts"]) for row in deliveries)]
+    jobs = [*runs, *(Job(tenant_id, run.id, run.delivery_attempts) for run in waiting)]
     taken = send(jobs)
     queued = [job.run_id for job in taken if job.delivery is None]
     if queued:
@@ -89,50 +88,46 @@ def _turn(database: Database, send: Send, tenant_id: UUID, now: datetime, report
             schedule_runs.mark_sent(connection, tenant_id, queued, now + QUEUED_LEASE)
     report.planned += len(planned)
     report.sent_again += len(again)
-    report.deliveries += len(deliveries)
+    report.deliveries += len(waiting)
     report.unsent += len(jobs) - len(taken)
-    return max(len(due), len(again), len(deliveries)) == BATCH
+    return max(len(due), len(again), len(waiting)) == BATCH
 
 
-def _plan(connection: Connection, tenant_id: UUID, due: Sequence[Row], now: datetime, report: TickReport) -> list[UUID]:
-    """Write a run for each schedule that wants one and move all of them on; the runs' ids."""
-    plans: list[dict[str, Any]] = []
-    runs: list[dict[str, Any]] = []
-    for row in due:
+def _plan(
+    connection: Connection, tenant_id: UUID, due: Sequence[DueSchedule], now: datetime, report: TickReport
+) -> list[UUID]:
+    """Writes a run for each schedule that wants one and moves all of them on. Returns the ids of the runs."""
+    moves: list[Advance] = []
+    runs: list[PlannedRun] = []
+    for schedule in due:
         try:
-            planned = plan(_due_schedule(row), now)
+            planned = plan(_due(schedule), now)
         except InvalidFields:  # what was valid when it was saved: a later edition of the zones has lost this one
             planned = Plan(None, None, UNREADABLE)
             report.unreadable += 1
-            _tell_owner(connection, row, now)
-        plans.append(
-            {
-                "schedule_id": row["id"],
-                "planned_at": planned.planned_at,
-                "next_run": planned.next_run,
-                "inactive_reason": planned.inactive_reason,
-            }
-        )
+            _tell_owner(connection, schedule, now)
+        moves.append(Advance(schedule.id, planned.planned_at, planned.next_run, planned.inactive_reason))
         if planned.planned_at is not None:
-            run = {"id": new_id(), "user_id": row["user_id"], "schedule_id": row["id"]}
-            runs.append({**run, "planned_at": planned.planned_at, "trigger": "clock"})
-    schedules.advance(connection, tenant_id, plans)
+            runs.append(PlannedRun(new_id(), schedule.user_id, schedule.id, planned.planned_at, "clock"))
+    schedules.advance(connection, tenant_id, moves)
     return schedule_runs.plan(connection, tenant_id, runs, now + schedule_runs.UNSENT_LEASE) if runs else []
 
 
-def _tell_owner(connection: Connection, row: Row, now: datetime) -> None:
-    logger().warning("a schedule was switched off: its times cannot be reckoned", extra={"scheduleId": str(row["id"])})
-    recipient = row["owner_email"] or row["notification_email"]
+def _tell_owner(connection: Connection, schedule: DueSchedule, now: datetime) -> None:
+    extra = {"scheduleId": str(schedule.id)}
+    logger().warning("a schedule was switched off: its times cannot be reckoned", extra=extra)
+    recipient = schedule.owner_email or schedule.notification_email
     if recipient:
-        mail_outbox.put(connection, tenant_id=row["tenant_id"], to=recipient, now=now, **mails.unreadable(row))
+        mail = asdict(mails.unreadable(schedule))
+        mail_outbox.put(connection, tenant_id=schedule.tenant_id, to=recipient, now=now, **mail)
 
 
-def _due_schedule(row: Row) -> DueSchedule:
-    return DueSchedule(
-        cadence=read_cadence(row, row["anchor"]),
-        next_run=row["next_run"],
-        missed_runs=row["missed_runs"],
-        run_count=row["run_count"],
-        max_runs=row["max_runs"],
-        owner_active=row["owner_status"] == "active",
+def _due(schedule: DueSchedule) -> Due:
+    return Due(
+        cadence=read_cadence(schedule.rhythm, schedule.anchor),
+        next_run=schedule.next_run,
+        missed_runs=schedule.missed_runs,
+        run_count=schedule.run_count,
+        max_runs=schedule.max_runs,
+        owner_active=schedule.owner_status == "active",
     )

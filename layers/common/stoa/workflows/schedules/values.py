@@ -1,4 +1,4 @@
-"""What the work on runs is done with, and how long each piece of it may take."""
+"""The tools of a worker on runs, and the time that each piece of its work may take."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Post(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """What a worker works with."""
+    """Holds the tools of a worker."""
 
     database: Database
     clock: Callable[[], datetime]  # aware, UTC

@@ -1,131 +1,158 @@
 """Schedules and their runs as their owner is shown them."""
 
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from stoa.core.errors import InvalidFields
-from stoa.core.text import iso
-from stoa.database.pool import Row
-from stoa.domain.pricing.markup import money_text
 from stoa.domain.schedules.cadence import Cadence, read_cadence
 from stoa.domain.schedules.cron_words import instant_words
+from stoa.store.operations.mail_outbox import MailStanding
+from stoa.store.schedules.own_runs import OwnRun
+from stoa.store.schedules.schedules import Schedule
 
-_OF_MAIL = {"queued": "pending", "sent": "delivered", "dead": "failed"}
+DeliveryStatus = Literal["pending", "delivered", "failed"]
+
+_OF_MAIL: dict[str, DeliveryStatus] = {"queued": "pending", "sent": "delivered", "dead": "failed"}
+_OF_RUN: dict[str, DeliveryStatus] = {"pending": "pending", "delivered": "delivered", "failed": "failed"}
 SHOWN_CHARACTERS = 2000  # of an output in a list; alone it is shown whole
 
 
-def cadence_of(row: Row) -> Cadence:
-    """The rhythm of a saved schedule."""
-    return read_cadence(row, row["anchor"])
+@dataclass(frozen=True, slots=True)
+class ShownSchedule:
+    """A schedule, its rhythm in plain words, and the new secret of its webhook where one was just made."""
+
+    schedule: Schedule
+    description: str
+    webhook_secret: str | None = field(default=None, repr=False)
 
 
-def described_schedule(row: Row) -> dict[str, Any]:
-    """One schedule. Its webhook's secret is never shown again."""
-    return {
-        "id": str(row["id"]),
-        "name": row["name"],
-        "prompt": row["prompt"],
-        "model": row["model_id"],
-        "personaId": row["persona_id"],
-        "domainMode": row["domain_mode"],
-        "type": row["kind"],
-        "cronExpression": row["cron_expression"],
-        "runAt": row["run_at"] and iso(row["run_at"]),
-        "intervalMinutes": row["interval_minutes"],
-        "timezone": row["time_zone"],
-        "description": _words(row),
-        "maxRuns": row["max_runs"],
-        "missedRuns": row["missed_runs"],
-        "notificationEmail": row["notification_email"],
-        "outputDestination": row["output_destination"],
-        "webhookUrl": row["webhook_url"],
-        "isActive": row["is_active"],
-        "inactiveReason": row["inactive_reason"],
-        "nextRun": row["next_run"] and iso(row["next_run"]),
-        "lastRun": row["last_run"] and iso(row["last_run"]),
-        "lastStatus": row["last_status"],
-        "runCount": row["run_count"],
-        "totalRuns": row["total_runs"],
-        "failuresInRow": row["failures_in_row"],
-        "createdAt": iso(row["created_at"]),
-        "updatedAt": iso(row["updated_at"]),
-    }
+@dataclass(frozen=True, slots=True)
+class PlannedTime:
+    """A time at which a schedule would run: in UTC, by the clocks of its zone, and in plain words."""
+
+    at: datetime
+    local: datetime
+    words: str
 
 
-def _words(row: Row) -> str:
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A rhythm in plain words, with its next times."""
+
+    description: str
+    next_runs: list[PlannedTime]
+
+
+@dataclass(frozen=True, slots=True)
+class RunError:
+    """The reason for which a run failed, for its owner."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownDelivery:
+    """The state of a delivery. `link` leads to a stored output, where a link was asked for."""
+
+    status: DeliveryStatus
+    attempts: int
+    delivered_at: datetime | None
+    error: str | None
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRun:
+    """A run with its output, or with the beginning of it. `charge` is in USD."""
+
+    id: UUID
+    schedule_id: UUID
+    trigger: Literal["schedule", "manual"]
+    status: str
+    planned_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    attempts: int
+    output: str | None = field(repr=False)
+    output_truncated: bool
+    model_id: str | None
+    conversation_id: UUID | None
+    input_tokens: int | None
+    output_tokens: int | None
+    charge: Decimal | None
+    latency_ms: int | None
+    error: RunError | None
+    delivery: ShownDelivery | None
+
+
+def cadence_of(schedule: Schedule) -> Cadence:
+    """Returns the rhythm of a saved schedule."""
+    return read_cadence(schedule.rhythm, schedule.anchor)
+
+
+def shown_schedule(schedule: Schedule, webhook_secret: str | None = None) -> ShownSchedule:
+    """Returns a schedule as it is shown. A secret that is not new is never shown again."""
+    return ShownSchedule(schedule, _words(schedule), webhook_secret)
+
+
+def _words(schedule: Schedule) -> str:
     try:
-        return cadence_of(row).words()
+        return cadence_of(schedule).words()
     except InvalidFields:  # its zone was lost; the owner must still find it to set another one
         return "Never: its times cannot be reckoned any more"
 
 
-def described_preview(cadence: Cadence, now: datetime) -> dict[str, Any]:
-    """A rhythm in plain words, and its next times by UTC and by the zone's clocks."""
+def preview_of(cadence: Cadence, now: datetime) -> Preview:
+    """Returns a rhythm in plain words, and its next times."""
     zone = ZoneInfo(cadence.time_zone)
-    return {
-        "description": cadence.words(),
-        "nextRuns": [
-            {
-                "at": iso(at),
-                "local": at.astimezone(zone).isoformat(timespec="seconds"),
-                "words": instant_words(at, zone),
-            }
-            for at in cadence.upcoming(now)
-        ],
-    }
+    times = [PlannedTime(at, at.astimezone(zone), instant_words(at, zone)) for at in cadence.upcoming(now)]
+    return Preview(cadence.words(), times)
 
 
-def is_by_mail(row: Row) -> bool:
-    """Whether the run was handed to the outbox, where its delivery stands."""
-    return bool(row["delivery_status"] == "delivered" and row["delivery_attempts"] == 0)
+def is_by_mail(run: OwnRun) -> bool:
+    """Returns whether the run was handed to the outbox, where its delivery stands."""
+    return run.delivery_status == "delivered" and run.delivery_attempts == 0
 
 
-def described_run(row: Row, mail: Row | None = None) -> dict[str, Any]:
-    """One run, with what the query brought of its output."""
-    return {
-        "id": str(row["id"]),
-        "scheduleId": str(row["schedule_id"]),
-        "trigger": "schedule" if row["trigger"] == "clock" else "manual",
-        "status": row["status"],
-        "plannedAt": iso(row["planned_at"]),
-        "startedAt": row["started_at"] and iso(row["started_at"]),
-        "endedAt": row["ended_at"] and iso(row["ended_at"]),
-        "attempts": row["attempts"],
-        "output": row["output_start"],
-        "outputTruncated": (row["output_length"] or 0) > len(row["output_start"] or ""),
-        "modelId": row["model_id"],
-        "conversationId": row["conversation_id"] and str(row["conversation_id"]),
-        "inputTokens": row["input_tokens"],
-        "outputTokens": row["output_tokens"],
-        "charge": None if row["charge"] is None else money_text(row["charge"]),
-        "latencyMs": row["latency_ms"],
-        "error": row["error_code"] and {"code": row["error_code"], "message": row["error_message"]},
-        "delivery": _described_mail(mail) if is_by_mail(row) else _described_delivery(row),
-    }
+def shown_run(run: OwnRun, mail: MailStanding | None = None) -> ShownRun:
+    """Returns a run, with as much of its output as the query brought."""
+    return ShownRun(
+        id=run.id,
+        schedule_id=run.schedule_id,
+        trigger="schedule" if run.trigger == "clock" else "manual",
+        status=run.status,
+        planned_at=run.planned_at,
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+        attempts=run.attempts,
+        output=run.output_start,
+        output_truncated=(run.output_length or 0) > len(run.output_start or ""),
+        model_id=run.model_id,
+        conversation_id=run.conversation_id,
+        input_tokens=run.input_tokens,
+        output_tokens=run.output_tokens,
+        charge=run.charge,
+        latency_ms=run.latency_ms,
+        error=RunError(run.error_code, run.error_message or "") if run.error_code else None,
+        delivery=_by_mail(mail) if is_by_mail(run) else _by_worker(run),
+    )
 
 
-def _described_delivery(row: Row) -> dict[str, Any] | None:
-    if row["delivery_status"] is None:
+def _by_worker(run: OwnRun) -> ShownDelivery | None:
+    if run.delivery_status is None:
         return None
-    return {
-        "status": row["delivery_status"],
-        "attempts": row["delivery_attempts"],
-        "deliveredAt": row["delivered_at"] and iso(row["delivered_at"]),
-        "error": row["delivery_error"],
-        "link": None,
-    }
+    return ShownDelivery(_OF_RUN[run.delivery_status], run.delivery_attempts, run.delivered_at, run.delivery_error)
 
 
-def _described_mail(mail: Row | None) -> dict[str, Any] | None:
-    if mail is None:  # forgotten: workflows/send_mail.py
+def _by_mail(mail: MailStanding | None) -> ShownDelivery | None:
+    if mail is None:  # the outbox forgets mails after a while: workflows/operations/send_mail.py
         return None
-    is_sent = mail["status"] == "sent"
-    error = mail["last_error"] and f"the mail was not taken ({mail['last_error']})"
-    return {
-        "status": _OF_MAIL[mail["status"]],
-        "attempts": mail["attempts"],
-        "deliveredAt": iso(mail["settled_at"]) if is_sent else None,
-        "error": None if is_sent else error,
-        "link": None,
-    }
+    if mail.status == "sent":
+        return ShownDelivery("delivered", mail.attempts, mail.settled_at, None)
+    error = mail.last_error and f"the mail was not taken ({mail.last_error})"
+    return ShownDelivery(_OF_MAIL[mail.status], mail.attempts, None, error)
