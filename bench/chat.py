@@ -1,4 +1,4 @@
-"""Measures what a chat costs beyond its provider, through our HTTP front and through three gateways, in the same rounds.
+"""Measures a chat's cost beyond its provider, through our HTTP front and through three gateways, in the same rounds.
 
 All of them but Portkey's (Node.js) run on the interpreter that runs the bench. What each adds is its time minus that
 of the same request sent to the provider directly, in the same round.

@@ -95,7 +95,7 @@ def books(trips: list[Trip]) -> list[Trip]:
 
 
 def record(server: Server, member: Member, keep: Callable[[list[Trip]], list[Trip]]) -> Recorded:
-    """Returns what `keep` leaves of the round trips of a chat in a new conversation, answered at once by nobody's model."""
+    """Returns what `keep` leaves of round trips of a chat in a new conversation, answered at once by nobody's model."""
     database = Database(parse_url(server.url))
     trips: list[list[Trip]] = []
     for _ in range(3):  # the first one also fills caches
