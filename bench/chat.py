@@ -1,4 +1,4 @@
-"""What a chat costs beyond its provider, through our HTTP front and through three gateways, in the same rounds.
+"""Measures a chat's cost beyond its provider, through our HTTP front and through three gateways, in the same rounds.
 
 All of them but Portkey's (Node.js) run on the interpreter that runs the bench. What each adds is its time minus that
 of the same request sent to the provider directly, in the same round.
@@ -78,7 +78,7 @@ def measure(folder: Path, rounds: int = ROUNDS) -> list[Result]:
 
 
 class _Told:
-    """What all are told in a scenario: our front by its conversation, the others by the messages themselves."""
+    """Holds what all are told in a scenario: our front by its conversation, the others by the messages themselves."""
 
     def __init__(self, front: StoaFront) -> None:
         self.front = front
@@ -150,7 +150,7 @@ def _rows(scenario: Scenario, kind: str, times: Rounds, missing: Mapping[str, st
 
 
 def _ours(told: _Told) -> MakeClients:
-    """One member each for clients that ask at once."""
+    """Returns a member each for clients that ask at once."""
 
     @cache
     def clients(scenario: Scenario, streamed: bool) -> list[Client]:

@@ -71,7 +71,7 @@ def median_of(clients: Sequence[Client], warm_up: int, calls: int) -> float:
 
 
 def always(body: Mapping[str, Any]) -> Iterator[bytes]:
-    """One body again and again."""
+    """Yields the same body again and again."""
     encoded = json.dumps(body).encode()
     while True:
         yield encoded

@@ -1,4 +1,4 @@
-"""What members and the ledger do to a selection when there are many of them.
+"""Measures a selection while members and ledger lines grow in number.
 
 The curve is drawn while one installation grows. The goal is judged on two installations of both sizes, asked in turn,
 because an hour lies between the curve's ends.

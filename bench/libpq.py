@@ -41,7 +41,7 @@ class Pipeline:
 
 
 def run_once(wire: PGconn, statements: Sequence[Numbered]) -> None:
-    """One transaction of statements that were not prepared, in one round trip."""
+    """Runs a transaction of statements that were not prepared, in one round trip."""
     wire.enter_pipeline_mode()
     for text, values in statements:
         wire.send_query_params(text, values)

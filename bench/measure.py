@@ -35,7 +35,7 @@ class Rounds:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One row of the table. `value` is what the goal speaks of, most often a ratio inside this run.
+    """A row of the table. `value` is what the goal speaks of, most often a ratio inside this run.
 
     `low` and `high` are the smallest and the largest of the rounds whose median `value` is, where there are rounds.
     """
@@ -94,7 +94,7 @@ def milliseconds(action: Callable[[], object], times: int) -> float:
 
 
 def in_turn(actions: Mapping[str, Callable[[], float]], rounds: int = ROUNDS) -> Rounds:
-    """What each action measures, round by round. All take part in every round, after one round to warm up."""
+    """Returns what each action measures, round by round. All take part in every round, after one round to warm up."""
     samples: dict[str, list[float]] = {name: [] for name in actions}
     for action in actions.values():
         action()

@@ -17,7 +17,7 @@ RESULTS = Path(__file__).parent / "results.json"
 
 
 def print_table(results: Sequence[Result]) -> None:
-    """One line a row: name, figure with the spread of its rounds, goal, whether it is met, and the times behind it."""
+    """Prints a line for each row: name, figure with the spread of its rounds, goal, whether it is met, and times."""
     width = max(len(result.name) for result in results)
     print(f"\n{'':{width}}  {'figure':>8}  {'rounds':^13}  {'goal':>7}", flush=True)
     for result in results:

@@ -38,7 +38,7 @@ WHERE m.conversation_id = '{model}';
 
 
 class StoaFront:
-    """Where the stack answers, and what is prepared in its database."""
+    """Holds the stack's address and what is prepared in its database."""
 
     def __init__(self, port: int, owner_url: str) -> None:
         self.port = port
@@ -49,11 +49,11 @@ class StoaFront:
         return {"Authorization": f"Bearer {token(self.port, f'bench{number}@demo.test')}"}
 
     def system_prompt(self) -> str:
-        """What the coach tells the model of itself."""
+        """Returns what the coach tells the model of itself."""
         return str(self._ask("GET", f"/api/personas/{COACH}")["data"]["systemPrompt"])
 
     def earlier_exchange(self, question: str, coach: bool) -> tuple[UUID, str]:
-        """One exchange of member 0: its conversation and the answer."""
+        """Returns an exchange of member 0: its conversation and the answer."""
         body = {"content": question, "modelId": None, "personaId": COACH if coach else None}
         data = self._ask("POST", "/api/chat", body)["data"]
         return UUID(data["metadata"]["conversationId"]), str(data["content"])

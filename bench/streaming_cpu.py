@@ -64,7 +64,7 @@ def _memory(server: Server, port: int) -> Result:
 
 
 def _kilobytes(kind: str, port: int, environment: dict[str, str]) -> float:
-    """One stream's share, measured in a new process. It tells on standard error, because logs go to its output."""
+    """Returns a stream's share, measured in a new process. It tells on standard error: logs go to its output."""
     command = [sys.executable, "-m", "bench.streams", kind, str(port), str(OPEN_STREAMS)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env=environment)
     return float(done.stderr.splitlines()[-1])

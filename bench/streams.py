@@ -76,7 +76,7 @@ class ChatReader:
         self._event = json.loads(os.environ["EVENT"])
 
     def open(self, _question: str) -> Iterator[bytes]:
-        """What the member is sent, from the first piece of the answer on."""
+        """Yields what the member is sent, from the first piece of the answer on."""
         answer = self._handler(self._event, None)
         return (sent for sent in answer.body if sent.startswith(b"event: content"))
 

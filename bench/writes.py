@@ -1,4 +1,4 @@
-"""How fast the books of whole chats are kept, against the barest writes of the same widths; all durable, all by libpq.
+"""Measures the books of whole chats against the barest writes of the same widths; all durable, all by libpq.
 
 The books are every write of a chat as our code sends them: the reservation in one transaction; settlement,
 conversation, question and answer in another. Against them stand one insert in a transaction, and one update with
@@ -95,7 +95,7 @@ def books(trips: list[Trip]) -> list[Trip]:
 
 
 def record(server: Server, member: Member, keep: Callable[[list[Trip]], list[Trip]]) -> Recorded:
-    """What `keep` leaves of the round trips of a chat in a new conversation, answered at once by nobody's model."""
+    """Returns what `keep` leaves of round trips of a chat in a new conversation, answered at once by nobody's model."""
     database = Database(parse_url(server.url))
     trips: list[list[Trip]] = []
     for _ in range(3):  # the first one also fills caches

@@ -65,7 +65,7 @@ def rotate(port: int, aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any
 
 
 def asked() -> Any:
-    """One statement on a new connection."""
+    """Runs a statement on a new connection."""
     database().close()
     with database().autocommit(Scope()) as connection:
         return connection.run("SELECT current_user AS name")[0]["name"]

@@ -29,7 +29,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
 
 
 def read(monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> tuple[object, FakeAws]:
-    """What reading gives or raises, and the endpoint that was asked."""
+    """Returns what reading gives or raises, and the endpoint that was asked."""
     with fake_aws(*answers) as fake:
         monkeypatch.setenv("AWS_ENDPOINT_URL", fake.url)
         try:

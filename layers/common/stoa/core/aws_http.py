@@ -1,4 +1,4 @@
-"""One HTTP exchange with AWS over the standard library's client, on a connection of its own.
+"""Sends a request to AWS over the standard library's client, on a connection of its own.
 
 The SDK would cost a cold start more than 200 ms for the same exchange.
 """

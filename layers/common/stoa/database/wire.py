@@ -215,7 +215,7 @@ def connect(dsn: Dsn) -> Wire:
 
 
 def _fields(error: Exception) -> dict[str, str]:
-    """What the server said, by its one-letter names; empty when it was not the server that spoke."""
+    """Returns what the server said, by its one-letter names. Empty: it was not the server that spoke."""
     said = error.args[0] if isinstance(error, DatabaseError) and error.args else None
     return said if isinstance(said, dict) else {}
 

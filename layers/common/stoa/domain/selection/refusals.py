@@ -26,7 +26,7 @@ NO_MODEL_AVAILABLE = "NO_MODEL_AVAILABLE"
 
 
 class Refusal(ABC):
-    """No model serves the message. `code` is stable: clients switch on it."""
+    """A reason why no model serves the message. `code` is stable: clients switch on it."""
 
     __slots__ = ()
     code: ClassVar[str]
