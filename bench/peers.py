@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from bench.processes import serving
 from dev import ROOT, postgres
@@ -111,7 +112,8 @@ def any_llm(folder: Path, python: Path, upstream: str) -> Iterator[tuple[int, st
     try:
         config = folder / "any_llm.yaml"
         settings = {
-            "database_url": database.url,
+            # With the driver that is locked beside it, and without %-signs, which its migrations' settings cannot hold.
+            "database_url": unquote(database.url).replace("postgresql:", "postgresql+psycopg2:"),
             "master_key": ANY_LLM_KEY,
             "providers": {"openai": {"api_key": "practice", "api_base": upstream}},
             "pricing": {"openai:gpt-4o-mini": {"input_price_per_million": 0.15, "output_price_per_million": 0.6}},
