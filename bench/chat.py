@@ -5,7 +5,7 @@ of the same request sent to the provider directly, in the same round.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import peers
-from bench.clients import Client, always, median_of, openai_content, stoa_content
+from bench.clients import Client, NoAnswer, always, median_of, openai_content, stoa_content
 from bench.measure import ROUNDS, Result, Rounds, at_most, not_measured, spread
 from bench.processes import NotStarted
 from bench.stoa_front import COACH, StoaFront, practice_upstream, stoa_front
@@ -47,6 +47,7 @@ SCENARIOS = (
     Scenario("first message, 16 at once", at_once=16),
 )
 
+Place = tuple[Scenario, str]  # and whether it is about whole answers or first contents
 MakeClients = Callable[[Scenario, bool], list[Client]]  # for whole answers, or for streams
 
 
@@ -59,7 +60,7 @@ def measure(folder: Path, rounds: int = ROUNDS) -> list[Result]:
         front = stack.enter_context(stoa_front(folder, upstream))
         told = _Told(front)
         contenders: dict[str, MakeClients] = {
-            DIRECT: _openai(told, upstream, {"Authorization": "Bearer practice"}, "/openai/v1/chat/completions"),
+            DIRECT: _openai(told, upstream, [{"Authorization": "Bearer practice"}], "/openai/v1/chat/completions"),
             OURS: _ours(told),
         }
         makers: dict[str, Callable[[], AbstractContextManager[MakeClients]]] = {
@@ -73,8 +74,12 @@ def measure(folder: Path, rounds: int = ROUNDS) -> list[Result]:
                 contenders[name] = stack.enter_context(make())
             except (peers.PeerMissing, NotStarted) as error:
                 missing[name] = str(error)
-        taken = _measured(contenders, rounds)
-    return [row for (scenario, kind), times in taken.items() for row in _rows(scenario, kind, times, missing)]
+        taken, failed = _measured(contenders, rounds)
+    rows = []
+    for place, times in taken.items():
+        gone = {name: reason for (where, name), reason in failed.items() if where == place}
+        rows += _rows(*place, times, {**missing, **gone})
+    return rows
 
 
 class _Told:
@@ -111,20 +116,32 @@ class _Told:
         return {"model": "gpt-4o-mini", "messages": [*messages, {"role": "user", "content": QUESTION}]}
 
 
-def _measured(contenders: Mapping[str, MakeClients], rounds: int) -> dict[tuple[Scenario, str], Rounds]:
-    """Each contender's median of each round, by scenario and kind."""
-    samples: dict[tuple[Scenario, str], dict[str, list[float]]] = {
+def _measured(
+    contenders: Mapping[str, MakeClients], rounds: int
+) -> tuple[dict[Place, Rounds], dict[tuple[Place, str], str]]:
+    """Each contender's median of each round, by scenario and kind; and why a peer has none there."""
+    samples: dict[Place, dict[str, list[float]]] = {
         (scenario, kind): {name: [] for name in contenders} for scenario in SCENARIOS for kind in (WHOLE, FIRST)
     }
+    failed: dict[tuple[Place, str], str] = {}
     for number in range(rounds + 1):  # in the first one everybody's caches and compilers warm up
-        for (scenario, kind), by_name in samples.items():
+        for place, by_name in samples.items():
+            scenario, kind = place
             calls = max(8, CALLS // scenario.at_once)
             for name, clients in contenders.items():
-                took = median_of(clients(scenario, kind == FIRST), WARM_UP, calls)
+                if (place, name) in failed:
+                    continue
+                try:
+                    took = median_of(clients(scenario, kind == FIRST), WARM_UP, calls)
+                except NoAnswer as error:
+                    if name in (OURS, DIRECT):
+                        raise
+                    failed[place, name] = f"{name} gave no answer: {error}"
+                    continue
                 if number:
                     by_name[name].append(took)
         print(f"  round {number} of {rounds}", flush=True)
-    return {place: Rounds(by_name) for place, by_name in samples.items()}
+    return {place: Rounds(by_name) for place, by_name in samples.items()}, failed
 
 
 def _rows(scenario: Scenario, kind: str, times: Rounds, missing: Mapping[str, str]) -> list[Result]:
@@ -166,16 +183,23 @@ def _ours(told: _Told) -> MakeClients:
     return clients
 
 
-def _openai(told: _Told, port: int, headers: Mapping[str, str], path: str = "/v1/chat/completions") -> MakeClients:
-    return _openai_with(told, port, headers, path, "gpt-4o-mini")
+def _openai(
+    told: _Told,
+    port: int,
+    headers: Sequence[Mapping[str, str]],
+    path: str = "/v1/chat/completions",
+    model: str = "gpt-4o-mini",
+) -> MakeClients:
+    """Clients of a door of OpenAI's form; they take turns with the headers."""
 
-
-def _openai_with(told: _Told, port: int, headers: Mapping[str, str], path: str, model: str) -> MakeClients:
     @cache
     def clients(scenario: Scenario, streamed: bool) -> list[Client]:
         body = {**told.openai_body(scenario), "model": model, **({"stream": True} if streamed else {})}
         content = openai_content if streamed else None
-        return [Client(port, path, headers, always(body), content) for _ in range(scenario.at_once)]
+        return [
+            Client(port, path, headers[number % len(headers)], always(body), content)
+            for number in range(scenario.at_once)
+        ]
 
     return clients
 
@@ -184,7 +208,7 @@ def _openai_with(told: _Told, port: int, headers: Mapping[str, str], path: str, 
 def _litellm(told: _Told, folder: Path, upstream: int) -> Iterator[MakeClients]:
     installed = peers.install_litellm(folder, sys.executable)
     with peers.litellm(folder, installed, provider_url(upstream, "openai")) as port:
-        yield _openai(told, port, {"Authorization": f"Bearer {peers.LITELLM_KEY}"})
+        yield _openai(told, port, [{"Authorization": f"Bearer {peers.LITELLM_KEY}"}])
 
 
 @contextmanager
@@ -195,12 +219,13 @@ def _portkey(told: _Told, folder: Path, upstream: int) -> Iterator[MakeClients]:
             "x-portkey-provider": "openai",
             "x-portkey-custom-host": provider_url(upstream, "openai"),
         }
-        yield _openai(told, port, headers)
+        yield _openai(told, port, [headers])
 
 
 @contextmanager
 def _any_llm(told: _Told, folder: Path, upstream: int) -> Iterator[MakeClients]:
     installed = peers.install_any_llm(folder, sys.executable)
-    with peers.any_llm(folder, installed, provider_url(upstream, "openai")) as (port, key):
-        headers = {"X-AnyLLM-Key": f"Bearer {key}"}
-        yield _openai_with(told, port, headers, "/v1/chat/completions", "openai:gpt-4o-mini")
+    users = max(scenario.at_once for scenario in SCENARIOS)
+    with peers.any_llm(folder, installed, provider_url(upstream, "openai"), users) as (port, keys):
+        headers = [{"X-AnyLLM-Key": f"Bearer {key}"} for key in keys]
+        yield _openai(told, port, headers, model="openai:gpt-4o-mini")

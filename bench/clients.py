@@ -6,10 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
 
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 40
+
+
+class NoAnswer(RuntimeError):
+    """Somebody who is measured did not answer, or not with an answer. The message says what came instead."""
 
 
 class Client:
@@ -40,7 +44,8 @@ class Client:
         while (line := answer.readline()) and not self._has_content(line):
             pass
         took = (time.perf_counter() - began) * 1000
-        assert line, "the stream ended without content"
+        if not line:
+            raise NoAnswer("a stream that ended without content")
         answer.read()
         return took
 
@@ -51,12 +56,13 @@ class Client:
     def _ask(self, body: bytes) -> HTTPResponse:
         self._connection.request("POST", self._path, body, self._headers)
         answer = self._connection.getresponse()
-        assert answer.status == 200, (answer.status, answer.read()[:500])
+        if answer.status != 200:
+            raise NoAnswer(f"status {answer.status}: {answer.read()[:200]!r}")
         return answer
 
 
 def median_of(clients: Sequence[Client], warm_up: int, calls: int) -> float:
-    """Median of `calls` calls by each client, all clients at once, after some to warm up."""
+    """Median of `calls` calls by each client, all clients at once, after some to warm up. Raises NoAnswer."""
     started = threading.Barrier(len(clients))
 
     def measured(client: Client) -> list[float]:
@@ -66,8 +72,19 @@ def median_of(clients: Sequence[Client], warm_up: int, calls: int) -> float:
         started.wait(TIMEOUT_SECONDS)
         return [client.once() for _ in range(calls)]
 
+    def measured_or_given_up(client: Client) -> list[float]:
+        try:
+            return measured(client)
+        except NoAnswer:
+            started.abort()  # or the others would wait for this one
+            raise
+        except (OSError, HTTPException, threading.BrokenBarrierError) as error:
+            started.abort()
+            client.close()
+            raise NoAnswer(f"{type(error).__name__} with {len(clients)} at once") from error
+
     with ThreadPoolExecutor(len(clients)) as together:
-        return statistics.median(took for samples in together.map(measured, clients) for took in samples)
+        return statistics.median(took for samples in together.map(measured_or_given_up, clients) for took in samples)
 
 
 def always(body: Mapping[str, Any]) -> Iterator[bytes]:

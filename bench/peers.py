@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from bench.processes import serving
 from dev import ROOT, postgres
@@ -105,14 +106,18 @@ def portkey(folder: Path, installed: Path) -> Iterator[int]:
 
 
 @contextmanager
-def any_llm(folder: Path, python: Path, upstream: str) -> Iterator[tuple[int, str]]:
-    """any-llm's gateway with its books in a durable PostgreSQL of its own; the port it serves on, and a key for it."""
+def any_llm(folder: Path, python: Path, upstream: str, users: int) -> Iterator[tuple[int, list[str]]]:
+    """any-llm's gateway with its books in a durable PostgreSQL of its own; the port it serves on, and a key a user.
+
+    Users are as many as will ask at once: two requests of one user at once block each other in it for ever.
+    """
     shutil.rmtree(folder / "any_llm_database", ignore_errors=True)
     database = postgres.start(folder / "any_llm_database" / "postgres")
     try:
         config = folder / "any_llm.yaml"
         settings = {
-            "database_url": database.url,
+            # With the driver that is locked beside it, and without %-signs, which its migrations' settings cannot hold.
+            "database_url": unquote(database.url).replace("postgresql:", "postgresql+psycopg2:"),
             "master_key": ANY_LLM_KEY,
             "providers": {"openai": {"api_key": "practice", "api_base": upstream}},
             "pricing": {"openai:gpt-4o-mini": {"input_price_per_million": 0.15, "output_price_per_million": 0.6}},
@@ -122,14 +127,14 @@ def any_llm(folder: Path, python: Path, upstream: str) -> Iterator[tuple[int, st
         command = [str(python.parent / "any-llm-gateway"), "serve", "--config", str(config), "--host", "127.0.0.1"]
         command += ["--port", str(port), "--log-level", "40"]
         with serving(command, port, folder / "any_llm.log", folder, {"OTEL_SDK_DISABLED": "true"}):
-            yield port, _any_llm_key(port)
+            yield port, [_any_llm_key(port, f"bench{number}") for number in range(users)]
     finally:
         database.stop()
 
 
-def _any_llm_key(port: int) -> str:
-    _post(port, "/v1/users", {"user_id": "bench"})
-    return str(_post(port, "/v1/keys", {"key_name": "bench", "user_id": "bench"})["key"])
+def _any_llm_key(port: int, user: str) -> str:
+    _post(port, "/v1/users", {"user_id": user})
+    return str(_post(port, "/v1/keys", {"key_name": user, "user_id": user})["key"])
 
 
 def _post(port: int, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
