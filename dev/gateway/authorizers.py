@@ -1,4 +1,4 @@
-"""What stands before a route: the HTTP API's JWT authorizer or the REST API's Lambda authorizer, with their cache."""
+"""The authorizers before a route: the HTTP API's for JWTs or the REST API's Lambda function, with their cache."""
 
 import hashlib
 import threading

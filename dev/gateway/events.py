@@ -112,7 +112,7 @@ def rest_event(
 
 
 def authorizer_event(request: Request, route: Route, request_id: str) -> dict[str, Any]:
-    """What a REST API sends to its Lambda authorizer: everything that a TOKEN and a REQUEST authorizer read."""
+    """Returns the event of a Lambda authorizer: everything that a TOKEN and a REQUEST authorizer read."""
     event = rest_event(request, route, {}, request_id, None)
     del event["body"], event["isBase64Encoded"]
     return {
@@ -124,7 +124,7 @@ def authorizer_event(request: Request, route: Route, request_id: str) -> dict[st
 
 
 def scheduled_event(schedule: Schedule | None, now: datetime) -> dict[str, Any]:
-    """What EventBridge sends to a scheduled function: the rule's constant input, or the event itself."""
+    """Returns the event that a scheduled function gets: the rule's constant input, or EventBridge's own."""
     if schedule is not None and schedule.input:
         given = json.loads(schedule.input)
         assert isinstance(given, dict)

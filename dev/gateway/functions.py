@@ -19,7 +19,7 @@ class Functions:
         self._handlers = {name: (load or load_handler)(function) for name, function in self._functions.items()}
 
     def call(self, name: str, event: dict[str, Any], request_id: str) -> Any:
-        """What the function returns; whatever it raises comes out."""
+        """Returns the function's result. Raises the function's own exception."""
         return self._handlers[name](event, _context(self._functions[name], request_id))
 
 

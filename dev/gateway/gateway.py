@@ -1,4 +1,4 @@
-"""What API Gateway does with a request: find its route, check who asks, call the function, send what it returns."""
+"""Does the work of API Gateway: finds a request's route, checks the caller, calls the function, sends its answer."""
 
 import sys
 import time

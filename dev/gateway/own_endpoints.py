@@ -1,4 +1,4 @@
-"""What the gateway serves besides the template's routes: the issuer's documents, tokens, and functions by hand."""
+"""Routes of the gateway's own, besides the template's: the issuer's documents, tokens, and functions by hand."""
 
 import json
 import re
@@ -83,7 +83,7 @@ class OwnEndpoints:
 
 
 def _by_hand(body: bytes) -> Mapping[str, Any]:
-    """What whoever fires a function adds to its event, such as `{"atOnce": true}`. Raises MalformedRequest."""
+    """Returns the fields that the client adds to the event, such as `{"atOnce": true}`. Raises MalformedRequest."""
     try:
         added = json.loads(body or b"{}")
     except ValueError as error:

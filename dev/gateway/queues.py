@@ -1,4 +1,4 @@
-"""What Lambda does for its SQS event sources: takes messages from a queue, calls the function, deletes what it did."""
+"""Does the work of Lambda's SQS event sources: takes messages from a queue, calls the function, deletes what it did."""
 
 import threading
 import time

@@ -18,7 +18,7 @@ _MINUTES = {"minute": 1, "hour": 60, "day": 1440}
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One Lambda function of the template. `module` is where its handler is imported from here."""
+    """A Lambda function of the template. Its handler is imported from `module`."""
 
     name: str
     logical_id: str
@@ -30,7 +30,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route: `kind` is the event type (HttpApi or Api), `public` when no authorizer stands before it."""
+    """A route: `kind` is the event type (HttpApi or Api), `public` when no authorizer stands before it."""
 
     kind: str
     method: str
@@ -61,7 +61,7 @@ class QueueSource:
 
 @dataclass(slots=True)
 class Template:
-    """What of template.yaml the gateway serves."""
+    """The part of template.yaml that the gateway serves."""
 
     functions: dict[str, Function] = field(default_factory=dict)
     routes: list[Route] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What EventBridge does: fires the template's scheduled functions, each minute that divides by their rate."""
+"""Does the work of EventBridge: fires the template's scheduled functions, each minute that divides by their rate."""
 
 import threading
 import time

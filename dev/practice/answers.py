@@ -18,7 +18,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What any wire's request comes down to."""
+    """The content of a request, the same on every wire."""
 
     provider: str
     model: str

@@ -76,7 +76,7 @@ class AnthropicWire:
 
 
 class AnthropicWriter:
-    """One streamed message."""
+    """Returns a streamed message."""
 
     content_type = "text/event-stream; charset=utf-8"
 

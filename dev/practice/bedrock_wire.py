@@ -79,7 +79,7 @@ class BedrockWire:
 
 
 class BedrockWriter:
-    """One streamed conversation turn."""
+    """Returns a streamed turn of a conversation."""
 
     content_type = "application/vnd.amazon.eventstream"
 
@@ -134,7 +134,7 @@ def usage_of(answer: Answer, output_tokens: int) -> dict[str, int]:
 
 
 def frame(headers: dict[str, str], payload: bytes) -> bytes:
-    """One message: lengths and their check sum, headers, payload, check sum of everything."""
+    """Returns a message: lengths and their check sum, headers, payload, check sum of everything."""
     packed = b"".join(
         struct.pack("!B", len(name)) + name.encode() + struct.pack("!BH", STRING, len(value)) + value.encode()
         for name, value in headers.items()

@@ -1,4 +1,4 @@
-"""What practice providers remember of the calls they took: never what was said, and of keys only a hash."""
+"""Keeps the calls that practice providers took: never the words of a prompt, and only a hash of a key."""
 
 import hashlib
 import itertools
@@ -12,7 +12,7 @@ REMEMBERED = 2000
 
 @dataclass(slots=True)
 class TakenCall:
-    """One call. `ended` is None while it runs, then: complete, cut (by us), client_disconnected, refused."""
+    """A call. `ended` is None while it runs, then: complete, cut (by us), client_disconnected, refused."""
 
     number: int
     connection: int  # calls with the same number came over the same connection
@@ -84,7 +84,7 @@ class CallLog:
             ]
 
     def counters(self) -> dict[str, int]:
-        """How many calls and connections there were, and how many calls still run."""
+        """Counts calls, connections, and calls that still run."""
         with self.changed:
             running = sum(call.ended is None for call in self._calls)
             return {"total": self._total, "running": running, "connections": len(self.connections)}

@@ -1,4 +1,4 @@
-"""One request to a practice provider and its answer, which may be spoilt on purpose."""
+"""A request to a practice provider and its answer, which may be spoilt on purpose."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ LONGEST_BLIND_WAIT = 0.25  # seconds that a pause may last without watching for 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request, read whole."""
+    """A request, read whole."""
 
     method: str
     path: str  # percent-decoded, without the query

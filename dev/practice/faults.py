@@ -1,4 +1,4 @@
-"""What a practice provider is told to do wrong, by whom and how often."""
+"""Faults that a practice provider is told to make: for which calls, and how often."""
 
 import asyncio
 import re
@@ -33,7 +33,7 @@ class UnknownFault(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One instruction. `times` counts down with each call it applies to; None: until deleted."""
+    """An instruction. `times` counts down with each call it applies to; None: until deleted."""
 
     fault: str
     provider: str = "*"
@@ -115,7 +115,7 @@ class Faults:
 
     @property
     def gate(self) -> asyncio.Event:
-        """What a stream that is held waits for."""
+        """The signal that releases a stream that is held."""
         return self._gate
 
     def of(self, provider: str, model: str, message: str, key: str | None = None) -> Fault | None:

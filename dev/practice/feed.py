@@ -30,7 +30,7 @@ class UnknownOrder(Exception):
 
 @dataclass(frozen=True)
 class Model:
-    """One model as the feeds tell of it. `prices` are in genai-prices' units, and may be anything."""
+    """A model as the feeds tell of it. `prices` are in genai-prices' units, and may be anything."""
 
     provider: str
     name: str

@@ -76,7 +76,7 @@ class OpenAIWire:
 
 
 class OpenAIWriter:
-    """One streamed completion."""
+    """Returns a streamed completion."""
 
     content_type = "text/event-stream"
 

@@ -23,7 +23,7 @@ REMEMBERED = 1000
 
 @dataclass(slots=True)
 class Prediction:
-    """One prediction: made by one request, streamed by another, asked for by a third."""
+    """A prediction: made by one request, streamed by another, asked for by a third."""
 
     id: str
     question: Question
@@ -107,7 +107,7 @@ class ReplicateWire:
 
 
 class ReplicateWriter:
-    """One event stream."""
+    """Returns an event stream."""
 
     content_type = "text/event-stream"
 

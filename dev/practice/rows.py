@@ -19,7 +19,7 @@ OPTIONS = {name: dict(pair.split("=", 1) for pair in row["options"].split("|") i
 
 
 def places(provider: str) -> list[str]:
-    """What has to be filled into a provider's chat path where its row does not, such as a project's name."""
+    """Returns the values for a provider's chat path that its row lacks, such as a project's name."""
     return [name for name in _PLACE.findall(ROWS[provider]["chat_path"]) if name not in {"model", *OPTIONS[provider]}]
 
 

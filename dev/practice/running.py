@@ -59,7 +59,7 @@ class PracticeProviders:
         self._in_loop(lambda: self._service.faults.add(ordered))
 
     def feed_url(self, source: str = "first") -> str:
-        """Where the practice feed of the first or second source is, for STOA_FEED_URL or STOA_SECOND_FEED_URL."""
+        """Returns the address of the first or second practice feed, for STOA_FEED_URL or STOA_SECOND_FEED_URL."""
         return feed_url(self.port, source)
 
     def feed(self, **order: Any) -> None:

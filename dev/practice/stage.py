@@ -1,4 +1,4 @@
-"""One call on its way through a practice provider: read, noted, refused or answered, and spoilt as it was ordered."""
+"""A call on its way through a practice provider: read, noted, refused or answered, and spoilt as it was ordered."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,7 +17,7 @@ STREAM_FAULTS_END = {"cut", "end_early", "error_event", "malformed"}
 
 
 class Stage:
-    """Where all calls are answered: what was ordered to go wrong, and what was called."""
+    """Answers all calls. Keeps the faults that were ordered and the calls that came."""
 
     def __init__(self, delay_seconds: float) -> None:
         self.delay_seconds = delay_seconds  # before every word of every stream

@@ -1,4 +1,4 @@
-"""What a practice wire has to bring; `service.py` does the rest, faults included, alike for all."""
+"""The interface of a practice wire; `service.py` does the rest, faults included, alike for all."""
 
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -13,13 +13,13 @@ class StreamWriter(Protocol):
     content_type: str
 
     def opening(self) -> Iterable[bytes]:
-        """What comes before the first word."""
+        """Returns the bytes before the first word."""
 
     def piece(self, text: str) -> bytes:
-        """One word."""
+        """Returns the bytes of a word."""
 
     def closing(self, stop: str, output_tokens: int, *, usage: bool) -> Iterable[bytes]:
-        """What comes after the last word."""
+        """Returns the bytes after the last word."""
 
     def error_event(self) -> bytes:
         """A failure told inside the stream."""
@@ -29,7 +29,7 @@ class StreamWriter(Protocol):
 
 
 class Wire(Protocol):
-    """One wire format."""
+    """A wire format."""
 
     def question(self, provider: str, request: Request) -> Question:
         """Read a request. Raises Refusal where the real provider would."""

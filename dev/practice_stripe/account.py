@@ -1,4 +1,4 @@
-"""What a Stripe account holds and what happens to it: sessions, payments, refunds, disputes, products, prices.
+"""The content of a Stripe account and its events: sessions, payments, refunds, disputes, products, prices.
 
 Field names and states are Stripe's own (https://docs.stripe.com/api). Every method must be called under `lock`.
 """
@@ -27,7 +27,7 @@ class StripeRefusal(Exception):
 
 
 class Account:
-    """One account in memory. `tell` is called with each new event."""
+    """An account in memory. `tell` is called with each new event."""
 
     def __init__(self, tell: Callable[[Thing], None]) -> None:
         self.lock = threading.RLock()

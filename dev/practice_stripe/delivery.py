@@ -20,7 +20,7 @@ STALE_SECONDS = 3600
 
 @dataclass
 class Powers:
-    """How events are delivered. `hold` keeps them until released, then shuffled and `parallel` at a time."""
+    """Delivers events. `hold` keeps them until released, then shuffled and `parallel` at a time."""
 
     hold: bool = False
     copies: int = 1

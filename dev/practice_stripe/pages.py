@@ -1,4 +1,4 @@
-"""What a person sees: the pay page, the list of payments, a receipt, and where the web client would be."""
+"""Pages for people: the pay page, the list of payments, a receipt, and a stand-in for the web client."""
 
 from html import escape
 from typing import Any
@@ -57,7 +57,7 @@ def receipt(charge: Thing) -> str:
 
 
 def client_page(path: str) -> str:
-    """Where a member comes back to while there is no web client."""
+    """Returns the page to which a member comes back while there is no web client."""
     word = "Thank you" if path.endswith("/success") else "Nothing was paid"
     body = "<p>Your web client's page would be here: set STOA_CLIENT_URL to its address.</p>"
     return _page(word, body)

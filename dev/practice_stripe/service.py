@@ -1,4 +1,4 @@
-"""One practice Stripe over HTTP: the API under /v1, pay pages under /pay, and control endpoints under /practice."""
+"""A practice Stripe over HTTP: the API under /v1, pay pages under /pay, and control endpoints under /practice."""
 
 import json
 import re

@@ -1,1 +1,1 @@
-"""One HTTP server for the gateway and the practice servers: uvicorn, with thin ASGI applications."""
+"""Serves the gateway and the practice servers over HTTP: uvicorn, with thin ASGI applications."""

@@ -41,7 +41,7 @@ async def send_whole(answer: Answer, client: Client) -> bool:
 
 
 class Streaming:
-    """One streamed answer on its way to one client.
+    """A streamed answer on its way to its client.
 
     A single thread calls the stream and closes it. The event loop sends, and watches for the client's leaving.
     """

@@ -21,7 +21,7 @@ class RequestRefused(Exception):
 
 @dataclass
 class Request:
-    """One request with its whole body. Header names are in lower case, as ASGI gives them."""
+    """A request with its whole body. Header names are in lower case, as ASGI gives them."""
 
     method: str
     target: str
@@ -44,7 +44,7 @@ class Request:
 
     @cached_property
     def query(self) -> str:
-        """What follows the question mark, as it was sent."""
+        """Returns the text after the question mark, as it was sent."""
         return self.target.partition("?")[2]
 
 

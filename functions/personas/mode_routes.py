@@ -37,7 +37,7 @@ def post_focus_mode(caller: AsAdmin, body: NewFocusMode) -> TenantFocusModeAnswe
 
 @app.get("/api/admin/focus-modes/<modeId>", summary="One focus mode", tags=["admin"])
 def get_focus_mode(caller: AsAdmin, mode_id: ModeId) -> TenantFocusModeAnswer:
-    """One focus mode as it holds for the tenant."""
+    """Returns a focus mode as it holds for the tenant."""
     return TenantFocusModeAnswer.of(focus_mode_admin.read_mode(caller, mode_id))
 
 
@@ -45,7 +45,7 @@ def get_focus_mode(caller: AsAdmin, mode_id: ModeId) -> TenantFocusModeAnswer:
 def patch_focus_mode(
     caller: AsAdmin, mode_id: ModeId, body: FocusModeChange, if_match: IfMatch = None
 ) -> TenantFocusModeAnswer:
-    """What is sent is written, null clears, what is not sent is kept. One of the system's is changed for this
+    """Writes the fields that are sent, null clears, the others are kept. A mode of the system is changed for this
     tenant alone."""
     given = body.given()
     version = expected_version(if_match, given.pop("version", None))
@@ -69,7 +69,7 @@ def get_domain_modes(caller: AsAdmin) -> DomainModesAnswer:
 
 @app.put("/api/admin/thinktank/domain-modes", summary="Set the domain modes", tags=["admin"], responses=errors(409))
 def put_domain_modes(caller: AsAdmin, body: DomainModesUpdate, if_match: IfMatch = None) -> DomainModesAnswer:
-    """What is sent is written, by mode and field; what is not is kept; null gives a field back to the system."""
+    """Writes the fields that are sent, by mode and field, and keeps the others; null gives a field back to the system."""
     version = expected_version(if_match, body.version)
     given: dict[str, dict[str, Any]] = {mode_id: setting.given() for mode_id, setting in body.modes.items()}
     return DomainModesAnswer.model_validate(domain_mode_admin.put_modes(caller, given, version=version))

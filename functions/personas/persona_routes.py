@@ -79,7 +79,7 @@ def post_persona(caller: AsMember, body: NewPersona) -> PersonaAnswer:
 
 @app.get("/api/personas/<personaId>", summary="One persona", tags=["personas"])
 def get_persona(caller: AsMember, persona_id: PersonaId) -> PersonaAnswer:
-    """One persona that the member may talk to, with its prompt."""
+    """Returns a persona that the member may talk to, with its prompt."""
     return PersonaAnswer.of(personas.read_persona(caller, persona_id))
 
 
@@ -87,8 +87,8 @@ def get_persona(caller: AsMember, persona_id: PersonaId) -> PersonaAnswer:
 def patch_persona(
     caller: AsMember, persona_id: PersonaId, body: PersonaChange, if_match: IfMatch = None
 ) -> PersonaAnswer:
-    """What is sent is written, null clears, what is not sent is kept. With `version` (or `If-Match`) a persona that was
-    changed meanwhile answers 409. The system's cannot be changed (403): clone one."""
+    """Writes the fields that are sent, null clears, the others are kept. With `version` (or `If-Match`) a persona
+    that was changed meanwhile answers 409. The system's cannot be changed (403): clone one."""
     given = body.given()
     version = expected_version(if_match, given.pop("version", None))
     return PersonaAnswer.of(personas.change_persona(caller, persona_id, given, version=version))

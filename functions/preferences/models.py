@@ -252,7 +252,7 @@ class ConversationAnswer(AnswerSchema):
 
 
 class Deletion(AnswerSchema):
-    """What became of it."""
+    """Confirms a deletion."""
 
     deleted: bool
 

@@ -60,7 +60,7 @@ def post_preview(caller: AsMember, body: CadencePreview) -> PreviewAnswer:
 
 @app.get("/api/schedules/<scheduleId>", summary="One schedule", tags=["schedules"])
 def get_schedule(caller: AsMember, schedule_id: ScheduleId) -> ScheduleAnswer:
-    """One of the member's own schedules."""
+    """Returns a schedule of the member's own."""
     return ScheduleAnswer.of(Schedule.of(owner.read_schedule(caller, schedule_id)))
 
 
@@ -124,7 +124,7 @@ def get_runs(
 
 @app.get("/api/schedules/<scheduleId>/runs/<runId>", summary="One run", tags=["schedules"], responses=errors(503))
 def get_run(caller: AsMember, schedule_id: ScheduleId, run_id: RunId) -> RunAnswer:
-    """One run with its whole output, and a link to the file where it was stored, which lasts fifteen minutes."""
+    """Returns a run with its whole output, and a link to the file where it was stored, which lasts fifteen minutes."""
     return RunAnswer.of(runs.read_run(caller, schedule_id, run_id))
 
 

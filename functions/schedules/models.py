@@ -40,7 +40,7 @@ _INNER_NAMES = {"model": "model_id", "type": "kind", "timezone": "time_zone"}
 
 
 class Fields(Schema):
-    """What describes a schedule, under the names that the rules know it by."""
+    """Fields of a schedule, under the names by which the rules know them."""
 
     def fields(self) -> dict[str, Any]:
         """The fields that the client sent."""
@@ -90,7 +90,7 @@ class NewSchedule(CadencePreview):
 
 
 class ScheduleChange(Part, Fields):
-    """What to change: absent keeps, null clears. With another `type`, the old type's field is cleared by itself."""
+    """A change of a schedule: absent keeps, null clears. With another `type`, the old type's field is cleared."""
 
     name: Name = Field("-", examples=["Morning thoughts"])
     prompt: Prompt = Field("-", description="What is sent to the model.")
@@ -167,7 +167,7 @@ class ScheduleListAnswer(DataAnswer[list[Schedule]]):
 
 
 class ScheduleAnswer(DataAnswer[Schedule]):
-    """One schedule."""
+    """A schedule."""
 
 
 class NewScheduleAnswer(DataAnswer[ScheduleWithSecret]):
@@ -175,7 +175,7 @@ class NewScheduleAnswer(DataAnswer[ScheduleWithSecret]):
 
 
 class PlannedTime(AnswerSchema):
-    """One instant."""
+    """An instant."""
 
     at: Instant = Field(description="In UTC.")
     local: LocalTime = Field(description="As clocks in the schedule's zone show it.")
@@ -183,7 +183,7 @@ class PlannedTime(AnswerSchema):
 
 
 class Preview(AnswerSchema):
-    """What a rhythm means."""
+    """A rhythm in plain words, with its next times."""
 
     description: str = Field(examples=["Every weekday at 09:00 (New York time)"])
     next_runs: list[PlannedTime] = Field(description="At most five.")
@@ -204,14 +204,14 @@ class SecretAnswer(DataAnswer[Secret]):
 
 
 class RunError(AnswerSchema):
-    """Why a run failed."""
+    """The reason for which a run failed."""
 
     code: str
     message: str
 
 
 class Delivery(AnswerSchema):
-    """What became of an output on its way."""
+    """The delivery of an output."""
 
     status: Literal["pending", "delivered", "failed"]
     attempts: int
@@ -221,7 +221,7 @@ class Delivery(AnswerSchema):
 
 
 class Run(AnswerSchema):
-    """One run of a schedule."""
+    """A run of a schedule."""
 
     id: Id
     schedule_id: Id
@@ -244,7 +244,7 @@ class Run(AnswerSchema):
 
 
 class RunAnswer(DataAnswer[Run]):
-    """One run."""
+    """A run."""
 
 
 class RunListAnswer(PageAnswer[Run]):
@@ -252,7 +252,7 @@ class RunListAnswer(PageAnswer[Run]):
 
 
 class Deletion(AnswerSchema):
-    """What became of it."""
+    """Confirms a deletion."""
 
     deleted: bool
 

@@ -41,7 +41,7 @@ def get_any_team(caller: AsAdmin, team_id: TeamId) -> AdminTeamAnswer:
 
 @app.patch("/api/admin/teams/<teamId>", summary="Change a team's plan", tags=["admin"], responses=errors(409))
 def patch_any_team(caller: AsAdmin, team_id: TeamId, body: TeamChange, if_match: IfMatch = None) -> AdminTeamAnswer:
-    """What is sent is written, what is not is kept. It holds from the next message on."""
+    """Writes the fields that are sent and keeps the others. It holds from the next message on."""
     admin, given = caller.member, body.given()
     version = expected_version(if_match, given.pop("version", None))
     return AdminTeamAnswer.of(team_admin.change_team(caller, admin, team_id, given, version=version))

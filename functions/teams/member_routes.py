@@ -1,4 +1,4 @@
-"""Who is in a team, and who is invited: routes of this function, in a file of their own."""
+"""Routes for the members of a team and for its invitations."""
 
 from typing import Annotated
 

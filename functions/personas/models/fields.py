@@ -33,6 +33,6 @@ Words = Annotated[list[Word], Field(max_length=20), AfterValidator(distinct)]
 
 
 class Gone(AnswerSchema):
-    """What became of it."""
+    """Confirms a deletion."""
 
     deleted: bool

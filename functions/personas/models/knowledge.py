@@ -51,4 +51,4 @@ class KnowledgeAnswer(DataAnswer[list[KnownDocument]]):
 
 
 class KnownDocumentAnswer(DataAnswer[KnownDocumentWithPassages]):
-    """One text that a persona knows."""
+    """A text that a persona knows."""

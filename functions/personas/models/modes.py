@@ -81,7 +81,7 @@ class TenantFocusModeListAnswer(DataAnswer[list[TenantFocusMode]]):
 
 
 class TenantFocusModeAnswer(DataAnswer[TenantFocusMode]):
-    """One focus mode."""
+    """A focus mode."""
 
 
 class FocusModeDeletedAnswer(DataAnswer[Gone]):
@@ -89,7 +89,7 @@ class FocusModeDeletedAnswer(DataAnswer[Gone]):
 
 
 class DomainModeSetting(Schema):
-    """What the tenant sets for a domain mode. Null: as the system says; an absent field keeps."""
+    """A tenant's settings of a domain mode. Null: as the system says; an absent field keeps."""
 
     enabled: bool | None = Field(None, examples=[True])
     default_model: Identifier | None = Field(None, description=_MODEL, examples=["auto"])

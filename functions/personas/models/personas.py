@@ -93,7 +93,7 @@ class PersonaListAnswer(PageAnswer[Persona]):
 
 
 class PersonaAnswer(DataAnswer[Persona]):
-    """One persona."""
+    """A persona."""
 
 
 class PersonaDeletedAnswer(DataAnswer[Gone]):
@@ -101,7 +101,7 @@ class PersonaDeletedAnswer(DataAnswer[Gone]):
 
 
 class PersonaDay(AnswerSchema):
-    """One day of the tenant's calendar."""
+    """A day of the tenant's calendar."""
 
     day: Day = Field(alias="date")
     members: int = Field(description="How many people; who they are is not told.")
@@ -109,11 +109,11 @@ class PersonaDay(AnswerSchema):
 
 
 class PersonaUsage(AnswerSchema):
-    """How often it answered."""
+    """The number of a persona's answers."""
 
     usage_count: int = Field(description="Of all time.")
     days: list[PersonaDay] = Field(description="Days with messages, the newest first.")
 
 
 class PersonaUsageAnswer(DataAnswer[PersonaUsage]):
-    """How often a persona answered."""
+    """The number of a persona's answers, by day."""

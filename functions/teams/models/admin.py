@@ -6,7 +6,7 @@ from .teams import TeamPlan
 
 
 class TeamOwner(AnswerSchema):
-    """Whose team it is."""
+    """The owner of a team."""
 
     user_id: Id
     email: str | None
@@ -19,7 +19,7 @@ class AdminTeam(TeamPlan):
 
 
 class AdminTeamAnswer(DataAnswer[AdminTeam]):
-    """One team of the tenant."""
+    """A team of the tenant."""
 
 
 class AdminTeamListAnswer(PageAnswer[AdminTeam]):

@@ -1,4 +1,4 @@
-"""Who is in a team, and who is invited."""
+"""Requests and answers about the members of a team and its invitations."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -51,7 +51,7 @@ class TeamMember(AnswerSchema):
 
 
 class TeamMemberAnswer(DataAnswer[TeamMember]):
-    """One member."""
+    """A member of a team."""
 
 
 class TeamMemberListAnswer(PageAnswer[TeamMember]):
@@ -76,7 +76,7 @@ class InvitationListAnswer(DataAnswer[list[Invitation]]):
 
 
 class Declined(AnswerSchema):
-    """What was declined."""
+    """An invitation that was declined."""
 
     team_id: Id
     status: Literal["declined"]

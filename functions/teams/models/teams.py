@@ -62,7 +62,7 @@ class OwnTokens(AnswerSchema):
 
 
 class TeamPlan(AnswerSchema):
-    """What everyone who may see a team sees of it."""
+    """The part of a team that everyone sees who may see the team."""
 
     id: Id
     name: str
@@ -92,7 +92,7 @@ class Team(TeamPlan):
 
 
 class TeamAnswer(DataAnswer[Team]):
-    """One team."""
+    """A team."""
 
 
 class TeamListAnswer(PageAnswer[Team]):

@@ -18,7 +18,7 @@ class UsagePeriod(AnswerSchema):
 
 
 class MemberTokens(AnswerSchema):
-    """One member's sum."""
+    """The sum of a member."""
 
     user_id: Id
     email: str | None
@@ -27,7 +27,7 @@ class MemberTokens(AnswerSchema):
 
 
 class ModelTokens(AnswerSchema):
-    """One model's sum."""
+    """The sum of a model."""
 
     model_id: str
     messages: int
@@ -35,7 +35,7 @@ class ModelTokens(AnswerSchema):
 
 
 class DayTokens(AnswerSchema):
-    """One day's sum."""
+    """The sum of a day."""
 
     day: Day
     messages: int
@@ -53,7 +53,7 @@ class TeamStats(AnswerSchema):
 
 
 class TeamUsageLine(AnswerSchema):
-    """One message that the team paid for."""
+    """A message that the team paid for."""
 
     id: Id
     user_id: Id
@@ -76,7 +76,7 @@ class TeamUsage(AnswerSchema):
 
 
 class TeamUsageAnswer(AnswerSchema):
-    """What the team used."""
+    """The usage of a team."""
 
     data: TeamUsage
     meta: NextPage

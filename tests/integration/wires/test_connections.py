@@ -1,4 +1,4 @@
-"""When a connection serves again, when it must not, and when a request may be sent twice: almost never."""
+"""Tests when a connection serves again, when it must not, and when a request may be sent twice: almost never."""
 
 import contextlib
 import socket

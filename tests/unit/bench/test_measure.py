@@ -1,4 +1,4 @@
-"""How the bench makes a figure of its rounds."""
+"""Tests the figures that the bench makes of its rounds."""
 
 from bench.measure import Rounds, Spread, at_least, at_most, in_rounds, in_turn, told
 

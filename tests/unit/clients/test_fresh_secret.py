@@ -1,4 +1,4 @@
-"""When a secret is read again."""
+"""Tests the instants at which a secret is read again."""
 
 from dataclasses import dataclass, field
 from typing import Any

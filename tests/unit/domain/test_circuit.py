@@ -1,4 +1,4 @@
-"""When a circuit opens, for how long, and who may try it again."""
+"""Tests when a circuit opens, for how long, and which call may try it again."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""When a scheduled prompt runs: once, by a cron expression, or every so many minutes. Pure: the time is passed in."""
+"""The rhythm of a scheduled prompt: once, by a cron expression, or every so many minutes. The time is passed in."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

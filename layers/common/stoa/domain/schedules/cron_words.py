@@ -15,7 +15,7 @@ _MOST_TIMES = 6  # more times of day than this are told as minutes and hours
 
 
 def cron_words(cron: Cron) -> str:
-    """When it is due, such as "Every weekday at 09:00"."""
+    """Returns the times in words, such as "Every weekday at 09:00"."""
     when, days = _times(cron), _days(cron)
     if when.startswith("at "):
         return f"{days or 'Every day'} {when}"

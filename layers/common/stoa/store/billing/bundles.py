@@ -1,10 +1,9 @@
 """Bundles: several models of a tenant's sold as one."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row, Statement, json_parameter, typed
+from stoa.database.pool import Connection, Rows, Statement, json_parameter, typed
 
 _ON_SALE = """
 SELECT b.id, b.name, b.description, b.price_cents, t.currency, c.model_ids,
@@ -97,7 +96,7 @@ def on_sale_statement(tenant_id: UUID, user_id: UUID) -> Statement:
     return _ON_SALE, {"tenant_id": tenant_id, "user_id": user_id}
 
 
-def on_sale_from_rows(rows: Sequence[Row]) -> list[BundleOnSale]:
+def on_sale_from_rows(rows: Rows) -> list[BundleOnSale]:
     """Returns the bundles in the answer to `on_sale_statement`, in the tenant's order."""
     return typed(BundleOnSale, rows)
 

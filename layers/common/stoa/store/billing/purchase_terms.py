@@ -1,10 +1,9 @@
 """The terms of sale for a member."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from stoa.database.pool import Row, Statement, typed
+from stoa.database.pool import Rows, Statement, typed
 
 # The terms of everything that a member may buy, and of a bundle where one is asked for, in one row.
 _TERMS = """
@@ -46,6 +45,6 @@ def statement(tenant_id: UUID, user_id: UUID, bundle_id: UUID | None) -> Stateme
     return _TERMS, {"tenant_id": tenant_id, "user_id": user_id, "bundle_id": bundle_id}
 
 
-def from_rows(rows: Sequence[Row]) -> Terms:
+def from_rows(rows: Rows) -> Terms:
     """Returns the terms in the answer to `statement`."""
     return typed(Terms, rows)[0]

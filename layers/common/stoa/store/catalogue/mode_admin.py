@@ -1,12 +1,12 @@
 """Focus and domain modes as a tenant's admins set them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row, json_parameter
+from stoa.database.pool import Connection, json_parameter
 
 # One row an id: the tenant's own, else the system's.
 _FOCUS_MODES = """
@@ -183,7 +183,7 @@ def unusable_models(connection: Connection, tenant_id: UUID, model_ids: Iterable
     return {row["id"] for row in rows}
 
 
-def _domain_mode(row: Row) -> TenantDomainMode:
+def _domain_mode(row: Mapping[str, Any]) -> TenantDomainMode:
     values = dict(row)
     own = DomainDecisions(**{one.name: values.pop(f"own_{one.name}") for one in fields(DomainDecisions)})
     return TenantDomainMode(**values, own=own)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from stoa.database.pool import Connection, Row, Statement, json_parameter
+from stoa.database.pool import Connection, Rows, Statement, json_parameter
 
 SUCCEEDED, FAILED = "succeeded", "failed"  # before: queued, running; instead: cancelled
 
@@ -228,7 +228,7 @@ def end_statement(run: StartedRun, end: RunEnd) -> Statement:
     }
 
 
-def state_after(rows: Sequence[Row]) -> ScheduleState:
+def state_after(rows: Rows) -> ScheduleState:
     """Returns the state of the schedule, from the rows of an `end_statement`."""
     (row,) = rows
     return ScheduleState(row["failures_in_row"], row["is_active"])

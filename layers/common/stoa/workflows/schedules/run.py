@@ -1,4 +1,4 @@
-"""One run: taken up under a lease, answered by the chat, ended with its output and what follows from it."""
+"""A run: taken up under a lease, answered by the chat, ended with its output and what follows from it."""
 
 import time
 from contextlib import suppress
