@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from dev.serving.requests import Request
 
 ACCOUNT = "000000000000"
 API_ID = "local"
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TEXT_TYPES = ("application/json", "application/javascript", "application/xml")
 
 
@@ -149,12 +151,14 @@ def flat_claims(claims: Mapping[str, Any]) -> dict[str, str]:
 
 def answer_from(returned: Any) -> Answer:
     """A Lambda proxy answer: a dictionary with `statusCode`. Raises MalformedAnswer."""
-    if not isinstance(returned, Mapping) or not isinstance(returned.get("statusCode"), int):
-        raise MalformedAnswer("The function returned no statusCode.")
+    if not isinstance(returned, Mapping) or returned.get("statusCode") not in range(200, 600):
+        raise MalformedAnswer("The function returned no statusCode from 200 to 599.")
     headers: Headers = [(name.lower(), str(value)) for name, value in (returned.get("headers") or {}).items()]
     for name, values in (returned.get("multiValueHeaders") or {}).items():
         headers += [(name.lower(), str(value)) for value in values]
     headers += [("set-cookie", cookie) for cookie in returned.get("cookies") or ()]
+    if not all(_NAME.fullmatch(name) for name, _ in headers):
+        raise MalformedAnswer("The function returned a header whose name HTTP does not allow.")
     body = returned.get("body") or ""
     try:
         raw = base64.b64decode(body, validate=True) if returned.get("isBase64Encoded") else body.encode()

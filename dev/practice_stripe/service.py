@@ -77,7 +77,7 @@ class Service:
 
 
 class Website:
-    """HTTP in front of a Service: answers one request at a time, in whichever thread it is asked."""
+    """HTTP in front of a Service. `respond` may be called in several threads at once."""
 
     def __init__(self, service: Service) -> None:
         self._service = service

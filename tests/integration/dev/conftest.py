@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from dev.serving.server import Server, listen
 from stoa.core.errors import Unauthenticated
 
 CLAIMS = {"sub": "s-1", "email": "ada@demo.test", "cognito:groups": ["admin", "member"], "exp": 4_102_444_800}
+GOOD = {"Authorization": "Bearer good"}
 
 
 def function_named(name: str) -> Function:
@@ -36,6 +38,24 @@ class RunningGateway:
         with self.connect() as client:
             client.sendall(raw)
             return read_all(client)
+
+
+RunGateway = Callable[..., RunningGateway]
+
+
+def ask(
+    gateway: RunningGateway,
+    method: str,
+    path: str,
+    body: str | bytes | None = None,
+    headers: dict[str, str] | None = None,
+) -> tuple[HTTPResponse, bytes]:
+    connection = HTTPConnection("127.0.0.1", gateway.server.port, timeout=10)
+    connection.request(method, path, body, headers or {})
+    answer = connection.getresponse()
+    text = answer.read()
+    connection.close()
+    return answer, text
 
 
 def read_all(client: socket.socket) -> bytes:
@@ -62,7 +82,7 @@ def verify(token: str) -> Mapping[str, Any]:
 
 
 @pytest.fixture
-def run_gateway() -> Iterator[Callable[..., RunningGateway]]:
+def run_gateway() -> Iterator[RunGateway]:
     """Starts gateways; the test names a handler for `GET /things/{id}`, `POST /things` and `POST /chat`."""
     running: list[RunningGateway] = []
 

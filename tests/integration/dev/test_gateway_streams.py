@@ -4,13 +4,17 @@ import queue
 import socket
 import struct
 import threading
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from dev.serving import answers
 from stoa.core.errors import Conflict
 from stoa.http.answers import StreamingAnswer
+from stoa.runtime.streaming import Context
 
-from .conftest import read_all, read_until
+from .conftest import RunGateway, RunningGateway, read_all, read_until
 
 EVENTS = {"Content-Type": "text/event-stream"}
 ASK = b"POST /open-chat HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
@@ -20,21 +24,21 @@ ASK_1_0 = b"POST /open-chat HTTP/1.0\r\n\r\n"
 class Production:
     """A stream whose pieces the test hands over one by one, and which tells how it ended."""
 
-    def __init__(self, headers=EVENTS, status=200):
+    def __init__(self, headers: dict[str, str] = EVENTS, status: int = 200) -> None:
         self.pieces: queue.Queue[bytes | Exception | None] = queue.Queue()
         self.cancelled = threading.Event()
         self.ended = threading.Event()
         self.how = ""
         self._answer = StreamingAnswer(status, dict(headers), self._body(), self.cancel)
 
-    def handler(self, event, context):
+    def handler(self, event: dict[str, Any], context: Context) -> StreamingAnswer:
         return self._answer
 
-    def cancel(self):
+    def cancel(self) -> None:
         self.cancelled.set()
         self.pieces.put(None)  # as a shut-down provider connection makes a blocked read return
 
-    def _body(self):
+    def _body(self) -> Iterator[bytes]:
         try:
             while (piece := self.pieces.get(timeout=10)) is not None:
                 if isinstance(piece, Exception):
@@ -49,16 +53,18 @@ class Production:
 
 
 @pytest.fixture
-def production():
+def production() -> Production:
     return Production()
 
 
 @pytest.fixture
-def gateway(run_gateway, production):
+def gateway(run_gateway: RunGateway, production: Production) -> RunningGateway:
     return run_gateway(chat=production.handler)
 
 
-def test_a_piece_arrives_before_the_next_is_produced_and_the_connection_lives_on(gateway, production):
+def test_a_piece_arrives_before_the_next_is_produced_and_the_connection_lives_on(
+    gateway: RunningGateway, production: Production
+) -> None:
     with gateway.connect() as client:
         client.sendall(ASK)
         production.pieces.put(b"data: 1\n\n")
@@ -76,7 +82,9 @@ def test_a_piece_arrives_before_the_next_is_produced_and_the_connection_lives_on
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_a_client_who_leaves_while_nothing_is_produced_cancels_and_closes(gateway, production, reset):
+def test_a_client_who_leaves_while_nothing_is_produced_cancels_and_closes(
+    gateway: RunningGateway, production: Production, reset: bool
+) -> None:
     client = gateway.connect()
     client.sendall(ASK)
     production.pieces.put(b"data: 1\n\n")
@@ -90,7 +98,9 @@ def test_a_client_who_leaves_while_nothing_is_produced_cancels_and_closes(gatewa
     assert gateway.lines[-1].endswith("not sent to its end")
 
 
-def test_a_stream_that_ignores_cancel_is_closed_at_its_next_piece(gateway, production):
+def test_a_stream_that_ignores_cancel_is_closed_at_its_next_piece(
+    gateway: RunningGateway, production: Production
+) -> None:
     production._answer.cancel = production.cancelled.set
     client = gateway.connect()
     client.sendall(ASK)
@@ -103,7 +113,9 @@ def test_a_stream_that_ignores_cancel_is_closed_at_its_next_piece(gateway, produ
     assert production.how == "closed"
 
 
-def test_a_client_who_leaves_before_the_first_piece_is_noticed_too(gateway, production):
+def test_a_client_who_leaves_before_the_first_piece_is_noticed_too(
+    gateway: RunningGateway, production: Production
+) -> None:
     client = gateway.connect()
     client.sendall(ASK)
     client.close()
@@ -111,7 +123,7 @@ def test_a_client_who_leaves_before_the_first_piece_is_noticed_too(gateway, prod
     assert production.ended.wait(10)
 
 
-def test_an_answer_that_is_no_event_stream_comes_as_one_body_and_is_watched_too(run_gateway):
+def test_an_answer_that_is_no_event_stream_comes_as_one_body_and_is_watched_too(run_gateway: RunGateway) -> None:
     production = Production({"Content-Type": "application/json"}, 201)
     gateway = run_gateway(chat=production.handler)
     production.pieces.put(b'{"a":')
@@ -132,7 +144,7 @@ def test_an_answer_that_is_no_event_stream_comes_as_one_body_and_is_watched_too(
     assert leaving.ended.wait(10)
 
 
-def test_a_next_request_sent_early_is_no_sign_of_leaving(gateway, production):
+def test_a_next_request_sent_early_is_no_sign_of_leaving(gateway: RunningGateway, production: Production) -> None:
     with gateway.connect() as client:
         client.sendall(ASK)
         production.pieces.put(b"data: 1\n\n")
@@ -145,21 +157,23 @@ def test_a_next_request_sent_early_is_no_sign_of_leaving(gateway, production):
         assert not production.cancelled.is_set()
 
 
-def test_a_stream_that_fails_at_once_is_an_error_answer(gateway, production):
+def test_a_stream_that_fails_at_once_is_an_error_answer(gateway: RunningGateway, production: Production) -> None:
     production.pieces.put(Conflict("IN_PROGRESS", "This request is being answered."))
     raw = gateway.exchange(ASK[:-2] + b"Connection: close\r\n\r\n")
     assert raw.startswith(b"HTTP/1.1 409 ")
     assert b'"code":"IN_PROGRESS"' in raw
 
 
-def test_a_stream_that_fails_midway_is_cut_so_that_the_client_knows(gateway, production):
+def test_a_stream_that_fails_midway_is_cut_so_that_the_client_knows(
+    gateway: RunningGateway, production: Production
+) -> None:
     production.pieces.put(b"data: 1\n\n")
     production.pieces.put(ValueError("the secret of the house"))
     raw = gateway.exchange(ASK)
     assert raw.endswith(b"\r\n\r\n9\r\ndata: 1\n\n\r\n")  # neither the last chunk nor anything else
 
 
-def test_an_http_1_0_client_gets_the_plain_stream(gateway, production):
+def test_an_http_1_0_client_gets_the_plain_stream(gateway: RunningGateway, production: Production) -> None:
     for piece in (b"data: 1\n\n", b"data: 2\n\n", None):
         production.pieces.put(piece)
     raw = gateway.exchange(ASK_1_0)
@@ -167,7 +181,7 @@ def test_an_http_1_0_client_gets_the_plain_stream(gateway, production):
     assert b"connection: close" in raw.lower()
 
 
-def test_stopping_cancels_the_streams_that_do_not_end_in_time(gateway, production):
+def test_stopping_cancels_the_streams_that_do_not_end_in_time(gateway: RunningGateway, production: Production) -> None:
     with gateway.connect() as client:
         client.sendall(ASK)
         production.pieces.put(b"data: 1\n\n")
@@ -175,3 +189,15 @@ def test_stopping_cancels_the_streams_that_do_not_end_in_time(gateway, productio
         gateway.server.stop(seconds=0.05)
         assert production.cancelled.is_set()
         assert production.ended.wait(10)
+
+
+def test_a_client_who_takes_nothing_is_given_up(
+    gateway: RunningGateway, production: Production, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "WRITE_SECONDS", 0.1)
+    with gateway.connect() as client:
+        client.sendall(ASK)
+        for _ in range(3):
+            production.pieces.put(bytes(8 * 1024 * 1024))  # more than the sockets between them hold
+        assert production.ended.wait(10)
+        assert production.how == "closed"

@@ -5,21 +5,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from dev.demo import Tenants, default_groups
-from dev.gateway.functions import Functions
+from dev.gateway.functions import Functions, Handler
 from dev.gateway.gateway import Gateway
 from dev.gateway.issuer import AUDIENCE, Issuer
 from dev.gateway.own_endpoints import OwnEndpoints
-from dev.gateway.template import HTTP_EVENT, REST_EVENT, Route, Schedule
+from dev.gateway.template import HTTP_EVENT, REST_EVENT, Function, Route, Schedule
 from dev.serving.application import Application
 from dev.serving.server import Server, listen
 from functions.authorizer import handler as authorizer
 from stoa.core.settings import settings
+from stoa.database.pool import Database
 
 from .conftest import function_named
 
@@ -33,7 +35,7 @@ class Local:
     tenants: Tenants
     runs: list[dict[str, Any]]
 
-    def ask(self, method, path, document=None, **headers):
+    def ask(self, method: str, path: str, document: Any = None, **headers: str) -> tuple[int, Any]:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
         body = document if isinstance(document, bytes | None) else json.dumps(document)
         connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
@@ -44,7 +46,7 @@ class Local:
 
 
 @pytest.fixture
-def local(runtime_database, tmp_path, monkeypatch) -> Iterator[Local]:
+def local(runtime_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Local]:
     listener = listen(0)
     port = listener.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
@@ -54,13 +56,13 @@ def local(runtime_database, tmp_path, monkeypatch) -> Iterator[Local]:
     settings.cache_clear()
     runs: list[dict[str, Any]] = []
 
-    def sweeps(event, _):
+    def sweeps(event: dict[str, Any], _: Any) -> dict[str, int]:
         if "wrong" in event:
             raise LookupError("The broom is gone.")
         runs.append(event)
         return {"expired": 0}
 
-    def load(function):
+    def load(function: Function) -> Handler:
         if function.name == "authorizer":
             return authorizer.handler
         if function.name == "sweep":
@@ -88,7 +90,7 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def test_an_unknown_email_becomes_a_member_of_the_demo_tenant(local):
+def test_an_unknown_email_becomes_a_member_of_the_demo_tenant(local: Local) -> None:
     status, answer = local.ask("POST", "/dev/token", {"email": "new@example.test"})
     assert (status, answer["token_type"]) == (200, "Bearer")
     status, authorized = local.ask("GET", "/who", **bearer(answer["access_token"]))
@@ -97,7 +99,7 @@ def test_an_unknown_email_becomes_a_member_of_the_demo_tenant(local):
     assert claims["custom:tenant_id"] == str(local.tenants.find_or_create("demo"))
 
 
-def test_the_demo_admin_is_an_admin_and_groups_can_be_asked_for(local):
+def test_the_demo_admin_is_an_admin_and_groups_can_be_asked_for(local: Local) -> None:
     _, answer = local.ask("POST", "/dev/token", {"email": "admin@demo.test"})
     _, authorized = local.ask("POST", "/talk", **bearer(answer["access_token"]))
     assert authorized["groups"] == "admin"
@@ -107,7 +109,7 @@ def test_the_demo_admin_is_an_admin_and_groups_can_be_asked_for(local):
     assert UUID(authorized["tenantId"]) == local.tenants.find_or_create("demo")
 
 
-def test_another_tenant_is_made_once_and_the_same_email_there_is_somebody_else(local):
+def test_another_tenant_is_made_once_and_the_same_email_there_is_somebody_else(local: Local) -> None:
     asked = {"email": "ada@demo.test", "tenant": "fresh-one"}
     subjects = set()
     for document in (asked, asked, {"email": "ada@demo.test"}):
@@ -134,7 +136,9 @@ def test_another_tenant_is_made_once_and_the_same_email_there_is_somebody_else(l
         ({"email": "a@b.test", "role": "admin"}, 422, "role"),
     ],
 )
-def test_a_token_request_that_is_wrong_is_told_where(local, document, status, path):
+def test_a_token_request_that_is_wrong_is_told_where(
+    local: Local, document: Any, status: int, path: str | None
+) -> None:
     got, answer = local.ask("POST", "/dev/token", document)
     assert got == status
     if path:
@@ -153,34 +157,36 @@ def test_a_token_request_that_is_wrong_is_told_where(local, document, status, pa
     ],
     ids=["expired", "wrong audience", "wrong issuer", "no subject", "not yet valid"],
 )
-def test_a_token_with_wrong_claims_is_401_by_either_authorizer(local, method, path, claims):
+def test_a_token_with_wrong_claims_is_401_by_either_authorizer(
+    local: Local, method: str, path: str, claims: dict[str, Any]
+) -> None:
     tenant = local.tenants.find_or_create("demo")
     status, answer = local.ask(method, path, **bearer(local.issuer.token("ada@demo.test", tenant, [], **claims)))
     assert (status, answer["error"]["code"]) == (401, "UNAUTHENTICATED")
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/who"), ("POST", "/talk")])
-def test_garbage_and_another_issuers_signature_are_401(local, tmp_path, method, path):
+def test_garbage_and_another_issuers_signature_are_401(local: Local, tmp_path: Path, method: str, path: str) -> None:
     forged = Issuer(local.issuer.url, tmp_path / "other.pem").token("ada@demo.test", UUID(int=1), ["operator"])
     for token in ("garbage", "a.b.c", forged, forged[:-8] + "AAAAAAAA"):
         assert local.ask(method, path, **bearer(token))[0] == 401
 
 
-def test_the_issuers_key_is_kept_and_readable_by_its_owner_only(tmp_path):
+def test_the_issuers_key_is_kept_and_readable_by_its_owner_only(tmp_path: Path) -> None:
     first = Issuer("http://127.0.0.1:1", tmp_path / "issuer.pem")
     again = Issuer("http://127.0.0.1:1", tmp_path / "issuer.pem")
     assert first.keys() == again.keys()
     assert (tmp_path / "issuer.pem").stat().st_mode & 0o777 == 0o600
 
 
-def test_web_pages_of_elsewhere_get_no_token(local):
+def test_web_pages_of_elsewhere_get_no_token(local: Local) -> None:
     asked = {"email": "admin@demo.test"}
     assert local.ask("POST", "/dev/token", asked, Origin="https://evil.test")[0] == 403
     assert local.ask("POST", "/dev/token", asked, Host="evil.test")[0] == 403
     assert local.ask("POST", "/dev/token", asked, Origin="http://localhost:3000")[0] == 200
 
 
-def test_a_scheduled_function_runs_once_when_asked(local):
+def test_a_scheduled_function_runs_once_when_asked(local: Local) -> None:
     assert local.ask("POST", "/dev/run/sweep") == (200, {"function": "sweep", "returned": {"expired": 0}})
     (event,) = local.runs
     assert (event["source"], event["detail-type"]) == ("aws.events", "Scheduled Event")
