@@ -69,7 +69,7 @@ def get_domain_modes(caller: AsAdmin) -> DomainModesAnswer:
 
 @app.put("/api/admin/thinktank/domain-modes", summary="Set the domain modes", tags=["admin"], responses=errors(409))
 def put_domain_modes(caller: AsAdmin, body: DomainModesUpdate, if_match: IfMatch = None) -> DomainModesAnswer:
-    """Writes the fields that are sent, by mode and field, and keeps the others; null gives a field back to the system."""
+    """Writes the fields that are sent, by mode and field, and keeps the others. Null gives a field back."""
     version = expected_version(if_match, body.version)
     given: dict[str, dict[str, Any]] = {mode_id: setting.given() for mode_id, setting in body.modes.items()}
     return DomainModesAnswer.model_validate(domain_mode_admin.put_modes(caller, given, version=version))
