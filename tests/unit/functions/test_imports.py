@@ -59,7 +59,7 @@ def test_a_function_reads_its_database_secret_without_the_sdk() -> None:
     assert done.stdout.split() == ["ConnectionRefusedError"]
 
 
-def test_a_snapshot_holds_no_secret_and_no_connection() -> None:
+def test_a_snapshot_holds_tls_settings_but_no_secret_and_no_connection() -> None:
     """In a process of its own, where every connection fails: all handlers are imported, and nothing was asked for."""
     program = (
         "import importlib, socket, sys; sys.path[:0] = ['layers/common', '.']\n"
@@ -69,9 +69,10 @@ def test_a_snapshot_holds_no_secret_and_no_connection() -> None:
         "    importlib.import_module(f'functions.{name}.handler')\n"
         "from stoa.core.secrets import secret\n"
         "from stoa.database.pool import database\n"
-        "print(secret.cache_info().currsize, database.cache_info().currsize)"
+        "from stoa.core.tls import public_tls\n"
+        "print(*(made.cache_info().currsize for made in (secret, database, public_tls)))"
     )
     environment = {**AWS_KEYS, "STOA_DATABASE_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:stoa"}
     command = [sys.executable, "-c", program, *function_names()]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    assert done.stdout.split() == ["0", "0"]
+    assert done.stdout.split() == ["0", "0", "1"]

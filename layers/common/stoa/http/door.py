@@ -15,6 +15,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 from stoa.core.errors import NotFound
 from stoa.core.text import to_json
+from stoa.core.tls import public_tls
 from stoa.http.answers import JSON_HEADERS, MethodNotAllowed, error_answer
 from stoa.http.validation import RequestCheck, problems_of
 
@@ -41,10 +42,11 @@ class Door(APIGatewayHttpResolver):
         return answer
 
     def ready(self) -> Handler:
-        """Builds every route's schemas and returns the handler.
+        """Builds every route's schemas and the TLS settings, and returns the handler.
 
         Called at import, because a SnapStart snapshot then holds what the first request would have waited for.
         """
+        public_tls()
         for route in self.routes:
             dependant = route.dependant
             fields = [*dependant.path_params, *dependant.query_params, *dependant.header_params, *dependant.body_params]
