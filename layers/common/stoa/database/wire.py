@@ -7,7 +7,7 @@ connecting, authentication, and what each answer means.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -24,7 +24,7 @@ from stoa.core.errors import Unavailable
 from stoa.core.sockets import has_something_to_read
 from stoa.database.dsn import Dsn, open_socket, tls_context
 
-Row = dict[str, Any]
+Row = Mapping[str, Any]
 Statement = tuple[str, dict[str, Any]]
 
 # Longer than the server lets a statement of the runtime role run (migrations/0001), so only a dead server is given up.
