@@ -45,10 +45,10 @@ def test_a_connection_has_the_parts_that_are_used(runtime_url: str) -> None:
     wire = connect(parse_url(runtime_url))
     try:
         driver = wire.driver
-        assert driver._transaction_status == b"I"
         assert callable(driver._usock.settimeout) and callable(driver._sock.read1)
         assert {core.NO_DATA, core.COMMAND_COMPLETE, core.READY_FOR_QUERY} <= driver.message_types.keys()
         assert driver.py_types
         assert wire.execute([("SELECT :number ::int AS number", {"number": 1})]) == [[{"number": 1}]]
+        assert driver._transaction_status == b"I"
     finally:
         wire.close()
