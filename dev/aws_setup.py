@@ -16,13 +16,15 @@ def prepare_aws(endpoint_url: str) -> None:
     """Make what is not there yet. The credentials and the region are the environment's."""
     import boto3
 
-    boto3.client("ses", endpoint_url=endpoint_url).verify_email_identity(EmailAddress=MAIL_FROM)
-    boto3.client("s3", endpoint_url=endpoint_url, region_name="us-east-1").create_bucket(Bucket=RESULTS_BUCKET)
-    kms = boto3.client("kms", endpoint_url=endpoint_url, region_name="us-east-1")
+    # Its own session, because boto3's default one must not be used by two threads at once.
+    session = boto3.Session()
+    session.client("ses", endpoint_url=endpoint_url).verify_email_identity(EmailAddress=MAIL_FROM)
+    session.client("s3", endpoint_url=endpoint_url, region_name="us-east-1").create_bucket(Bucket=RESULTS_BUCKET)
+    kms = session.client("kms", endpoint_url=endpoint_url, region_name="us-east-1")
     if KMS_ALIAS not in {alias["AliasName"] for alias in kms.list_aliases()["Aliases"]}:
         kms.create_alias(AliasName=KMS_ALIAS, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
     # As long as a worker may take; the template's six-fold time is for batches that Lambda itself holds back.
-    boto3.client("sqs", endpoint_url=endpoint_url).create_queue(
+    session.client("sqs", endpoint_url=endpoint_url).create_queue(
         QueueName=RUN_QUEUE, Attributes={"VisibilityTimeout": "300"}
     )
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -78,6 +79,7 @@ def running(listener: socket.socket, folder: Path, log: Callable[[str], None] | 
         template = read_template(ROOT / "template.yaml")
         for name, value in template.environment.items():
             os.environ.setdefault(name, value)
+        preparing = _prepare_aws(parts, aws, aws_url)
         functions = Functions(template.functions.values())
         database = Database(parse_url(runtime_url), 2)
         parts.callback(database.close)
@@ -89,13 +91,12 @@ def running(listener: socket.socket, folder: Path, log: Callable[[str], None] | 
         own = OwnEndpoints(issuer, functions, template.schedules, tenants.find_or_create, default_groups, mail)
         gateway = Gateway(template.routes, functions, _verify, own.table(), log)
         practice.wait_until_listening()
-        if os.environ.get("AWS_ENDPOINT_URL") == aws_url:
-            aws.wait_until_listening()
-            prepare_aws(aws_url)
         if stripe is not None:
             stripe.wait_until_listening()
         server = Server(listener, Application(gateway.respond, gateway.refuse))
         parts.callback(server.stop)
+        preparing.result()
+        functions.wait_until_loaded()
 
         def fire(schedule: Schedule, now: datetime) -> None:
             functions.call(schedule.function.name, scheduled_event(schedule, now), str(uuid4()))
@@ -121,6 +122,17 @@ def _start_stripe(parts: contextlib.ExitStack, gateway_port: int, folder: Path) 
     os.environ["STOA_CLIENT_URL"] = client_url or f"http://127.0.0.1:{port}/client"
     webhook = f"http://127.0.0.1:{gateway_port}/api/webhooks/stripe"
     return _child(parts, "stripe", "dev.practice_stripe", "--port", port, folder, "--webhook", webhook)
+
+
+def _prepare_aws(parts: contextlib.ExitStack, aws: Child, aws_url: str) -> Future[None]:
+    """Prepares the stand-in for AWS in a thread, because that and the functions' imports take a second each."""
+
+    def prepare_when_it_listens() -> None:
+        if os.environ.get("AWS_ENDPOINT_URL") == aws_url:
+            aws.wait_until_listening()
+            prepare_aws(aws_url)
+
+    return parts.enter_context(ThreadPoolExecutor(1)).submit(prepare_when_it_listens)
 
 
 def _child(

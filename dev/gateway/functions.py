@@ -3,6 +3,7 @@
 import importlib
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from dev.gateway.template import Function
@@ -12,15 +13,23 @@ Handler = Callable[[dict[str, Any], Context], Any]
 
 
 class Functions:
-    """Handlers by function name, imported once."""
+    """Handlers by function name, imported once, in a thread, so that a first request need not wait for all of them."""
 
     def __init__(self, functions: Iterable[Function], load: Callable[[Function], Handler] | None = None) -> None:
         self._functions = {function.name: function for function in functions}
-        self._handlers = {name: (load or load_handler)(function) for name, function in self._functions.items()}
+        loader = ThreadPoolExecutor(1, "functions")
+        self._handlers = {name: loader.submit(load or load_handler, one) for name, one in self._functions.items()}
+        loader.shutdown(wait=False)
+
+    def wait_until_loaded(self) -> None:
+        """Waits for all imports. Raises what the first module that cannot be imported raises."""
+        for handler in self._handlers.values():
+            handler.result()
 
     def call(self, name: str, event: dict[str, Any], request_id: str) -> Any:
         """Returns the function's result. Raises the function's own exception."""
-        return self._handlers[name](event, _context(self._functions[name], request_id))
+        handler = self._handlers[name].result()
+        return handler(event, _context(self._functions[name], request_id))
 
 
 def load_handler(function: Function) -> Handler:
