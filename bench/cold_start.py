@@ -17,29 +17,39 @@ from bench.measure import ROUNDS, Result, Rounds, at_most, in_turn, not_measured
 from bench.selection import REQUEST
 from bench.server import Server, event
 from bench.stoa_front import practice_upstream
+from dev import ROOT
 from dev.build import LocalBuild, function_names
 from dev.emulator import Emulator, EmulatorFailed, find_emulator
+from dev.gateway.template import read_template
 from dev.practice.running import provider_url
 
+# A start is over with the answer. Each process ends at once, because Lambda takes none apart before it answers.
+ANSWERED = "\nimport os; os._exit(0)"
 # Lambda's runtime client, and of the standard library what whoever logs JSON and speaks TLS imports anyway.
-FLOOR = "import awslambdaric.bootstrap, json, logging, ssl, urllib.request"
-RUNTIME_CLIENT = "import awslambdaric.bootstrap"
-FIRST_SELECTION = """
+FLOOR = "import awslambdaric.bootstrap, json, logging, ssl, urllib.request" + ANSWERED
+RUNTIME_CLIENT = "import awslambdaric.bootstrap" + ANSWERED
+FIRST_SELECTION = (
+    """
 import json, os
 import awslambdaric.bootstrap
 from functions.preferences.handler import handler
 answer = handler(json.loads(os.environ["EVENT"]), None)
 assert answer["statusCode"] == 200, answer
 """
+    + ANSWERED
+)
 # Chat runs in a loop of our own in the place of Lambda's client.
-FIRST_CHAT = """
+FIRST_CHAT = (
+    """
 import json, os
-import stoa.runtime.streaming
-from functions.chat.handler import handler
+from stoa.runtime.streaming import load_handler
+handler = load_handler("functions.chat.handler.handler", os.environ["LAMBDA_TASK_ROOT"])
 answer = handler(json.loads(os.environ["EVENT"]), None)
 said = b"".join(answer.body)
 assert answer.status == 200 and b"event: done" in said, said
 """
+    + ANSWERED
+)
 FLOOR_HANDLER = """
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 import pg8000.native
@@ -64,10 +74,10 @@ def measure(folder: Path, server: Server, build: LocalBuild, litellm: Path | str
         chat = _function(build, "chat", {**environment, **provider}, event("chat", server.tenant_id, REQUEST))
         # -S: what this machine's own site-packages start (.pth files) is none of Lambda's.
         processes = {
-            "first selection": lambda: _milliseconds([build.python, "-S", "-c", FIRST_SELECTION], selection),
-            "first chat": lambda: _milliseconds([build.python, "-S", "-c", FIRST_CHAT], chat),
-            "bare runtime": lambda: _milliseconds([build.python, "-S", "-c", FLOOR], selection),
-            "runtime client alone": lambda: _milliseconds([build.python, "-S", "-c", RUNTIME_CLIENT], selection),
+            "first selection": lambda: _milliseconds([build.python, "-SP", "-c", FIRST_SELECTION], selection),
+            "first chat": lambda: _milliseconds([build.python, "-SP", "-c", FIRST_CHAT], chat),
+            "bare runtime": lambda: _milliseconds([build.python, "-SP", "-c", FLOOR], selection),
+            "runtime client alone": lambda: _milliseconds([build.python, "-SP", "-c", RUNTIME_CLIENT], selection),
         }
         if isinstance(litellm, Path):
             # Without this it asks the internet for prices first, and tries again for seconds where there is none.
@@ -117,8 +127,10 @@ def _function(
     build: LocalBuild, name: str, environment: Mapping[str, str], request: Mapping[str, Any]
 ) -> dict[str, str]:
     return {
+        **read_template(ROOT / "template.yaml").environment,
         **environment,
         "PATH": os.environ["PATH"],
+        "LAMBDA_TASK_ROOT": str(build.function(name)),
         "PYTHONPATH": f"{build.function(name)}:{build.layer / 'python'}:{build.runtime}",
         "EVENT": json.dumps(request),
         "POWERTOOLS_SERVICE_NAME": name,

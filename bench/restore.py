@@ -122,7 +122,7 @@ def measure(folder: Path, server: Server, build: LocalBuild) -> list[Result]:
             "EVENT": json.dumps(request),
             "POWERTOOLS_SERVICE_NAME": "preferences",
         }
-        with _snapshot([build.python, "-S", "-c", _OURS], folder, ours_environment) as ours:
+        with _snapshot([build.python, "-SP", "-c", _OURS], folder, ours_environment) as ours:
             ours.restore()  # makes the member, whose row the floor needs, too
             trips = ours.restore("record")[1]
             floor_environment = {**os.environ, **paths(), "TRIPS": json.dumps(trips), "URL": server.tls_url}

@@ -8,7 +8,8 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.openapi.params import Header
 from pydantic import WithJsonSchema
 
-from functions.chat.models import ChatAnswer, ChatRequest
+from functions.chat.models import ChatAnswer
+from functions.chat.request import ChatRequest
 from stoa.http.dependencies import AsMember
 from stoa.http.door import Door
 from stoa.http.errors import errors

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
-from functions.chat.models import ChatRequest
+from functions.chat.request import ChatRequest
 from stoa.clients.wires.types import Cancel, Cancelled
 from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.core.settings import settings

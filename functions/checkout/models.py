@@ -6,7 +6,8 @@ from pydantic import Field, StringConstraints, model_validator
 
 from stoa.domain.billing.plan_terms import PlanValues
 from stoa.http.fields import Identifier, Part, Version
-from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, PageAnswer, Schema, at, says
+from stoa.http.request_schemas import Schema, at, says
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, PageAnswer
 
 ProductType = Literal["model", "bundle"]
 Status = Literal["pending", "processing", "paid", "failed", "expired", "refunded", "disputed", "mismatched"]

@@ -1,9 +1,10 @@
 """Each hour: closes the days that have ended in the tenants' time zones, archives, and forgets what is old."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec.structs import asdict
 
 from stoa.core.observe import logger, publish
 from stoa.database.pool import database

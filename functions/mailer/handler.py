@@ -1,9 +1,10 @@
 """Each minute: sends the mail that waits in the outbox."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec.structs import asdict
 
 from stoa.clients.aws import mail
 from stoa.core.observe import logger

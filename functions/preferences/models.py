@@ -1,13 +1,14 @@
 """Requests and answers about the member's own things."""
 
-from dataclasses import asdict
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
+from msgspec.structs import asdict
 from pydantic import AliasChoices, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from stoa.http.cursors import cursor_of
 from stoa.http.fields import Identifier, Part
+from stoa.http.request_schemas import Schema, exact, says
 from stoa.http.schemas import (
     AnswerSchema,
     DataAnswer,
@@ -19,9 +20,6 @@ from stoa.http.schemas import (
     NextPage,
     PageAnswer,
     PassageCitation,
-    Schema,
-    exact,
-    says,
 )
 from stoa.workflows.chat.conversations import ReadConversation
 from stoa.workflows.members.member_usage import UsageReport

@@ -1,9 +1,10 @@
 """Reads the price feeds and the providers' own lists each hour, for the tenants that are due."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec.structs import asdict
 
 from stoa.core.observe import logger, publish
 from stoa.database.pool import database

@@ -11,7 +11,8 @@ from stoa.domain.sync.agreement import Agreement
 from stoa.domain.sync.change import Ending, Kind, NewModel, Sizes, Status
 from stoa.domain.sync.facts import Price as ProviderPrice
 from stoa.http.fields import Identifier, Part
-from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, Moment, PageAnswer, Schema, exact
+from stoa.http.request_schemas import Moment, Schema, exact
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, PageAnswer
 
 Tokens = Annotated[int, Field(ge=1, le=100_000_000)]
 Price = Annotated[

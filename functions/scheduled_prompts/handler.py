@@ -3,9 +3,10 @@
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec.structs import asdict
 
 from stoa.clients.aws import run_queue, storage
 from stoa.clients.http import webhook_out

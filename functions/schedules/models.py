@@ -1,13 +1,14 @@
 """Requests and answers of scheduled prompts."""
 
-from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
+from msgspec.structs import asdict
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from stoa.http.fields import Identifier, Part
-from stoa.http.schemas import AnswerSchema, DataAnswer, EmailAddress, ExactAmount, Id, Instant, PageAnswer, Schema
+from stoa.http.request_schemas import EmailAddress, Schema
+from stoa.http.schemas import AnswerSchema, DataAnswer, ExactAmount, Id, Instant, PageAnswer
 from stoa.workflows.schedules.views import ShownSchedule
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]

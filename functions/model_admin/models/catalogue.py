@@ -24,7 +24,8 @@ from functions.model_admin.models.fields import (
 from stoa.domain.pricing.rates import NO_RATES
 from stoa.http.fields import Edit, Identifier, Part, Price
 from stoa.http.rates import GivenRates, ShownRatesOrNull, with_stored_rates
-from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, Moment, Schema
+from stoa.http.request_schemas import Moment, Schema
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant
 from stoa.store.catalogue.tenant_models import OwnModel
 from stoa.workflows.catalogue.model_view import ModelView
 

@@ -1,14 +1,15 @@
 """Requests and answers about access to premium models."""
 
-from dataclasses import asdict
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
+from msgspec.structs import asdict
 from pydantic import Field, StringConstraints, model_validator
 
 from functions.model_admin.models.fields import Words
 from stoa.http.fields import Identifier
-from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, Moment, PageAnswer, Schema
+from stoa.http.request_schemas import Moment, Schema
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, PageAnswer
 from stoa.workflows.members.grants import Granted
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from stoa.http.fields import distinct
-from stoa.http.schemas import says
+from stoa.http.request_schemas import says
 
 Copy = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Words = Annotated[str, StringConstraints(max_length=2000)]

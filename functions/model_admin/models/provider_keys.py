@@ -6,7 +6,8 @@ from pydantic import Field, SecretStr
 
 from functions.model_admin.models.fields import Copy, Word
 from stoa.http.fields import Version
-from stoa.http.schemas import AnswerSchema, DataAnswer, Instant, Schema, says
+from stoa.http.request_schemas import Schema, says
+from stoa.http.schemas import AnswerSchema, DataAnswer, Instant
 from stoa.workflows.providers.provider_keys import GivenKey, TenantKeys
 
 

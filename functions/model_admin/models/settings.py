@@ -6,7 +6,8 @@ from pydantic import Field, StringConstraints
 
 from functions.model_admin.models.fields import Copy
 from stoa.http.fields import Edit, Identifier
-from stoa.http.schemas import AnswerSchema, DataAnswer, says
+from stoa.http.request_schemas import says
+from stoa.http.schemas import AnswerSchema, DataAnswer
 
 
 class SettingsChange(Edit):

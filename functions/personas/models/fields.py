@@ -5,7 +5,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints
 
 from stoa.http.fields import distinct
-from stoa.http.schemas import AnswerSchema, says
+from stoa.http.request_schemas import says
+from stoa.http.schemas import AnswerSchema
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 PromptText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, Schema
+from stoa.http.request_schemas import Schema
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant
 
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 

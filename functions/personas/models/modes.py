@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from stoa.http.fields import Edit, Identifier, Version
-from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Schema, exact, says
+from stoa.http.request_schemas import Schema, exact, says
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id
 
 from .fields import Gone, Name, PromptText, Word
 

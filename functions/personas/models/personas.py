@@ -3,7 +3,8 @@
 from pydantic import Field
 
 from stoa.http.fields import Edit
-from stoa.http.schemas import AnswerSchema, DataAnswer, Day, Document, Id, Instant, PageAnswer, Schema
+from stoa.http.request_schemas import Schema
+from stoa.http.schemas import AnswerSchema, DataAnswer, Day, Document, Id, Instant, PageAnswer
 from stoa.store.personas.personas import PersonaFields
 
 from .fields import (

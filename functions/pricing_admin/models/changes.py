@@ -12,7 +12,8 @@ from stoa.domain.pricing.price_book import Override
 from stoa.http.bodies import TextBody
 from stoa.http.fields import Identifier, Part, Price, Version
 from stoa.http.parameters import expected_version
-from stoa.http.schemas import AnswerSchema, Instant, Schema
+from stoa.http.request_schemas import Schema
+from stoa.http.schemas import AnswerSchema, Instant
 from stoa.workflows.pricing.config import MarkupEdit
 from stoa.workflows.pricing.overrides import OverrideEdit, OverrideRemoval
 from stoa.workflows.pricing.preview import PriceEdit

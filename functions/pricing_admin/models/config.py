@@ -8,7 +8,8 @@ from pydantic import Field
 from functions.pricing_admin.models.fields import Charge, Fraction, Frequency, Threshold
 from stoa.http.fields import Part, Version
 from stoa.http.parameters import expected_version
-from stoa.http.schemas import AnswerSchema, EmailAddress, Instant
+from stoa.http.request_schemas import EmailAddress
+from stoa.http.schemas import AnswerSchema, Instant
 from stoa.workflows.pricing.config import ConfigEdit, ReadConfig
 
 PriceRule = Literal["apply", "agreed", "within_threshold", "review", "ignore"]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from stoa.http.schemas import exact
+from stoa.http.request_schemas import exact
 from stoa.workflows.pricing.dates import moment
 
 ModelKind = Literal["external", "self_hosted"]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from stoa.http.fields import distinct
-from stoa.http.schemas import EmailAddress, says
+from stoa.http.request_schemas import EmailAddress, says
 
 TeamType = Literal["family", "team", "enterprise"]
 TeamStatus = Literal["incomplete", "active", "past_due", "suspended", "canceled", "closed"]

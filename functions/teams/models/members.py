@@ -5,7 +5,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, PageAnswer, Schema
+from stoa.http.request_schemas import Schema
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, PageAnswer
 
 from .fields import Email, Role, TeamType, Tokens
 

@@ -5,7 +5,8 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from stoa.http.fields import Part, Version
-from stoa.http.schemas import AnswerSchema, DataAnswer, Day, Id, Instant, PageAnswer, Schema
+from stoa.http.request_schemas import Schema
+from stoa.http.schemas import AnswerSchema, DataAnswer, Day, Id, Instant, PageAnswer
 
 from .fields import Email, Models, Name, PoolTokens, Role, Size, TeamStatus, TeamType
 

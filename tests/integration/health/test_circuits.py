@@ -1,13 +1,14 @@
 """A failing model is left alone, one message at a time tries it again, and it closes by itself."""
 
+import dataclasses
 import threading
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from stoa.clients.wires.types import Call, Cancel, FailureKind, Finish, ProviderError, Text
 from stoa.database.pool import Database
@@ -208,7 +209,8 @@ def test_one_message_probes_and_all_others_are_answered_elsewhere(
 
     desk.providers.by_model[DOWN] = held
     everybody = [
-        replace(desk, member=make_member(desk.database, desk.member.tenant_id, f"m{number}")) for number in range(20)
+        dataclasses.replace(desk, member=make_member(desk.database, desk.member.tenant_id, f"m{number}"))
+        for number in range(20)
     ]
     with ThreadPoolExecutor(20) as pool:
         sent = [pool.submit(selection, one) for one in everybody]
@@ -243,7 +245,8 @@ def test_of_those_who_all_saw_it_half_open_one_probes(
         return prepared
 
     everybody = [
-        replace(desk, member=make_member(desk.database, desk.member.tenant_id, f"m{number}")) for number in range(12)
+        dataclasses.replace(desk, member=make_member(desk.database, desk.member.tenant_id, f"m{number}"))
+        for number in range(12)
     ]
     monkeypatch.setattr("stoa.workflows.chat.answer.prepare", prepared_together)
     with ThreadPoolExecutor(12) as pool:

@@ -98,13 +98,13 @@ def test_it_is_tried_again_and_given_up(runtime_database: Database, owner_databa
         return send_mail(runtime_database, post, lambda: clock[0], 5)
 
     for wait in WAITS:
-        assert run() == MailReport(postponed=1)
+        assert run() == MailReport(postponed=1, reasons={"Throttling": 1})
         clock[0] += wait - timedelta(seconds=1)
         assert run() == MailReport()
         clock[0] += timedelta(seconds=1)
 
     last = run()
-    assert (last, last.reasons) == (MailReport(given_up=1), {"Throttling": 1})
+    assert (last, last.reasons) == (MailReport(given_up=1, reasons={"Throttling": 1}), {"Throttling": 1})
     assert rows(owner_database) == [("dead", len(WAITS) + 1, None)]
 
 
@@ -113,7 +113,9 @@ def test_what_will_never_go_is_given_up_at_once_and_holds_up_nothing(runtime_dat
     put(runtime_database, tenant, "second")
     post = Post(MailNotSent("MessageRejected", permanent=True))
 
-    assert send_mail(runtime_database, post, lambda: NOW, 5) == MailReport(sent=1, given_up=1)
+    assert send_mail(runtime_database, post, lambda: NOW, 5) == MailReport(
+        sent=1, given_up=1, reasons={"MessageRejected": 1}
+    )
 
 
 def test_a_mailer_that_died_is_followed_by_another(runtime_database: Database, tenant: UUID) -> None:
@@ -137,7 +139,7 @@ def test_a_mail_that_kills_every_mailer_is_given_up(
         with pytest.raises(Killed):
             send_mail(runtime_database, die, lambda: clock[0], 5)
         clock[0] += LEASE
-    assert send_mail(runtime_database, die, lambda: clock[0], 5) == MailReport(given_up=1)
+    assert send_mail(runtime_database, die, lambda: clock[0], 5) == MailReport(given_up=1, reasons={"killed": 1})
     assert rows(owner_database) == [("dead", len(WAITS) + 2, None)]
 
 
@@ -148,7 +150,7 @@ def test_a_mail_that_trips_our_own_code_holds_up_no_other(
     put(runtime_database, tenant, "second")
 
     assert send_mail(runtime_database, Post(ZeroDivisionError("secret")), lambda: NOW, 5) == MailReport(
-        sent=1, postponed=1
+        sent=1, postponed=1, reasons={"ZeroDivisionError": 1}
     )
     (told,) = [record for record in caplog.records if record.levelname == "ERROR"]
     assert vars(told)["error"] == "ZeroDivisionError"

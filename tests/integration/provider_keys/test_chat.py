@@ -1,10 +1,10 @@
 """A tenant's own key from the admin's request to the provider's socket and the ledger."""
 
-import dataclasses
 from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from dev.practice.calls import key_hash
 from stoa.core.errors import StoaError
@@ -26,7 +26,7 @@ class OverSockets(Desk):
     def tools(self) -> Tools:
         if not hasattr(self, "directory"):
             self.directory = ProviderDirectory(self.database, clock=lambda: self.now)
-        return dataclasses.replace(super().tools(), endpoint=self.directory.endpoint, stream=self.directory.stream)
+        return replace(super().tools(), endpoint=self.directory.endpoint, stream=self.directory.stream)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The directory chooses the key of a message, over a real database, with KMS and the clock in the test's hands."""
 
-import dataclasses
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from stoa.clients.aws.fresh_secret import FRESH_SECONDS, PAUSE_SECONDS, FreshSecret
 from stoa.clients.wires.types import ProviderError
@@ -170,7 +170,7 @@ def test_only_so_many_tenants_are_remembered(world: World, monkeypatch: pytest.M
 def test_an_endpoint_shows_no_key(world: World) -> None:
     world.bring("sk-theirs")
     endpoint = world.directory.endpoint("openai", world.tenant)
-    assert "sk-" not in f"{endpoint!r} {dataclasses.replace(endpoint, own_key=False)}"
+    assert "sk-" not in f"{endpoint!r} {replace(endpoint, own_key=False)}"
 
 
 def test_many_messages_of_many_tenants_at_once_get_each_their_own_key(world: World) -> None:

@@ -1,11 +1,12 @@
 """A team and its owner at practice Stripe: it is paid for, renewed or not, ends; the test delivers the events."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from stoa.core.ids import new_id
 from stoa.database.pool import Row, Scope

@@ -1,10 +1,12 @@
 """A tenant whose registry is synced with feeds that the test writes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
+
+from msgspec.structs import replace
 
 from stoa.domain.pricing.rates import NO_RATES, Rates
 from stoa.domain.sync.facts import Reading

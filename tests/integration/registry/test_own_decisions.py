@@ -1,7 +1,8 @@
 """Decisions of people stay: admins against the feeds, operators over both, and changes that were taken back."""
 
-from dataclasses import replace
 from datetime import date
+
+from msgspec.structs import replace
 
 from stoa.database.pool import Database, Scope
 from tests.integration.pricing.support import DAY

@@ -3,11 +3,11 @@
 import hashlib
 import hmac
 import json
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from dev import ROOT
 from stoa.clients.aws.mail import Mail, MailNotSent

@@ -1,12 +1,12 @@
 """A member's schedules over HTTP: made, changed, paused, resumed, run by hand, deleted; refused by the field's name."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import asdict
 
 from functions.schedules.models import LONGEST_PROMPT
 from stoa.clients.aws.run_queue import Job

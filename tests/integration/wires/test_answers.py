@@ -103,9 +103,9 @@ def test_replicate_s_versions_go_to_their_own_address(endpoint, practice, model:
 
 
 def test_bedrock_is_signed_as_the_process_unless_a_key_is_configured(endpoint, practice) -> None:
-    import dataclasses
+    from msgspec.structs import replace
 
-    asked(dataclasses.replace(endpoint("bedrock"), api_key=None), "m")
+    asked(replace(endpoint("bedrock"), api_key=None), "m")
     asked(endpoint("bedrock"), "m")
     signed, keyed = practice.calls()
     assert "x-amz-date" in signed["headerNames"]

@@ -220,7 +220,7 @@ def test_counts_that_replicate_does_not_hand_out_are_missing_and_nothing_more(en
 
 
 def test_bedrock_without_credentials_says_so(endpoint, monkeypatch) -> None:
-    import dataclasses
+    from msgspec.structs import replace
 
     from stoa.clients.wires import bedrock_converse
 
@@ -230,5 +230,5 @@ def test_bedrock_without_credentials_says_so(endpoint, monkeypatch) -> None:
 
     monkeypatch.setattr(bedrock_converse, "_session", NoSession)
     with pytest.raises(ProviderError) as failure:
-        heard(dataclasses.replace(endpoint("bedrock"), api_key=None))
+        heard(replace(endpoint("bedrock"), api_key=None))
     assert (failure.value.kind, failure.value.reason) == ("auth", "not configured: no AWS credentials")

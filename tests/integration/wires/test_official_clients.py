@@ -14,6 +14,7 @@ import openai
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EventStreamError
+from msgspec import structs
 
 from dev.practice import PracticeProviders
 from stoa.clients.wires import Cancel, Endpoint, Finish, ProviderError, Text, stream
@@ -281,7 +282,7 @@ def test_boto3_sees_the_same_failure_inside_a_stream(bedrock_client, endpoint, p
 
 def test_we_sign_bedrock_s_requests_as_boto3_does(bedrock_client, endpoint, practice) -> None:
     """Same credentials, same headers signed. The signature itself is botocore's own code."""
-    ours(dataclasses.replace(endpoint("bedrock"), api_key=None), "anthropic.claude-3-5-haiku-20241022-v1:0")
+    ours(structs.replace(endpoint("bedrock"), api_key=None), "anthropic.claude-3-5-haiku-20241022-v1:0")
     bedrock_read(bedrock_client, MESSAGE)
     mine, theirs = practice.calls()
     assert mine["path"] == theirs["path"] == "/bedrock/model/anthropic.claude-3-5-haiku-20241022-v1:0/converse-stream"

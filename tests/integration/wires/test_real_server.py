@@ -3,7 +3,6 @@
 Optional: runs where `xllamacpp` and `gguf` are installed (`pip install xllamacpp gguf`, 40 MB, no model is downloaded).
 """
 
-import dataclasses
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Any
 
 import openai
 import pytest
+from msgspec.structs import replace
 
 from stoa.clients.wires import Cancel, Endpoint, Finish, ProviderError, Text, stream
 from stoa.clients.wires.endpoints import endpoint_for
@@ -90,5 +90,5 @@ def test_its_answer_can_be_cancelled_and_asked_again(llama: Endpoint) -> None:
 
 def test_a_wrong_path_is_rejected(llama: Endpoint) -> None:
     with pytest.raises(ProviderError) as failure:
-        asked(dataclasses.replace(llama, options={"chat_path": "/no/such/path"}), "x")
+        asked(replace(llama, options={"chat_path": "/no/such/path"}), "x")
     assert failure.value.kind == "rejected"

@@ -1,6 +1,5 @@
 """Several keys of one provider, with a scripted provider and a clock of the test's own."""
 
-import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from stoa.clients.wires import Call, Cancel, Cancelled, Endpoint, Finish, ProviderError, Text
 from stoa.clients.wires.key_spread import ATTEMPTS, LONGEST_REST_SECONDS, REST_SECONDS, KeySpread, Stream
@@ -273,4 +273,4 @@ def test_the_same_key_at_another_provider_does_not_rest(spread: KeySpread, provi
     with pytest.raises(ProviderError):
         send(spread, endpoint("sk-alpha"))
     provider.refusals.clear()
-    assert send(spread, dataclasses.replace(endpoint("sk-alpha"), provider_id="groq"))[0] == Text("hello")
+    assert send(spread, replace(endpoint("sk-alpha"), provider_id="groq"))[0] == Text("hello")

@@ -1,11 +1,12 @@
 """Values for the tests of the rules. Everything has a sensible default; a test names only what it is about."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from stoa.domain.selection.offers import (
     ChatRequest,

@@ -1,12 +1,12 @@
 """Prices and charges: literal examples, then what must hold for any numbers."""
 
-from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.domain.pricing.markup import (

@@ -1,11 +1,11 @@
 """A tenant's decisions over the registry's values."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from stoa.domain.catalogue.overlay import UNLIMITED, Decisions, Overlay, decided_limit, in_effect, limit_columns
 

@@ -1,9 +1,9 @@
 """The planner by literal figures. The model costs 2.50 and 10.00 at the provider: 3.50 and 14.00 with 40 %."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from stoa.domain.pricing.markup import UnknownPrice
 from stoa.domain.pricing.price_book import BasePrices, PricingConfig

@@ -1,11 +1,11 @@
 """The system prompt: persona, field and kind of work."""
 
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from stoa.domain.chat.prompt import Introduction, ModePrompt, PersonaPrompt, build_prompt
 

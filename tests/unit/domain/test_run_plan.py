@@ -1,9 +1,9 @@
 """A schedule's time has come: one run is planned at most, and the next time keeps to the rhythm."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from stoa.domain.schedules.cadence import Rhythm, read_cadence
 from stoa.domain.schedules.run_plan import Due, Plan, plan

@@ -1,10 +1,10 @@
 """The selection by literal examples: which model, by which rule, under which access."""
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from stoa.domain.selection.offers import ChatRequest, ModeDefaults, Offer, Preferences, Snapshot
 from stoa.domain.selection.selection import select

@@ -1,10 +1,10 @@
 """Properties that hold of every selection, whatever the catalogue, the preferences and the message."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from stoa.domain.catalogue.access import standing_access
 from stoa.domain.chat.context import input_limit, turn_tokens

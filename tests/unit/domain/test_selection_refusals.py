@@ -1,9 +1,9 @@
 """The refusals of a selection and their words: locked models, limits, ceilings, messages that are too long."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from stoa.domain.selection.offers import ChatRequest, ModeDefaults, Offer, Preferences
 from stoa.http.refusals import STATUSES as REFUSALS

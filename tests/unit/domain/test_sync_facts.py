@@ -1,10 +1,10 @@
 """The facts of all sources together, reading by reading."""
 
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from stoa.domain.sync.facts import Facts, Key, Reading, merged
 from stoa.domain.sync.feed import FeedModel, FeedResult, ListedModel, Listing

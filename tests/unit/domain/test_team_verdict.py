@@ -1,10 +1,10 @@
 """The effect of what Stripe says on a team's subscription, by example."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from stoa.domain.billing.plan_terms import PlanTerms, TeamSize
 from stoa.domain.billing.team_subscription import (

@@ -69,8 +69,8 @@ def test_a_snapshot_holds_tls_settings_but_no_secret_and_no_connection() -> None
         "    importlib.import_module(f'functions.{name}.handler')\n"
         "from stoa.core.secrets import secret\n"
         "from stoa.database.pool import database\n"
-        "from stoa.core.tls import public_tls\n"
-        "print(*(made.cache_info().currsize for made in (secret, database, public_tls)))"
+        "from stoa.core.tls import _trusting\n"
+        "print(*(made.cache_info().currsize for made in (secret, database, _trusting)))"
     )
     environment = {**AWS_KEYS, "STOA_DATABASE_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:stoa"}
     command = [sys.executable, "-c", program, *function_names()]

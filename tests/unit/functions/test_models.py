@@ -7,13 +7,13 @@ from typing import get_args
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from functions.chat.models import ChatRequest
+from functions.chat.request import ChatRequest
 from functions.preferences.models import MOST_FAVORITES, DomainModeId, SelectRequest
 from functions.pricing_admin.models.config import SyncPolicy, SyncPolicyUpdate
 from functions.schedules.models import NewSchedule
 from functions.teams.models import Invite
 from stoa.domain.sync.policy import DEFAULTS
-from stoa.http.schemas import EmailAddress
+from stoa.http.request_schemas import EmailAddress
 from stoa.workflows.members.preferences import MAX_FAVORITES
 from stoa.workflows.pricing import sync_policy
 

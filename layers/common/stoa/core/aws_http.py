@@ -7,7 +7,7 @@ import http.client
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from stoa.core.tls import public_tls
+from stoa.core.tls import aws_tls
 
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 3.0  # for each read
@@ -19,9 +19,8 @@ def send(method: str, url: str, headers: Mapping[str, str], body: bytes | None =
     parts = urlsplit(url)
     connection: http.client.HTTPConnection
     if parts.scheme == "https":
-        connection = http.client.HTTPSConnection(
-            parts.hostname or "", parts.port, timeout=CONNECT_SECONDS, context=public_tls()
-        )
+        host = parts.hostname or ""
+        connection = http.client.HTTPSConnection(host, parts.port, timeout=CONNECT_SECONDS, context=aws_tls(host))
     else:
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=CONNECT_SECONDS)
     try:

@@ -5,11 +5,11 @@ another door may tell it in another shape.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class FieldProblem:
+class FieldProblem(Struct, frozen=True):
     """A field that is not acceptable: its path in the request, and the reason in words."""
 
     path: str

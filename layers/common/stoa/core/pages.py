@@ -1,15 +1,15 @@
 """Lists that grow: one page, and where it ended."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
 
 RowType = TypeVar("RowType")
 MadeType = TypeVar("MadeType")
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[RowType]):
+class Page(Struct, Generic[RowType], frozen=True):
     """The rows of one page. `cursor` holds the values that the next page starts after. None: this was the last one."""
 
     rows: list[RowType]

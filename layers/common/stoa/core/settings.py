@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 
+from stoa.core.values import Private
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+
+class Settings(Private, frozen=True):
     """The installation's decisions. Names of environment variables are the fields, upper-case, with `STOA_` before."""
 
     database_url: str | None
@@ -19,9 +19,9 @@ class Settings:
     claim_tenant: str
     claim_groups: str
     client_url: str | None = None  # where the web client is: Stripe sends members back there
-    stripe_api_key: str | None = field(default=None, repr=False)
+    stripe_api_key: str | None = None
     stripe_api_base: str | None = None
-    stripe_webhook_secret: str | None = field(default=None, repr=False)
+    stripe_webhook_secret: str | None = None
     stripe_secret_arn: str | None = None
     feed_url: str | None = None  # where prices are read; None: from the packages that came with the software
     second_feed_url: str | None = None

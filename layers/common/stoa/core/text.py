@@ -2,11 +2,13 @@
 
 import json
 import re
-from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 # The null character, which PostgreSQL's text cannot hold, and halves of surrogate pairs, which are no characters.
 _NO_CHARACTERS = re.compile("[\\x00\\ud800-\\udfff]")
@@ -56,9 +58,9 @@ def _plain(value: Any) -> Any:
 
 
 def document_of(value: Any) -> Any:
-    """Returns a dataclass as a document with the API's spelling of names, for what is saved as one: audit entries."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {camel_case(one.name): document_of(getattr(value, one.name)) for one in fields(value)}
+    """Returns a Struct as a document with the API's spelling of names, for what is saved as one: audit entries."""
+    if isinstance(value, Struct):
+        return {camel_case(name): document_of(part) for name, part in asdict(value).items()}
     if isinstance(value, datetime):
         return iso(value)
     if isinstance(value, date):

@@ -11,10 +11,11 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, TypeVar
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.core.errors import Unavailable
 from stoa.core.secrets import read_secret
@@ -49,8 +50,7 @@ _SET_SCOPE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """Says which rows a transaction may see: one tenant's, or one user's within it.
 
     Without `user_id` all of the tenant's rows are visible (admin and scheduled work). `operator` opens the shared
@@ -63,7 +63,7 @@ class Scope:
 
 
 def typed(kind: type[RowType], rows: Iterable[Row]) -> list[RowType]:
-    """Returns rows as `kind`, a dataclass whose fields are the columns. Raises TypeError where the two differ."""
+    """Returns rows as `kind`, whose fields are the columns. Raises TypeError where the two differ."""
     return [kind(**row) for row in rows]
 
 

@@ -9,11 +9,11 @@ connecting, authentication, and what each answer means.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from msgspec import Struct
 from pg8000 import core
 from pg8000.converters import make_params
 from pg8000.exceptions import DatabaseError, InterfaceError
@@ -60,8 +60,7 @@ class LoginRefused(Unavailable):
     """PostgreSQL refused the user or the password. Another password may be accepted."""
 
 
-@dataclass(slots=True)
-class _Prepared:
+class _Prepared(Struct):
     name: bytes
     make_values: Any
     columns: Any = None

@@ -1,8 +1,9 @@
 """Errors as HTTP tells them, and answers as they are sent, whole or streamed. Cheap to import: chat shares it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from stoa.core.errors import (
     Conflict,
@@ -57,8 +58,7 @@ STATUSES: dict[type[StoaError], int] = {
 }
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(Struct):
     """A whole HTTP answer whose body is JSON text."""
 
     status: int
@@ -66,8 +66,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=lambda: dict(JSON_HEADERS))
 
 
-@dataclass(slots=True)
-class StreamingAnswer:
+class StreamingAnswer(Struct):
     """An HTTP answer whose body comes in pieces.
 
     Its sender must call `body.close()` when it stops before the end, so that the workflow behind settles what was

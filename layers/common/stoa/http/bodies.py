@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from stoa.core.errors import FieldProblem, InvalidFields, MalformedRequest, PayloadTooLarge
-from stoa.http.schemas import Schema, path_of, reason_of
+from stoa.http.request_schemas import Schema, path_of, reason_of
 
 MAX_BODY_BYTES = 1_000_000
 

@@ -1,10 +1,10 @@
 """Dependencies of routes: the caller in each role, and the database. A route without a caller is public."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Depends, Request
+from msgspec.structs import replace
 
 from stoa.core.errors import Forbidden
 from stoa.core.settings import settings

@@ -15,7 +15,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 from stoa.core.errors import NotFound
 from stoa.core.text import to_json
-from stoa.core.tls import public_tls
+from stoa.core.tls import aws_tls
 from stoa.http.answers import JSON_HEADERS, MethodNotAllowed, error_answer
 from stoa.http.validation import RequestCheck, problems_of
 
@@ -46,7 +46,7 @@ class Door(APIGatewayHttpResolver):
 
         Called at import, because a SnapStart snapshot then holds what the first request would have waited for.
         """
-        public_tls()
+        aws_tls(".amazonaws.com")
         for route in self.routes:
             dependant = route.dependant
             fields = [*dependant.path_params, *dependant.query_params, *dependant.header_params, *dependant.body_params]

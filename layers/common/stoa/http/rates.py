@@ -6,7 +6,8 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from stoa.domain.pricing.rates import Rates
-from stoa.http.schemas import AnswerSchema, Schema, absent, exact
+from stoa.http.request_schemas import Schema, exact
+from stoa.http.schemas import AnswerSchema, absent
 
 MOST_TIERS = 8
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from stoa.core.errors import FieldProblem, InvalidFields, NotFound, StoaError
 from stoa.core.text import storable
 from stoa.http.bodies import body_bytes, read_body
-from stoa.http.schemas import reason_of
+from stoa.http.request_schemas import reason_of
 
 # Where Powertools keeps what dependencies returned, so that each is resolved once a request.
 DEPENDENCY_CACHE = "_dependency_cache"

@@ -1,8 +1,9 @@
 """The caller of a use case, and the check that keeps two editors from overwriting each other."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.core.errors import Conflict
 from stoa.database.pool import Database, Scope
@@ -10,8 +11,7 @@ from stoa.identity.members import Member
 from stoa.store.tenancy.audit import Actor
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """The member on whose behalf a use case runs, the database it works on, and the instant of the request.
 
     `actor` names the member in the audit log. Whether the caller is an admin was checked before: by the door.

@@ -4,9 +4,10 @@ import re
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.core.errors import Forbidden, Unauthenticated
 from stoa.core.settings import Settings
@@ -19,8 +20,7 @@ MEMBER_CACHE_SECONDS = 60
 MEMBER_CACHE_SIZE = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(Struct, frozen=True):
     """Verified claims. `subject` is the issuer's own id of the person, `groups` their roles.
 
     `email` is None, too, where the issuer says that it is unverified: grants, invitations and mail go by it.
@@ -42,8 +42,7 @@ class Principal:
         return "operator" in self.groups
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """A principal with its row: what workflows work for."""
 
     user_id: UUID

@@ -16,10 +16,11 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 API = "/2018-06-01/runtime"
 # API Gateway and function URLs read the status and headers from a JSON prelude, which eight NUL bytes end.
@@ -37,8 +38,7 @@ class Answer(Protocol):
     body: Iterator[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """Tells a handler about its invocation, under the names of AWS's own Python context."""
 
     aws_request_id: str
@@ -59,8 +59,7 @@ class Context:
 Handler = Callable[[dict[str, Any], Context], Answer]
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(Struct, frozen=True):
     """A request taken from the Runtime API."""
 
     event: dict[str, Any]
@@ -207,7 +206,12 @@ def load_handler(name: str, task_root: str) -> Handler:
     if task_root not in sys.path:
         sys.path.insert(0, task_root)
     module, _, function = name.rpartition(".")
-    handler: Handler = getattr(importlib.import_module(module.replace("/", ".")), function)
+    gc.disable()  # imports leave no garbage, and looking for it was a tenth of the start
+    try:
+        handler: Handler = getattr(importlib.import_module(module.replace("/", ".")), function)
+    finally:
+        gc.freeze()
+        gc.enable()
     return handler
 
 
@@ -266,15 +270,12 @@ def _context(response: HTTPResponse, environment: Mapping[str, str]) -> Context:
 def main() -> None:
     """Load the handler that Lambda's environment names and serve until Lambda ends the process."""
     api = RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
-    gc.disable()  # imports leave no garbage, and looking for it was a tenth of the start
     try:
         handler = load_handler(os.environ["_HANDLER"], os.environ.get("LAMBDA_TASK_ROOT", "."))
     except Exception as error:  # noqa: BLE001 - an import may raise anything; Lambda is told, then the process ends
         log_failure(error, None)
         api.fail_init(error)
         sys.exit(1)
-    gc.freeze()
-    gc.enable()
     while True:
         serve_one(api, handler)
 

@@ -1,6 +1,5 @@
 """Mail out, through Amazon SES."""
 
-from dataclasses import dataclass, field
 from email.errors import HeaderParseError
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -9,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from stoa.core.settings import settings
+from stoa.core.values import Private
 
 # What no later attempt will change. MessageRejected is not of it: SES says so, too, of a sender not verified yet.
 # https://docs.aws.amazon.com/ses/latest/APIReference/CommonErrors.html
@@ -25,14 +25,13 @@ class MailNotSent(Exception):
         self.permanent = permanent
 
 
-@dataclass(frozen=True, slots=True)
-class Mail:
+class Mail(Private, frozen=True):
     """A plain text mail. `mail_id` becomes its Message-ID, so that a mail sent twice is shown once."""
 
     mail_id: UUID
-    to: str = field(repr=False)
-    subject: str = field(repr=False)
-    text: str = field(repr=False)
+    to: str
+    subject: str
+    text: str
 
 
 def send(mail: Mail, sender: str) -> None:

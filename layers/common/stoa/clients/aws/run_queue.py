@@ -7,10 +7,11 @@ number of attempts so far, for the delivery of its output.
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.core.observe import logger
 from stoa.core.settings import settings
@@ -20,8 +21,7 @@ _SENDERS = 8
 _TIMEOUT_SECONDS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """A message of the queue. `delivery` is None for a run, else how often its output's delivery was attempted."""
 
     tenant_id: UUID

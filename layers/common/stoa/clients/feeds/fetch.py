@@ -3,12 +3,13 @@
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from stoa.clients.http.exchange import Exchange, Limits, Request
 from stoa.clients.wires.types import Cancel, ProviderError
@@ -28,8 +29,7 @@ class FeedUnreadable(UpstreamFailed):
         super().__init__("FEED_UNREADABLE", reason)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """The answer of an address, with status 200 or 304."""
 
     status: int

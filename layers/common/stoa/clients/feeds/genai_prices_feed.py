@@ -7,11 +7,12 @@ plain requests. Stoa sends no batches and uses no service tiers (`price_variants
 
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Annotated, Any
 
+from msgspec.structs import replace
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from stoa.clients.feeds.fetch import FeedUnreadable, download, parse_json

@@ -7,11 +7,11 @@ Lambda's own runtime client, and read with `read1` it costs the least CPU of the
 import http.client
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from stoa.clients.http.connections import Connections, Origin
 from stoa.clients.wires.types import Call, Cancel, Cancelled, FailureKind, ProviderError
+from stoa.core.values import Private
 
 READ_BYTES = 65536
 LARGEST_ERROR_BODY = 65536  # bytes of an error answer that are looked at
@@ -59,15 +59,14 @@ class Limits:
         return seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Private, frozen=True):
     """An HTTP request. `peer` names the service that is asked: errors and the log call it so."""
 
     peer: str
     method: str
     url: str
-    headers: Mapping[str, str] = field(repr=False)  # may hold a key
-    body: bytes | None = field(default=None, repr=False)
+    headers: Mapping[str, str]  # may hold a key
+    body: bytes | None = None
 
 
 class Exchange:

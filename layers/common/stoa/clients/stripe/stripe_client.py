@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.core.errors import Unavailable, UpstreamFailed
 from stoa.core.secrets import secret
@@ -28,8 +29,7 @@ class StripeRejected(UpstreamFailed):
         super().__init__("PAYMENT_REFUSED", f"The payment service did not accept this: {reason}")
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """Holds what a Checkout session is made from. All of it follows from the purchase's row, so it can be asked again.
 
     `price_id` names a price at Stripe; without one the amount (in the currency's smallest unit) goes along itself.
@@ -46,8 +46,7 @@ class Order:
     cancel_url: str
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionOrder:
+class SubscriptionOrder(Struct, frozen=True):
     """Holds what a pay page of a team's plan is made from. `price_cents` is a month's, in the smallest unit.
 
     `attempt` tells one pay page for the team from the next: asked twice for the same one, Stripe gives the same.

@@ -17,10 +17,11 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
+
+from msgspec.structs import replace
 
 from stoa.clients.wires.types import Endpoint, ProviderError
 from stoa.core.secrets import secret

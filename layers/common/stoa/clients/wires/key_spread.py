@@ -9,7 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from stoa.clients.wires.types import Call, Cancel, Endpoint, Finish, ProviderError, Text
 from stoa.core.observe import logger

@@ -4,10 +4,12 @@ import socket
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from msgspec import Struct, field
+
 from stoa.core.errors import StoaError, UpstreamFailed
+from stoa.core.values import Private
 
 FailureKind = Literal["rate_limited", "unavailable", "timeout", "rejected", "auth", "malformed"]
 
@@ -16,34 +18,31 @@ MOST_TOKENS = 1_000_000_000  # what the ledger's columns hold, and more than any
 RETRYABLE_KINDS = frozenset({"rate_limited", "unavailable", "timeout", "malformed"})
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Private, frozen=True):
     """The address, key and options of one provider. `stoa.clients.wires.endpoints.endpoint_for` makes it."""
 
     provider_id: str
     wire: str  # openai | anthropic | bedrock | replicate
     base_url: str
-    api_key: str | None = field(repr=False)
+    api_key: str | None
     options: Mapping[str, str] = field(default_factory=dict)  # docs/providers.md explains them
-    other_keys: tuple[str, ...] = field(default=(), repr=False)  # as good as `api_key`: `stoa.clients.wires.key_spread`
+    other_keys: tuple[str, ...] = field(default=())  # as good as `api_key`: `stoa.clients.wires.key_spread`
     own_key: bool = False  # the tenant's own: it pays the provider itself, and the key's failures are its alone
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Private, frozen=True):
     """An earlier or present message of the conversation."""
 
     role: str  # user | assistant
-    content: str = field(repr=False)
+    content: str
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Private, frozen=True):
     """A question to one model. Times are seconds. `deadline` is a `time.monotonic()` value for the whole call."""
 
     model: str  # the provider's own name for it
-    system: str | None = field(repr=False)
-    turns: tuple[Turn, ...] = field(repr=False)
+    system: str | None
+    turns: tuple[Turn, ...]
     max_output_tokens: int
     temperature: float | None
     connect_timeout: float
@@ -51,23 +50,20 @@ class Call:
     deadline: float
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """The next piece of the answer, never empty."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Citation:
+class Citation(Struct, frozen=True):
     """A source that the provider names for its answer."""
 
     url: str
     title: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(Struct, frozen=True):
     """The last item of every complete stream. Token counts are None where the provider sent none.
 
     `input_tokens` counts everything that was read, cached or not, and `output_tokens` includes reasoning that was not

@@ -1,14 +1,14 @@
 """Plans of teams: what an admin decides of one, its terms when an owner paid, and a team's size under them. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from stoa.core.text import document_of
 
 
-@dataclass(frozen=True, slots=True)
-class PlanTerms:
+class PlanTerms(Struct, frozen=True):
     """A plan as it is bought: its price a month in the currency's smallest unit, and the most that a team may have."""
 
     name: str
@@ -19,8 +19,7 @@ class PlanTerms:
     models: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class PlanValues:
+class PlanValues(Struct, frozen=True):
     """Everything that an admin decides of a plan. `price_cents` is a month's, in the currency's smallest unit."""
 
     name: str
@@ -42,8 +41,7 @@ class Sized(Protocol):
     def models(self) -> list[str]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class TeamSize:
+class TeamSize(Struct, frozen=True):
     """The size of a team: everything of it that its plan limits."""
 
     max_members: int

@@ -5,9 +5,10 @@ associative and idempotent), and what follows from them is derived anew each tim
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 PENDING = "pending"  # the member is at the pay page, or has left it
 PROCESSING = "processing"  # checkout is done, the money is on its way
@@ -22,8 +23,7 @@ DISPUTE_OPEN, DISPUTE_WON, DISPUTE_LOST = "open", "won", "lost"
 _DISPUTE_RANK = {DISPUTE_OPEN: 0, DISPUTE_WON: 1, DISPUTE_LOST: 2}  # an outcome outlives a late notice of the beginning
 
 
-@dataclass(frozen=True, slots=True)
-class PurchaseFacts:
+class PurchaseFacts(Struct, frozen=True):
     """The known facts of one purchase. An instant is the earliest at which the fact is known to hold. None: not known.
 
     `refunded_cents` is the sum given back so far, `disputes` holds open, won or lost by the dispute's id.

@@ -6,10 +6,12 @@ asked for them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stoa.domain.billing.purchase_state import DISPUTE_LOST, DISPUTE_OPEN, DISPUTE_WON, PurchaseFacts
 
@@ -29,16 +31,14 @@ class UnreadableEvent(ValueError):
     """An event of a kind that we handle lacks what it must have: Stripe's format is not the one we know."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """The tenant and the purchase that something at Stripe belongs to, as its metadata says."""
 
     tenant_id: UUID
     purchase_id: UUID
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """A notice of Stripe about a purchase. `amount` and `currency` are of the payment, where the object tells them."""
 
     reference: Reference | None  # None: no metadata of ours; the payment intent may have them

@@ -6,10 +6,11 @@ Stripe's version 2025-03-31 an invoice tells of its subscription in `parent`; be
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.domain.billing.stripe_events import TENANT_KEY, UnreadableEvent, expandable_id
 from stoa.domain.billing.team_subscription import SubscriptionFacts
@@ -22,16 +23,14 @@ _FAILED = "invoice.payment_failed"
 _OVER = frozenset({"canceled", "incomplete_expired"})
 
 
-@dataclass(frozen=True, slots=True)
-class TeamReference:
+class TeamReference(Struct, frozen=True):
     """Names the team that something at Stripe belongs to, as its metadata says."""
 
     tenant_id: UUID
     team_id: UUID
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionNotice:
+class SubscriptionNotice(Struct, frozen=True):
     """A statement of Stripe's about one subscription."""
 
     reference: TeamReference | None  # None: not one of ours

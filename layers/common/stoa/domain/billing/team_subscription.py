@@ -5,9 +5,11 @@ commutative, associative and idempotent), and what follows from them is derived 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 TEAM_TYPES = ("family", "team", "enterprise")
 
@@ -21,8 +23,7 @@ CANCELED = "canceled"
 DUNNING_GRACE = timedelta(days=7)
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionFacts:
+class SubscriptionFacts(Struct, frozen=True):
     """All that is known of one subscription. None: not known.
 
     `paid_from` and `paid_until` are of the last month that was paid, `unpaid_until` is the end of the last one whose
@@ -37,8 +38,7 @@ class SubscriptionFacts:
     ends_with_period: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionRecord:
+class SubscriptionRecord(Struct, frozen=True):
     """Our record of a team's subscriptions: facts of the present one, and the ids of those before it.
 
     `unpaid` are those that were left without a payment until another one was paid, `past` the others.
@@ -88,8 +88,11 @@ def is_running(facts: SubscriptionFacts) -> bool:
 
 def to_json(facts: SubscriptionFacts) -> dict[str, Any]:
     """Returns the facts as they are kept."""
-    kept = {name: getattr(facts, name) for name in SubscriptionFacts.__slots__}
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in kept.items() if value}
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in asdict(facts).items()
+        if value
+    }
 
 
 def from_json(kept: Mapping[str, Any]) -> SubscriptionFacts:

@@ -1,7 +1,9 @@
 """The verdict on a notice of Stripe's about a team's subscription: what changes in our books, and who is told. Pure."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stoa.domain.billing.plan_terms import PlanTerms, TeamSize, within
 from stoa.domain.billing.team_subscription import (
@@ -23,8 +25,7 @@ PAID_TWICE, PAID_WHEN_CLOSED = "team_paid_twice", "team_paid_when_closed"
 _DECIDED_HERE = frozenset({CLOSED, SUSPENDED})
 
 
-@dataclass(frozen=True, slots=True)
-class TeamAccount:
+class TeamAccount(Struct, frozen=True):
     """A team's subscription as our books have it. `subscription_id` is of the one that `record` is about.
 
     `bought` are the terms that were paid for, `offered` those of the team's last pay page.
@@ -39,8 +40,7 @@ class TeamAccount:
     size: TeamSize
 
 
-@dataclass(frozen=True, slots=True)
-class AccountChange:
+class AccountChange(Struct, frozen=True):
     """The new state of the books. `size` None: the team keeps its size.
 
     `paid_from` is the beginning of the first paid month, where that is news.
@@ -54,8 +54,7 @@ class AccountChange:
     size: TeamSize | None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """The effect of a notice. `change` None: the books stay as they are. `alarm` None: no person has to look."""
 
     outcome: str

@@ -1,9 +1,10 @@
 """Rules for the end of a model: the warnings before it, and the successor for members who chose it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from stoa.domain.catalogue.access import standing_access
 from stoa.domain.selection.offers import Offer, Preferences
@@ -13,8 +14,7 @@ WARNING_DAYS = (30, 7)
 FIRST_WARNING = timedelta(days=max(WARNING_DAYS))
 
 
-@dataclass(frozen=True, slots=True)
-class Retirement:
+class Retirement(Struct, frozen=True):
     """A model that a member chose, its end, and its heir (None: there is no successor that the member may use)."""
 
     offer: Offer

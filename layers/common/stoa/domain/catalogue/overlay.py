@@ -4,14 +4,14 @@ A field of the overlay that is None leaves the value to the registry. The daily 
 is a value of its own there: the tenant may set a limit, set none, or leave it to the registry.
 """
 
-from dataclasses import dataclass, fields
 from typing import Any
+
+from msgspec import Struct
 
 UNLIMITED = "unlimited"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decisions:
+class Decisions(Struct, frozen=True, kw_only=True):
     """The values of a model that a tenant may decide. A `daily_limit` of None is no limit. Prices are in cents."""
 
     display_name: str
@@ -24,8 +24,7 @@ class Decisions:
     daily_limit: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overlay:
+class Overlay(Struct, frozen=True, kw_only=True):
     """A tenant's decisions about a model. None leaves a value to the registry; `unlimited` is a limit of none."""
 
     display_name: str | None = None
@@ -38,7 +37,7 @@ class Overlay:
     daily_limit: int | str | None = None
 
 
-DECIDED = tuple(field.name for field in fields(Overlay))
+DECIDED = Overlay.__struct_fields__
 
 
 def decided_limit(has_daily_limit: bool | None, daily_limit: int | None) -> int | str | None:

@@ -1,23 +1,22 @@
 """The account of one answered message: which model served it, what it took and what it cost."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from msgspec import Struct
+
 from stoa.domain.pricing.markup import TokenUsage
 
 
-@dataclass(frozen=True, slots=True)
-class ModelEnding:
+class ModelEnding(Struct, frozen=True):
     """The announced end of the model that answered, and the model that answers from then on."""
 
     sunset_at: datetime
     successor_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerReport:
+class AnswerReport(Struct, frozen=True):
     """The account of one answer. `charge` is USD, exact. `unlock_price` is in cents; None for free models.
 
     `is_partial`: the answer broke off, and what was produced is charged.
@@ -45,16 +44,14 @@ class AnswerReport:
     message_id: UUID
 
 
-@dataclass(frozen=True, slots=True)
-class WebCitation:
+class WebCitation(Struct, frozen=True):
     """A source on the web that the model found. `url` None: the provider named no web page."""
 
     url: str | None
     title: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class PassageCitation:
+class PassageCitation(Struct, frozen=True):
     """A passage of the persona's knowledge that an answer cites by `marker`, with a sentence of it word for word."""
 
     passage_id: UUID

@@ -1,46 +1,44 @@
 """The system prompt of a message: who speaks, to whom, in which field, for what kind of work."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from msgspec import Struct, field
+
+from stoa.core.values import Private
 from stoa.domain.personas.knowledge import PromptPassage
 from stoa.domain.personas.languages import language_name
 
 
-@dataclass(frozen=True, slots=True)
-class PersonaPrompt:
+class PersonaPrompt(Private, frozen=True):
     """A persona as its prompt tells of it. `language` is a code of ISO 639-1."""
 
-    system_prompt: str = field(repr=False)
+    system_prompt: str
     traits: Sequence[str] = ()
     domains: Sequence[str] = ()
     style: Mapping[str, Any] = field(default_factory=dict)
     language: str = "en"
 
 
-@dataclass(frozen=True, slots=True)
-class ModePrompt:
+class ModePrompt(Private, frozen=True):
     """The prompt of a domain mode or a focus mode. Only focus modes bound the length of an answer."""
 
-    system_prompt: str = field(repr=False)
+    system_prompt: str
     temperature: Decimal | float | None
     max_output_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Introduction:
+class Introduction(Private, frozen=True):
     """A member as personas are told of them. `today` is the tenant's calendar day."""
 
-    display_name: str | None = field(repr=False)
-    about_me: str | None = field(repr=False)
+    display_name: str | None
+    about_me: str | None
     today: date
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(Struct, frozen=True):
     """`system` goes before the conversation; `temperature` is None where the model's own default should hold.
 
     `passages` are what may go behind it, best first, as far as the model that answers has room for them.

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.domain.chat.tokens import estimate_tokens
 
@@ -20,8 +21,7 @@ _GUARD = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PromptPassage:
+class PromptPassage(Struct, frozen=True):
     """A passage that may go into a prompt. `title` names the document and the place in it."""
 
     passage_id: UUID

@@ -5,8 +5,10 @@ half-even and once, at the end. A price that is not known is an error and never 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+from msgspec import Struct
 
 from stoa.core.errors import FieldProblem, InvalidFields, StoaError
 from stoa.domain.pricing.rates import Rates, token_prices
@@ -35,8 +37,7 @@ class UnknownPrice(StoaError):
         super().__init__("PRICE_UNKNOWN", f"Set the {which} of this model before it is sold.")
 
 
-@dataclass(frozen=True, slots=True)
-class TokenUsage:
+class TokenUsage(Struct, frozen=True):
     """Tokens of one message as the provider counted them, or as we estimated them where it did not.
 
     The kinds that may have rates of their own are parts of `input_tokens` or `output_tokens`, not additions to them,
@@ -51,7 +52,7 @@ class TokenUsage:
     input_image_tokens: int = 0
     output_audio_tokens: int = 0
     output_image_tokens: int = 0
-    estimated: bool = field(default=False, kw_only=True)
+    estimated: bool = False
 
     def __post_init__(self) -> None:
         if min(self.input_tokens, self.output_tokens, *(getattr(self, part) for part in PARTS)) < 0:
@@ -67,12 +68,12 @@ class TokenUsage:
         the first part of `PARTS` that has it, and no part is larger than what is left of the whole.
         """
         left = {"input": input_tokens, "output": output_tokens}
-        fitted: list[int] = []
+        fitted: dict[str, Any] = {}
         for part in PARTS:
             side = "output" if part.startswith("output") else "input"
-            fitted.append(min(parts.get(part) or 0, left[side]))
-            left[side] -= fitted[-1]
-        return cls(input_tokens, output_tokens, *fitted)
+            fitted[part] = min(parts.get(part) or 0, left[side])
+            left[side] -= fitted[part]
+        return cls(input_tokens, output_tokens, **fitted)
 
     @property
     def plain_input_tokens(self) -> int:

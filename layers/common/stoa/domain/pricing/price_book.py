@@ -5,11 +5,13 @@ the planner over timelines of base prices, configuration and overrides only says
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from stoa.domain.pricing.markup import PRICE_PLACES, effective_markup, known_price, user_price
 from stoa.domain.pricing.rates import NO_RATES, Rates, levels_of, rates_of, scaled
@@ -25,8 +27,7 @@ SOURCE_BASE = "base"
 SOURCE_SYNC = "sync"
 
 
-@dataclass(frozen=True, slots=True)
-class PricingConfig:
+class PricingConfig(Struct, frozen=True):
     """A tenant's pricing rules. Markups are fractions (0.4 is 40 %). The minimum charge is USD per message."""
 
     external_default_markup: Decimal = Decimal("0.4")
@@ -38,8 +39,7 @@ class PricingConfig:
         return self.self_hosted_default_markup if is_self_hosted else self.external_default_markup
 
 
-@dataclass(frozen=True, slots=True)
-class BasePrices:
+class BasePrices(Struct, frozen=True):
     """Prices of the provider, USD per 1,000,000 tokens. None is not known, and then the model cannot be sold."""
 
     input_price: Decimal | None
@@ -47,8 +47,7 @@ class BasePrices:
     rates: Rates = NO_RATES
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
+class Override(Struct, frozen=True):
     """Values that an admin sets for one model. None is as base price and default markup say. 0 is a price and a markup.
 
     Prices are USD per 1,000,000 tokens and replace the provider's, so the markup still comes on top. The provider's
@@ -63,8 +62,7 @@ class Override:
 NO_OVERRIDE = Override()
 
 
-@dataclass(frozen=True, slots=True)
-class PriceRow:
+class PriceRow(Struct, frozen=True):
     """A price-book row before it is stored. The store adds tenant, model, id and actor.
 
     `held` says that a price, a rate or the minimum charge is lower than base, override and markup make it, because an

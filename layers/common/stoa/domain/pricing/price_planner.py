@@ -9,11 +9,13 @@ Every change of a price goes through `plan`, whatever its cause:
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stoa.domain.pricing.price_book import (
     NO_OVERRIDE,
@@ -29,8 +31,7 @@ from stoa.domain.pricing.rates import NO_RATES, Levels, Rates, combined, levels_
 from stoa.domain.pricing.timeline import Step, Timeline
 
 
-@dataclass(frozen=True, slots=True)
-class Timelines:
+class Timelines(Struct, frozen=True):
     """Everything that the price of one model at one tenant follows from. An override of None is no override."""
 
     base: Timeline[BasePrices]
@@ -39,16 +40,14 @@ class Timelines:
     is_self_hosted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRow:
+class StoredRow(Struct, frozen=True):
     """A row of the price book with its id."""
 
     row_id: UUID
     row: PriceRow
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """A change of a price book: rows to cancel, rows to add, and the whole of it from now on.
 
     `in_force` is the row in force before the change. `rows` are those in force at the time of planning and to come, in

@@ -9,9 +9,10 @@ A kind that a tier does not name costs what it costs below the tier.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 Levels = tuple[tuple[int, "TokenPrices"], ...]
 
@@ -33,8 +34,7 @@ KINDS = TokenPrices._fields
 OUTPUT_KINDS = frozenset(kind for kind in KINDS if kind.startswith("output"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Given:
+class _Given(Struct, frozen=True, kw_only=True):
     """Rates by kind of token. None: there is none. Raises ValueError for a rate that is no price."""
 
     cached_input: Decimal | None = None
@@ -58,8 +58,7 @@ class _Given:
         return {kind: format(rate.normalize(), "f") for kind, rate in self.given().items()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tier(_Given):
+class Tier(_Given, frozen=True, kw_only=True):
     """Rates of messages of more than `above_input_tokens`. A tier may also name input and output themselves."""
 
     above_input_tokens: int
@@ -67,8 +66,7 @@ class Tier(_Given):
     output: Decimal | None = None
 
     def __post_init__(self) -> None:
-        # super() fails, because a class with slots is made a second time: https://github.com/python/cpython/issues/90562
-        _Given.__post_init__(self)
+        super().__post_init__()
         if type(self.above_input_tokens) is not int or self.above_input_tokens < 1:
             raise ValueError("above_input_tokens: a tier begins above a whole number of tokens, at least 1")
         if not self.given():
@@ -76,17 +74,16 @@ class Tier(_Given):
 
     def to_json(self) -> dict[str, Any]:
         """Returns the threshold, and decimal strings by kind."""
-        return {"above_input_tokens": self.above_input_tokens, **_Given.to_json(self)}
+        return {"above_input_tokens": self.above_input_tokens, **super().to_json()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rates(_Given):
+class Rates(_Given, frozen=True, kw_only=True):
     """Rates of a model beside its input and output price. Tiers are in the order of their thresholds."""
 
     tiers: tuple[Tier, ...] = ()
 
     def __post_init__(self) -> None:
-        _Given.__post_init__(self)
+        super().__post_init__()
         thresholds = [tier.above_input_tokens for tier in self.tiers]
         if thresholds != sorted(set(thresholds)):
             raise ValueError("tiers: thresholds rise from one tier to the next")
@@ -109,7 +106,7 @@ class Rates(_Given):
     def to_json(self) -> dict[str, Any]:
         """Returns decimal strings by kind, and the tiers, only those there are. {} is no rates."""
         tiers = {"tiers": [tier.to_json() for tier in self.tiers]} if self.tiers else {}
-        return {**_Given.to_json(self), **tiers}
+        return {**super().to_json(), **tiers}
 
     def highest(self) -> Decimal:
         """Returns the largest rate of all, to compare with a limit. 0 where there is none."""
@@ -203,7 +200,7 @@ def _tier(stored: Mapping[str, Any]) -> Tier:
 
 
 def _numbers(made: type[_Given], values: Mapping[str, Any]) -> dict[str, Any]:
-    known = {field.name for field in fields(made)} & set(KINDS)
+    known = set(made.__struct_fields__) & set(KINDS)
     for kind, value in values.items():
         if kind not in known:
             raise ValueError(f"{kind}: there is no such rate")

@@ -2,17 +2,17 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 Value = TypeVar("Value")
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Step(Generic[Value]):
+class Step(Struct, Generic[Value], frozen=True):
     """A value that holds from `begins` on."""
 
     begins: datetime

@@ -7,9 +7,11 @@ meets in a row open at once, however well the model did for other processes just
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import astuple
 
 from stoa.domain.selection.offers import Offer
 
@@ -61,8 +63,7 @@ def outcome_of(failure_kind: str) -> Outcome | None:
     return _OUTCOMES.get(failure_kind)
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Struct, frozen=True):
     """Counts of calls by outcome. `calls` includes those of the other fields."""
 
     calls: int = 0
@@ -72,7 +73,7 @@ class Tally:
     slow: int = 0
 
     def __add__(self, other: "Tally") -> "Tally":
-        return Tally(*(getattr(self, part.name) + getattr(other, part.name) for part in fields(self)))
+        return Tally(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
     @property
     def trouble(self) -> int:
@@ -98,8 +99,7 @@ class Tally:
 NO_CALLS = Tally()
 
 
-@dataclass(frozen=True, slots=True)
-class Circuit:
+class Circuit(Struct, frozen=True):
     """A circuit as the database has it."""
 
     kind: str  # provider | model
@@ -120,8 +120,7 @@ class Circuit:
         return self.subject_id == (offer.provider_id if self.kind == PROVIDER else offer.model_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """The outcomes of one model in one bucket."""
 
     model_id: str
@@ -172,8 +171,7 @@ def _open(kind: str, subject_id: str, opens: int, now: datetime) -> Circuit:
     return Circuit(kind, subject_id, opens, now, now + cool_down)
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(Struct, frozen=True):
     """The time that a model may be silent before it speaks, in seconds."""
 
     first_token: float = 30.0

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 PLACE = re.compile(r"\{([a-z_]+)\}")
 MODEL_PLACE = "model"  # filled by each call
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
+class Provider(Struct, frozen=True):
     """A provider. `api_base` and `chat_path` may have places to fill, such as `{resource}`.
 
     `options` are explained in docs/providers.md. Without `api_base` the address is the installation's own.

@@ -4,15 +4,14 @@ A retry budget as a token bucket, like Finagle's `RetryBudget` (twitter.github.i
 and the per-client budget of 10 % in Google's SRE book, chapter 21 ("Handling Overload").
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 SHARE = 0.1  # failovers that one call pays for
 FLOOR_A_SECOND = 0.2  # ... and that time does, for a process with few calls
 MOST = 10.0  # saved up at most; a process begins with these
 
 
-@dataclass(slots=True)
-class RetryBudget:
+class RetryBudget(Struct):
     """Budget of failovers away from one provider. Times are seconds on a clock that only goes forward."""
 
     left: float = MOST

@@ -1,7 +1,8 @@
 """The rhythm of a scheduled prompt: once, by a cron expression, or every so many minutes. The time is passed in."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
 
 from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.domain.schedules.cron import Cron, InvalidCron, parse_cron
@@ -25,8 +26,7 @@ _NO_PLACES = frozenset({"localtime", "posixrules", "Factory"})
 _NO_REGIONS = ("posix/", "right/")
 
 
-@dataclass(frozen=True, slots=True)
-class Rhythm:
+class Rhythm(Struct, frozen=True):
     """The fields that say when a schedule runs, as they were given. `kind` says which of the last three is meant."""
 
     kind: str
@@ -36,8 +36,7 @@ class Rhythm:
     interval_minutes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Cadence:
+class Cadence(Struct, frozen=True):
     """A checked rhythm. Of `run_at`, `cron` and `interval` the one that `kind` names is set.
 
     An interval is counted from `anchor`, in real time; cron follows the wall clock of `time_zone`.

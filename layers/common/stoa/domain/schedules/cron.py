@@ -11,8 +11,9 @@ It is what cron(8) of Vixie's cron, section "DAYLIGHT SAVING TIME", does (docs/d
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+
+from msgspec import Struct
 
 LONGEST = 200  # characters: far more than any expression that a person would write
 
@@ -26,8 +27,7 @@ class InvalidCron(ValueError):
     """The expression is not one; the text says what is wrong with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(Struct, frozen=True):
     name: str
     low: int
     high: int
@@ -44,8 +44,7 @@ _FIELDS = (
 _LONGEST_MONTHS = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
 
 
-@dataclass(frozen=True, slots=True)
-class Cron:
+class Cron(Struct, frozen=True):
     """The values each field allows. A field that allows all of them restricts nothing, however it was written.
 
     Where day of the month and weekday are both restricted, either is enough, as in every cron.

@@ -1,7 +1,8 @@
 """Plans for a schedule whose time has come: the run that is planned, and the time when it is next due."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from stoa.domain.schedules.cadence import Cadence
 
@@ -13,8 +14,7 @@ COMPLETED, MAX_RUNS, OWNER_BLOCKED = "completed", "max_runs", "owner_blocked"
 UNREADABLE = "failing"  # as where its runs fail: its owner has to look at it
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(Struct, frozen=True):
     """A schedule whose `next_run` has come."""
 
     cadence: Cadence
@@ -25,8 +25,7 @@ class Due:
     owner_active: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """The run to plan, by its time, or None; and the next time, or why there is none."""
 
     planned_at: datetime | None

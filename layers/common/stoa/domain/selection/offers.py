@@ -5,10 +5,11 @@ database in one round trip and handed to the pure rules; nothing in it is looked
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from stoa.domain.pricing.rates import NO_RATES, Rates
 from stoa.domain.teams.team_tokens import TeamShare
@@ -28,8 +29,7 @@ def gives_text(max_output_tokens: int, capabilities: Iterable[str]) -> bool:
     return max_output_tokens > 0 and not TEXT_CAPABILITIES.isdisjoint(capabilities)
 
 
-@dataclass(frozen=True, slots=True)
-class Prices:
+class Prices(Struct, frozen=True):
     """A price-book row. Prices are USD per 1,000,000 tokens; the minimum charge is USD per message."""
 
     row_id: UUID
@@ -42,16 +42,14 @@ class Prices:
     base_rates: Rates = NO_RATES  # and what the provider takes for them
 
 
-@dataclass(frozen=True, slots=True)
-class PendingPrices:
+class PendingPrices(Struct, frozen=True):
     """The next change of what a member pays that is announced, and when it comes."""
 
     prices: Prices
     effective_from: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """A model as one tenant offers it to one member at one instant: overlay, access, counters and price."""
 
     model_id: str
@@ -104,8 +102,7 @@ class Offer:
         return "reasoning" in self.capabilities and "chat" not in self.capabilities
 
 
-@dataclass(frozen=True, slots=True)
-class Preferences:
+class Preferences(Struct, frozen=True):
     """A member's choices (S2 in the product notes). Absent rows read as these defaults."""
 
     selection_mode: str = "manual"  # auto | manual | favorites
@@ -121,16 +118,14 @@ class Preferences:
     prefer_cost_optimization: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ModeDefaults:
+class ModeDefaults(Struct, frozen=True):
     """The tenant's models for the message's domain mode and focus mode: a model id, `auto`, or None."""
 
     domain_default: str | None = None
     focus_default: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ChatRequest:
+class ChatRequest(Struct, frozen=True):
     """The part of a message that selection looks at."""
 
     content: str
@@ -144,8 +139,7 @@ class ChatRequest:
     system_tokens: int = 0  # of these, the system prompt's: unlike history it is never dropped
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """Everything a selection may use. `now` is aware and UTC; `limit_resets_at` is the tenant's next midnight."""
 
     request: ChatRequest
@@ -158,8 +152,7 @@ class Snapshot:
     currency: str = "usd"  # of unlock prices, ISO 4217 in lower case; prices per token are always USD
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A model that may serve the message: under which access, at which price row, for about how much."""
 
     offer: Offer
@@ -174,8 +167,7 @@ class Candidate:
         return self.offer.team if self.access == ACCESS_TEAM else None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """The model that serves the message, and in which order others would if it fails.
 
     `rule` is one of: request, persona_override, domain_override, default_model, favorite, auto, domain_default,

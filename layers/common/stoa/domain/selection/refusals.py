@@ -3,12 +3,12 @@
 A refusal knows no status and no JSON. Each door tells it in its own shape (`stoa.http.refusals`).
 """
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import ClassVar
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.domain.pricing.markup import money_text
 from stoa.domain.selection.offers import Offer
@@ -25,20 +25,18 @@ INPUT_TOO_LONG = "INPUT_TOO_LONG"
 NO_MODEL_AVAILABLE = "NO_MODEL_AVAILABLE"
 
 
-class Refusal(ABC):
+class Refusal(Struct, frozen=True):
     """A reason why no model serves the message. `code` is stable: clients switch on it."""
 
-    __slots__ = ()
     code: ClassVar[str]
 
     @property
-    @abstractmethod
     def message(self) -> str:
         """Says what happened and what to do, for people."""
+        raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True)
-class ModelNotFound(Refusal):
+class ModelNotFound(Refusal, frozen=True):
     """The request names a model that this tenant does not have."""
 
     code: ClassVar[str] = MODEL_NOT_FOUND
@@ -53,8 +51,7 @@ class ModelNotFound(Refusal):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ModelCannotChat(Refusal):
+class ModelCannotChat(Refusal, frozen=True):
     """The model exists and gives no text answers."""
 
     code: ClassVar[str] = MODEL_CANNOT_CHAT
@@ -68,8 +65,7 @@ class ModelCannotChat(Refusal):
         return f"{self.model_name} does not answer in text. Choose a model that can chat."
 
 
-@dataclass(frozen=True, slots=True)
-class ModelLocked(Refusal):
+class ModelLocked(Refusal, frozen=True):
     """The member has not bought a premium model and has no trial messages left on it.
 
     `reason` is TRIAL_EXPIRED or NOT_PURCHASED. `price_cents` None: it is not for sale, an admin may grant it.
@@ -91,8 +87,7 @@ class ModelLocked(Refusal):
         return f"{self.model_name} is locked: {why}. {how}, or choose another model."
 
 
-@dataclass(frozen=True, slots=True)
-class TeamTokensUsedUp(Refusal):
+class TeamTokensUsedUp(Refusal, frozen=True):
     """A team covers the model, and its tokens, or the member's part of them, are used up until `resets_at`.
 
     `reason` is POOL_USED_UP or ALLOTMENT_USED_UP. `limit` is the pool or the allotment, in tokens.
@@ -121,8 +116,7 @@ class TeamTokensUsedUp(Refusal):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class DailyLimitReached(Refusal):
+class DailyLimitReached(Refusal, frozen=True):
     """The member has used up today's messages on this model. `resets_at` is never in the past."""
 
     code: ClassVar[str] = RATE_LIMIT_EXCEEDED
@@ -141,8 +135,7 @@ class DailyLimitReached(Refusal):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class TooExpensive(Refusal):
+class TooExpensive(Refusal, frozen=True):
     """The message would probably cost more than the member's own ceiling per message. Both in USD."""
 
     code: ClassVar[str] = COST_LIMIT_EXCEEDED
@@ -161,8 +154,7 @@ class TooExpensive(Refusal):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class InputTooLong(Refusal):
+class InputTooLong(Refusal, frozen=True):
     """The message and system prompt alone do not fit the model's window beside the answer. In tokens."""
 
     code: ClassVar[str] = INPUT_TOO_LONG
@@ -180,8 +172,7 @@ class InputTooLong(Refusal):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class NoModelAvailable(Refusal):
+class NoModelAvailable(Refusal, frozen=True):
     """Nothing that the member may use can serve the message."""
 
     code: ClassVar[str] = NO_MODEL_AVAILABLE

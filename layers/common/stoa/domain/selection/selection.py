@@ -6,8 +6,9 @@ told. A choice of the tenant's, a favourite or a substitute that is locked, used
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from stoa.domain.catalogue.access import standing_access
 from stoa.domain.selection.eligibility import (

@@ -3,11 +3,13 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from stoa.core.text import camel_case
 from stoa.domain.pricing.rates import Rates
@@ -28,8 +30,7 @@ RETIREMENT: Kind = "retirement"
 OWN_FACTS = ("context_window", "max_output_tokens", "deprecated_at")
 
 
-@dataclass(frozen=True, slots=True)
-class NewModel:
+class NewModel(Struct, frozen=True):
     """A model that could be offered. None: no source knows it."""
 
     display_name: str
@@ -38,8 +39,7 @@ class NewModel:
     price: Price | None
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
+class Sizes(Struct, frozen=True):
     """Numbers of tokens. None: this size is not part of the change."""
 
     context_window: int | None = None
@@ -50,8 +50,7 @@ class Sizes:
         return {name: tokens for name, tokens in asdict(self).items() if tokens is not None}
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """The end of a model at its provider. `why` is None on the side that the tenant has."""
 
     deprecated_at: datetime | None
@@ -63,8 +62,7 @@ class Ending:
 Side = Price | NewModel | Sizes | Ending
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(Struct, frozen=True, dict=True):
     """A difference between the facts and a tenant's registry.
 
     `subject` is the model's id; of a new model it is the provider and its name there. `before` is None for a new model,

@@ -4,9 +4,11 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stoa.domain.sync.change import (
     CONTEXT,
@@ -25,8 +27,7 @@ from stoa.domain.sync.facts import Facts, Key, Price
 from stoa.domain.sync.moves import price_moves
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """A model of the registry as one tenant has it: what it accepted, else what the registry says.
 
     `is_taken` is False for a model that came into the registry at the wish of other tenants only. `own` names what

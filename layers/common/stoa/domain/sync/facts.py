@@ -5,10 +5,12 @@ source prices, the second one confirms, and a provider's own list tells which mo
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stoa.domain.pricing.rates import NO_RATES, Rates
 from stoa.domain.sync.agreement import Agreement, agreement
@@ -26,8 +28,7 @@ class Price(NamedTuple):
     rates: Rates = NO_RATES
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """A model of a provider. None: no source tells.
 
     `is_listed` follows the provider's own list. It is False only where the model was listed once.

@@ -7,10 +7,12 @@ because absence from a feed says nothing of a model. Only `lifecycle` tells of a
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stoa.domain.pricing.rates import NO_RATES, Rates, Tier
 
@@ -24,8 +26,7 @@ SMALLEST_PART = Decimal("0.5")
 _NAME = re.compile(r"[A-Za-z0-9@~][A-Za-z0-9._:/@+~=\[\]-]{0,199}")
 
 
-@dataclass(frozen=True, slots=True)
-class FeedModel:
+class FeedModel(Struct, frozen=True):
     """A model at a provider, as a feed tells of it at one instant. Prices are USD per 1,000,000 tokens.
 
     Both prices are known and above 0, or both are None because the feed has none that could be charged.
@@ -58,8 +59,7 @@ class FeedModel:
         return f"{self.provider_id}/{self.provider_model}"
 
 
-@dataclass(frozen=True, slots=True)
-class FeedProblem:
+class FeedProblem(Struct, frozen=True):
     """A problem with an entry of a feed. An empty `entry` means the whole feed."""
 
     source: str
@@ -68,8 +68,7 @@ class FeedProblem:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class FeedResult:
+class FeedResult(Struct, frozen=True):
     """The result of reading a feed. A result that is not `complete` changes nothing.
 
     `skipped` counts the models of providers that Stoa does not have, by the feed's name for the provider.
@@ -82,8 +81,7 @@ class FeedResult:
     skipped: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ListedModel:
+class ListedModel(Struct, frozen=True):
     """A model that its provider lists. `tells_end`: the list says when the model ends, or that no end is known."""
 
     provider_id: str
@@ -93,8 +91,7 @@ class ListedModel:
     tells_end: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """The result of reading a provider's own list. If it is not `complete`, a model's absence means nothing."""
 
     provider_id: str

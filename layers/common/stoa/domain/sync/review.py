@@ -1,10 +1,11 @@
 """The verdict of a sync run on the changes it found, given what is on file already."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.domain.sync.change import NEW_MODEL, PRICE, Change, Status
 from stoa.domain.sync.policy import Rule, decide, is_told
@@ -14,8 +15,7 @@ Place = tuple[str, str]  # kind and subject
 OVERRULED = "You had this price already; an operator has set another one since."
 
 
-@dataclass(frozen=True, slots=True)
-class Filed:
+class Filed(Struct, frozen=True):
     """The newest change of a kind about a subject that was not superseded or withdrawn."""
 
     change_id: UUID

@@ -1,15 +1,15 @@
 """Decides what a member may still take of a team's tokens, and which of several teams pays for a message."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
+
+from msgspec import Struct
 
 # What reservations of messages under way hold is counted as used until they are settled.
 
 
-@dataclass(frozen=True, slots=True)
-class TeamShare:
+class TeamShare(Struct, frozen=True):
     """A member's part in one team that is active, in its present period. Amounts are tokens."""
 
     team_id: UUID

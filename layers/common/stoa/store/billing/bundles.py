@@ -1,7 +1,8 @@
 """Bundles: several models of a tenant's sold as one."""
 
-from dataclasses import dataclass
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.database.pool import Connection, Rows, Statement, json_parameter, typed
 
@@ -55,8 +56,7 @@ SELECT :tenant_id ::uuid, :id ::uuid, r.model_id FROM jsonb_array_elements_text(
 """
 
 
-@dataclass(frozen=True, slots=True)
-class BundleOnSale:
+class BundleOnSale(Struct, frozen=True):
     """A bundle as a member may buy it. `price_cents` is in the currency's smallest unit; `owned`: every model of it is
     the member's already."""
 
@@ -69,8 +69,7 @@ class BundleOnSale:
     owned: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BundleTerms:
+class BundleTerms(Struct, frozen=True, kw_only=True):
     """The part of a bundle that its admins decide. `price_cents` is in the smallest unit of the tenant's currency."""
 
     name: str
@@ -81,8 +80,7 @@ class BundleTerms:
     model_ids: list[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bundle(BundleTerms):
+class Bundle(BundleTerms, frozen=True, kw_only=True):
     """A bundle of the tenant's. `version` counts its edits."""
 
     id: UUID

@@ -1,7 +1,8 @@
 """The terms of sale for a member."""
 
-from dataclasses import dataclass
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.database.pool import Rows, Statement, typed
 
@@ -27,8 +28,7 @@ WHERE t.id = :tenant_id ::uuid
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """The terms of sale for a member: those of the tenant, and of the bundle that is asked for. `bundle_models` is None
     where no such bundle is on sale, `owned_models` where the member owns no model."""
 

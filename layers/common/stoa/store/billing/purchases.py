@@ -1,9 +1,9 @@
 """Purchases: one row for each attempt to buy, with the facts that Stripe told of it."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from stoa.core.values import Private
 from stoa.database.pool import Connection, json_parameter
 from stoa.domain.billing.purchase_state import PENDING, PurchaseFacts, PurchaseState
 from stoa.domain.billing.stripe_events import Notice
@@ -109,8 +109,7 @@ LIMIT :rows
 _MARK_ASKED = "UPDATE purchases p SET asked_at = :now WHERE p.tenant_id = :tenant_id AND p.id = :id"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewPurchase:
+class NewPurchase(Private, frozen=True, kw_only=True):
     """An attempt to buy a model or a bundle, at the tenant's present terms. `source` names the place it began at."""
 
     id: UUID
@@ -125,17 +124,16 @@ class NewPurchase:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Purchase(NewPurchase):
+class Purchase(NewPurchase, frozen=True, kw_only=True):
     """A purchase with its Checkout session and the facts that Stripe told of it. `amount_cents` is in the currency's
     smallest unit."""
 
     stripe_price_id: str | None
     session_id: str | None
-    session_url: str | None = field(repr=False)
+    session_url: str | None
     session_expires_at: datetime | None
     payment_intent_id: str | None
-    receipt_url: str | None = field(repr=False)
+    receipt_url: str | None
     status: str
     entitled: bool
     completed_at: datetime | None

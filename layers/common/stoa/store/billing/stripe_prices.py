@@ -1,7 +1,8 @@
 """Everything that a tenant sells, and its prices at Stripe."""
 
-from dataclasses import dataclass
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.database.pool import Connection
 
@@ -31,8 +32,7 @@ ON CONFLICT (tenant_id, product_type, product_id, amount_cents, currency, accoun
 """
 
 
-@dataclass(frozen=True, slots=True)
-class SoldProduct:
+class SoldProduct(Struct, frozen=True):
     """A model or a bundle on sale. `amount_cents` is in the currency's smallest unit."""
 
     product_type: str

@@ -1,12 +1,14 @@
 """A team's subscription: its pay page, what Stripe told of it, and until when the team gives access."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from msgspec import Struct
+
 from stoa.core.text import iso
+from stoa.core.values import Private
 from stoa.database.pool import Connection, json_parameter
 from stoa.domain.billing.plan_terms import PlanTerms, TeamSize, terms_from_json, terms_to_json
 from stoa.domain.billing.team_subscription import SubscriptionRecord, record_from_json, record_to_json
@@ -83,16 +85,14 @@ WHERE t.tenant_id = :tenant_id ::uuid AND t.id = :team_id ::uuid
 """
 
 
-@dataclass(frozen=True, slots=True)
-class PayPage:
+class PayPage(Private, frozen=True):
     """The page at Stripe on which the owner pays."""
 
     session_id: str
-    url: str = field(repr=False)
+    url: str
 
 
-@dataclass(frozen=True, slots=True)
-class PayAttempt:
+class PayAttempt(Struct, frozen=True):
     """An attempt to have a team paid for. `page` None: Stripe has not told of its page yet."""
 
     attempt: str
@@ -101,8 +101,7 @@ class PayAttempt:
     page: PayPage | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BilledTeam:
+class BilledTeam(Private, frozen=True):
     """A team with everything that its subscription follows from."""
 
     id: UUID
@@ -113,11 +112,11 @@ class BilledTeam:
     max_members: int
     total_tokens_monthly: int
     models: list[str]
-    billing_email: str | None = field(repr=False)
+    billing_email: str | None
     stripe_customer_id: str | None
     stripe_subscription_id: str | None
     subscription: Mapping[str, Any]
-    checkout: Mapping[str, Any] = field(repr=False)
+    checkout: Mapping[str, Any]
     plan_terms: Mapping[str, Any]
     access_until: datetime | None
     time_zone: str

@@ -1,8 +1,10 @@
 """Plans that a tenant sells to teams: one for each type of team."""
 
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from stoa.database.pool import Connection, json_parameter
 from stoa.domain.billing.plan_terms import PlanTerms, PlanValues
@@ -34,8 +36,7 @@ ON CONFLICT (tenant_id, type) DO UPDATE SET
 """
 
 
-@dataclass(frozen=True, slots=True)
-class TeamPlan:
+class TeamPlan(Struct, frozen=True):
     """The plan of a type of team, in the tenant's currency."""
 
     type: str

@@ -1,8 +1,9 @@
 """Teams that the reconciliation asks Stripe about, because Stripe may know more of them than we do."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.database.pool import Connection
 
@@ -37,8 +38,7 @@ WHERE t.tenant_id = :tenant_id ::uuid AND t.id = :team_id ::uuid
 """
 
 
-@dataclass(frozen=True, slots=True)
-class TeamToAskAbout:
+class TeamToAskAbout(Struct, frozen=True):
     """A team of which Stripe may know more than we do. `session_id` is of its newest pay page.
 
     `is_over` tells that its subscription has ended.

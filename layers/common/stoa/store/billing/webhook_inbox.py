@@ -1,11 +1,13 @@
 """Stripe's events as they came, each once, with its outcome. In the operator's scope."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from msgspec import Struct
+
+from stoa.core.values import Private
 from stoa.database.pool import Connection, json_parameter, typed
 
 RECEIVED, APPLIED, IGNORED, FAILED, DEAD = "received", "applied", "ignored", "failed", "dead"
@@ -61,12 +63,11 @@ _COUNT_DEAD = "SELECT count(*) AS dead FROM webhook_inbox i WHERE i.status = 'de
 _PURGE = "DELETE FROM webhook_inbox i WHERE i.settled_at < :before AND i.status <> 'dead' RETURNING i.event_id"
 
 
-@dataclass(frozen=True, slots=True)
-class InboxEvent:
+class InboxEvent(Private, frozen=True):
     """An event of Stripe's. `attempts` counts those that failed."""
 
     event_id: str
-    payload: dict[str, Any] = field(repr=False)
+    payload: dict[str, Any]
     status: str
     attempts: int
 
@@ -76,8 +77,7 @@ class InboxEvent:
         return self.status not in (RECEIVED, FAILED)
 
 
-@dataclass(frozen=True, slots=True)
-class FailedAttempt:
+class FailedAttempt(Struct, frozen=True):
     """An event after a failed attempt. The status DEAD says that no other attempt is made."""
 
     status: str

@@ -6,11 +6,13 @@ The database answers with the models only when that version is no longer the pre
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stoa.database.pool import Statement
 from stoa.domain.pricing.rates import Rates
@@ -79,8 +81,7 @@ _BEGINNING = datetime.min.replace(tzinfo=UTC)
 _END = datetime.max.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class _Priced:
+class _Priced(Struct, frozen=True):
     """A model without prices, and the instants at which each of its prices begins."""
 
     offer: Offer

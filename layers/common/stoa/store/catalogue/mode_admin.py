@@ -1,11 +1,13 @@
 """Focus and domain modes as a tenant's admins set them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import asdict
+
+from stoa.core.values import Private
 from stoa.database.pool import Connection, json_parameter
 
 # One row an id: the tenant's own, else the system's.
@@ -84,14 +86,13 @@ WHERE NOT EXISTS (
 _LOCK = "SELECT t.id FROM tenants t WHERE t.id = :tenant_id ::uuid FOR NO KEY UPDATE"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FocusModeFields:
+class FocusModeFields(Private, frozen=True, kw_only=True):
     """The columns of a focus mode that a tenant sets. None: the model's own value, or no model."""
 
     id: str
     name: str
     icon: str
-    system_prompt: str = field(repr=False)
+    system_prompt: str
     default_model_id: str | None
     temperature: Decimal | None
     max_output_tokens: int | None
@@ -100,11 +101,10 @@ class FocusModeFields:
 
     def columns(self) -> dict[str, Any]:
         """Returns the values by their columns."""
-        return {one.name: getattr(self, one.name) for one in fields(FocusModeFields)}
+        return {name: getattr(self, name) for name in FocusModeFields.__struct_fields__}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TenantFocusMode(FocusModeFields):
+class TenantFocusMode(FocusModeFields, frozen=True, kw_only=True):
     """A focus mode as it holds for a tenant. `replaces_system`: the tenant's own has the id of one of the system's."""
 
     version: int
@@ -112,23 +112,21 @@ class TenantFocusMode(FocusModeFields):
     replaces_system: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DomainDecisions:
+class DomainDecisions(Private, frozen=True, kw_only=True):
     """The decisions of a tenant about a domain mode. None: nothing was decided."""
 
     enabled: bool | None
     default_model: str | None
     temperature: Decimal | None
-    system_prompt: str | None = field(repr=False)
+    system_prompt: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TenantDomainMode:
+class TenantDomainMode(Private, frozen=True, kw_only=True):
     """A domain mode: the system's values, and the tenant's decisions with their version. 0: none was ever made."""
 
     id: str
     temperature: Decimal
-    system_prompt: str = field(repr=False)
+    system_prompt: str
     own: DomainDecisions
     version: int
 
@@ -185,5 +183,5 @@ def unusable_models(connection: Connection, tenant_id: UUID, model_ids: Iterable
 
 def _domain_mode(row: Mapping[str, Any]) -> TenantDomainMode:
     values = dict(row)
-    own = DomainDecisions(**{one.name: values.pop(f"own_{one.name}") for one in fields(DomainDecisions)})
+    own = DomainDecisions(**{name: values.pop(f"own_{name}") for name in DomainDecisions.__struct_fields__})
     return TenantDomainMode(**values, own=own)

@@ -1,9 +1,11 @@
 """Members who chose a model: by default, favourite or override, or for a scheduled prompt that is active."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from stoa.database.pool import Connection, json_parameter
 
@@ -63,8 +65,7 @@ RETURNING s.id, h.model_id AS before, s.model_id AS after
 """
 
 
-@dataclass(frozen=True, slots=True)
-class EndingModel:
+class EndingModel(Struct, frozen=True):
     """A model whose choosers are looked for: not those who had a mail whose key is `told_by` and their id."""
 
     model_id: str
@@ -72,8 +73,7 @@ class EndingModel:
     is_over: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ChoosingMember:
+class ChoosingMember(Struct, frozen=True):
     """A member who chose a model that ends. `scheduled` are all models that their active schedules name."""
 
     user_id: UUID
@@ -81,8 +81,7 @@ class ChoosingMember:
     scheduled: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class MovedSchedule:
+class MovedSchedule(Struct, frozen=True):
     """A schedule whose model was replaced, with the model's id `before` and `after`."""
 
     id: UUID

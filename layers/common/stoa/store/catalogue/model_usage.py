@@ -1,9 +1,10 @@
 """Usage of one model by a tenant's members, from the counters and the ledger's last days."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.database.pool import Connection
 from stoa.store.operations.counters import COUNTS
@@ -39,16 +40,14 @@ SELECT
 """  # noqa: S608 - a constant of this package, no input
 
 
-@dataclass(frozen=True, slots=True)
-class TopUser:
+class TopUser(Struct, frozen=True):
     """A member and the number of messages they sent to a model."""
 
     user_id: UUID
     message_count: int
 
 
-@dataclass(frozen=True, slots=True)
-class ModelUsage:
+class ModelUsage(Struct, frozen=True):
     """Members and messages of all time, messages of the last 24 hours and 7 days, and the members who sent most."""
 
     total_users: int

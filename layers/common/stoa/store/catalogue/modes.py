@@ -1,8 +1,9 @@
 """Focus modes and domain modes, as a tenant's members may use them."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.database.pool import Connection
 
@@ -32,8 +33,7 @@ ORDER BY d.display_order, d.id
 """
 
 
-@dataclass(frozen=True, slots=True)
-class FocusMode:
+class FocusMode(Struct, frozen=True):
     """A kind of work, as a member may choose it. `default_model_id` is a model id, `auto`, or None."""
 
     id: str
@@ -44,8 +44,7 @@ class FocusMode:
     is_system: bool
 
 
-@dataclass(frozen=True, slots=True)
-class DomainMode:
+class DomainMode(Struct, frozen=True):
     """A field of knowledge, as a member may choose it. `default_model_id` is a model id, `auto`, or None."""
 
     id: str

@@ -1,10 +1,12 @@
 """Single models of the shared registry, read and changed in the operator's scope."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from stoa.database.pool import Connection, json_parameter
 from stoa.domain.pricing.rates import Rates
@@ -68,8 +70,7 @@ class RegistryName(NamedTuple):
     provider_model: str
 
 
-@dataclass(frozen=True, slots=True)
-class RegistryModel:
+class RegistryModel(Struct, frozen=True):
     """A model that all tenants share. `base_rates` are what the provider asks beside its two prices."""
 
     id: str
@@ -82,8 +83,7 @@ class RegistryModel:
     base_rates: Rates
 
 
-@dataclass(frozen=True, slots=True)
-class NewRegistryModel:
+class NewRegistryModel(Struct, frozen=True):
     """A model that comes into the registry from a feed. Base prices are both known or both None."""
 
     provider_id: str

@@ -1,11 +1,12 @@
 """Models as a tenant's admins see them: the registry's with the tenant's overlay, and the tenant's own."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.database.pool import Connection, json_parameter
 from stoa.domain.catalogue.overlay import DECIDED, Decisions, Overlay, decided_limit
@@ -167,8 +168,7 @@ WHERE NOT EXISTS (
 SEPARATOR = "~"  # no slug and no id of the registry contains it, and no client has to escape it in an address
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TenantModel:
+class TenantModel(Struct, frozen=True, kw_only=True):
     """A model with what the registry says of it and what the tenant decided. Prices in USD per one million tokens.
 
     `base_...` is what the provider asks, `user_...` what members pay at present; None: not known, not sold.
@@ -203,8 +203,7 @@ class TenantModel:
     version: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnModel:
+class OwnModel(Struct, frozen=True, kw_only=True):
     """A model of the tenant's own, to be made. Prices in USD per one million tokens; None: not known, not sold."""
 
     provider_id: str
@@ -231,7 +230,7 @@ class OwnModel:
 
     def columns(self) -> dict[str, Any]:
         """Returns the values by their columns."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {name: getattr(self, name) for name in self.__struct_fields__}
         return {**values, "base_rates": self.base_rates.to_json()}
 
 

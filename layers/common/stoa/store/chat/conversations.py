@@ -1,11 +1,13 @@
 """Saved conversations and their messages."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from msgspec import Struct
+
+from stoa.core.values import Private
 from stoa.database.pool import Connection, Rows, Statement, json_parameter, typed
 
 # More turns than any window holds of messages a person would write; the rules then fit them into the model's window.
@@ -80,8 +82,7 @@ RETURNING c.id
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """A member's message and the answer to it, as they are saved together."""
 
     conversation_id: UUID
@@ -100,8 +101,7 @@ class Exchange:
     now: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class SavedConversation:
+class SavedConversation(Struct, frozen=True):
     """A conversation as lists show it."""
 
     id: UUID
@@ -112,16 +112,15 @@ class SavedConversation:
     updated_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class SavedMessage:
+class SavedMessage(Private, frozen=True):
     """A turn of a conversation. `metadata` is what came with the answer. `charge` in USD."""
 
     id: UUID
     role: str
-    content: str = field(repr=False)
+    content: str
     model_id: str | None
-    citations: list[dict[str, Any]] = field(repr=False)
-    metadata: dict[str, Any] | None = field(repr=False)
+    citations: list[dict[str, Any]]
+    metadata: dict[str, Any] | None
     is_partial: bool
     created_at: datetime
     charge: Decimal | None
@@ -140,12 +139,11 @@ def history_statements(tenant_id: UUID, user_id: UUID, conversation_id: UUID | N
     return [(_EXISTS, own), (_HISTORY, {**own, "messages": HISTORY_MESSAGES})]
 
 
-@dataclass(frozen=True, slots=True)
-class SavedTurn:
+class SavedTurn(Private, frozen=True):
     """An earlier turn, as it is sent to the model."""
 
     role: str
-    content: str = field(repr=False)
+    content: str
 
 
 def turns(rows: Rows) -> list[SavedTurn]:

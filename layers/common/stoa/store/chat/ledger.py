@@ -1,11 +1,14 @@
 """The ledger and its counters: reserve, settle, release, sweep. Each is one statement, so each holds or fails whole."""
 
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from stoa.core.values import Private
 from stoa.database.pool import Connection, Rows, Statement, typed
 from stoa.domain.pricing.markup import TokenUsage
 
@@ -183,8 +186,7 @@ LIMIT 10
 SWEEP_BATCH = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(Struct, frozen=True):
     """A message about to be sent to a provider: what to count it against and what it will be charged by."""
 
     usage_id: UUID
@@ -213,8 +215,7 @@ class Reservation:
     team_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(Struct, frozen=True):
     """The end of a message. `give_back` returns message and trial to the member, because the provider broke off."""
 
     usage_id: UUID
@@ -237,13 +238,13 @@ def reserve_statement(reservation: Reservation) -> Statement:
 
     Refuses (daily_limit, trial, idempotency_key); then nothing was counted or written.
     """
-    return _RESERVE, _fields(reservation)
+    return _RESERVE, asdict(reservation)
 
 
 def settle_statement(tenant_id: UUID, settlement: Settlement) -> Statement:
     """Returns the statement that ends a line with its charge. It refuses (settled_already) when the line has ended."""
-    fields = _fields(settlement)
-    return _SETTLE, {"tenant_id": tenant_id, **_fields(fields.pop("usage")), **fields}
+    fields = asdict(settlement)
+    return _SETTLE, {"tenant_id": tenant_id, **asdict(fields.pop("usage")), **fields}
 
 
 def release_statement(tenant_id: UUID, usage_id: UUID, *, error_code: str, latency_ms: int, now: datetime) -> Statement:
@@ -268,8 +269,7 @@ def recent_models_statement(tenant_id: UUID, user_id: UUID) -> Statement:
     return _RECENT_MODELS, {"tenant_id": tenant_id, "user_id": user_id}
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(Struct, frozen=True):
     """Counters after a reservation, its own message included. `trials_used` None: the message is no trial."""
 
     used_today: int
@@ -281,16 +281,15 @@ def counted(rows: Rows) -> Counted:
     return Counted(int(rows[0]["used_today"]), rows[0]["trials_used"])
 
 
-@dataclass(frozen=True, slots=True)
-class KeyedAnswer:
+class KeyedAnswer(Private, frozen=True):
     """A request under an idempotency key: its hash, the status of its line, and the answer if it was saved."""
 
     request_hash: str
     status: str
     message_id: UUID | None
-    content: str | None = field(repr=False)
-    metadata: dict[str, Any] | None = field(repr=False)
-    citations: list[dict[str, Any]] | None = field(repr=False)
+    content: str | None
+    metadata: dict[str, Any] | None
+    citations: list[dict[str, Any]] | None
 
 
 def keyed_answer(rows: Rows) -> KeyedAnswer | None:
@@ -301,7 +300,3 @@ def keyed_answer(rows: Rows) -> KeyedAnswer | None:
 def recent_models(rows: Rows) -> list[str]:
     """Returns the model ids that `recent_models_statement` was answered with."""
     return [row["model_id"] for row in rows]
-
-
-def _fields(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__slots__}

@@ -1,8 +1,10 @@
 """Entitlements as admins list, grant and revoke them. A revoked one keeps its row."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from stoa.core.ids import new_id
 from stoa.database.pool import Connection
@@ -89,8 +91,7 @@ SELECT count(*) AS grants FROM revoked
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Struct, frozen=True):
     """A member's access to one model. With `extra_trial_messages` it is that many free messages and nothing else."""
 
     user_id: UUID
@@ -101,8 +102,7 @@ class Grant:
     extra_trial_messages: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Entitlement:
+class Entitlement(Struct, frozen=True):
     """A row of any source, with names. `active`: neither revoked nor expired."""
 
     id: UUID
@@ -121,8 +121,7 @@ class Entitlement:
     active: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """The entitlements to list. None: all. `active` False: only those that were revoked or expired."""
 
     user_id: UUID | None = None
@@ -164,7 +163,7 @@ def add(connection: Connection, tenant_id: UUID, grant: Grant, granted_by: UUID,
         tenant_id=tenant_id,
         granted_by=granted_by,
         now=now,
-        **{name: getattr(grant, name) for name in Grant.__slots__},
+        **asdict(grant),
     )
     if grant.extra_trial_messages is not None:
         connection.run(

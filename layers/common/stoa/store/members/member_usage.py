@@ -1,9 +1,10 @@
 """A member's use: the ledger's lines summed by the tenant's day and model."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.database.pool import Connection, typed
 
@@ -58,8 +59,7 @@ ORDER BY s.day DESC, s.model_id
 """  # noqa: S608
 
 
-@dataclass(frozen=True, slots=True)
-class UsageTotals:
+class UsageTotals(Struct, frozen=True):
     """The sums of a whole period, and its first and last day on the tenant's calendar. `charge` in USD."""
 
     time_zone: str
@@ -71,8 +71,7 @@ class UsageTotals:
     charge: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class DayUsage:
+class DayUsage(Struct, frozen=True):
     """The sums of one model on one day of the tenant's calendar. `charge` in USD."""
 
     day: date

@@ -1,9 +1,10 @@
 """A member's preferences. Absent row: the defaults of the table's columns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.database.pool import Connection, json_parameter
 from stoa.domain.selection.offers import Preferences
@@ -83,8 +84,7 @@ SELECT
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """The ids that this member cannot refer to, among those that were asked about."""
 
     models: frozenset[str]

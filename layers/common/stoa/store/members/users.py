@@ -1,9 +1,10 @@
 """Members of a tenant."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.core.ids import new_id
 from stoa.database.pool import Connection, json_parameter
@@ -44,16 +45,14 @@ WHERE u.tenant_id = :tenant_id ::uuid AND u.id = :user_id ::uuid
 """
 
 
-@dataclass(frozen=True, slots=True)
-class KnownUser:
+class KnownUser(Struct, frozen=True):
     """A member's id, and whether they are active or blocked."""
 
     id: UUID
     status: str
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """A member's profile, as the member wrote it."""
 
     id: UUID

@@ -4,9 +4,10 @@ Chat writes a line and moves its counters in one statement, so at any moment the
 is put right by adding it, never by setting a value, so that messages sent meanwhile are not lost.
 """
 
-from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.database.pool import Connection
 
@@ -231,8 +232,7 @@ _REPAIRS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class DifferingCounter:
+class DifferingCounter(Struct, frozen=True):
     """A counter that does not say what the ledger says.
 
     `model_id` holds the persona of a persona's counter and the team of a team's. `day` of a team's counter is the

@@ -1,11 +1,13 @@
 """Mail waiting to be sent. Written in the tenant's scope, sent and forgotten in the operator's."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from msgspec import Struct
+
 from stoa.core.ids import new_id
+from stoa.core.values import Private
 from stoa.database.pool import Connection, Statement
 
 LONGEST_SUBJECT = 200
@@ -54,19 +56,17 @@ WHERE m.tenant_id = :tenant_id AND m.dedupe_key = ANY(:keys ::text[])
 _PURGE = "DELETE FROM mail_outbox m WHERE m.settled_at < :before RETURNING m.id"
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimedMail:
+class ClaimedMail(Private, frozen=True):
     """A mail to be sent now. `attempts` counts this attempt, too."""
 
     id: UUID
     recipient: str
-    subject: str = field(repr=False)
-    body: str = field(repr=False)
+    subject: str
+    body: str
     attempts: int
 
 
-@dataclass(frozen=True, slots=True)
-class MailStanding:
+class MailStanding(Struct, frozen=True):
     """A mail's delivery. `status` is queued, sent or dead. `last_error` says why the last attempt failed."""
 
     dedupe_key: str

@@ -1,12 +1,12 @@
 """Knowledge of personas: documents and the passages that they were cut into."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from stoa.core.ids import new_id
+from stoa.core.values import Private
 from stoa.database.pool import Connection, json_parameter, typed
 from stoa.domain.personas.chunking import Passage
 
@@ -60,43 +60,39 @@ RETURNING d.id
 """
 
 
-@dataclass(frozen=True, slots=True)
-class NewDocument:
+class NewDocument(Private, frozen=True):
     """A document about to be saved, already cut. `size` is in bytes."""
 
-    title: str = field(repr=False)
-    source: str | None = field(repr=False)
+    title: str
+    source: str | None
     size: int
-    passages: Sequence[Passage] = field(repr=False)
+    passages: Sequence[Passage]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class Document(Private, frozen=True, kw_only=True):
     """A text that a persona knows. `bytes` is its size as it was sent, in UTF-8."""
 
     id: UUID
-    title: str = field(repr=False)
-    source: str | None = field(repr=False)
+    title: str
+    source: str | None
     bytes: int
     passage_count: int
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentPassage:
+class DocumentPassage(Private, frozen=True):
     """A piece of a document under the headings above it. `tokens` is an estimate."""
 
     id: UUID
-    heading: str = field(repr=False)
-    content: str = field(repr=False)
+    heading: str
+    content: str
     tokens: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WholeDocument(Document):
+class WholeDocument(Document, frozen=True, kw_only=True):
     """A document with its passages in order."""
 
-    passages: list[DocumentPassage] = field(repr=False)
+    passages: list[DocumentPassage]
 
 
 def documents(connection: Connection, tenant_id: UUID, persona_id: str) -> list[Document]:

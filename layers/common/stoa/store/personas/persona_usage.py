@@ -1,9 +1,10 @@
 """Messages that personas answered: a counter for each member and day, and sums of days long over (day_close.py)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.database.pool import Connection, Statement
 
@@ -44,8 +45,7 @@ SELECT (:now ::timestamptz AT TIME ZONE t.time_zone)::date AS today FROM tenants
 """
 
 
-@dataclass(frozen=True, slots=True)
-class PersonaDay:
+class PersonaDay(Struct, frozen=True):
     """A day of the tenant's calendar: how many members a persona answered, and in how many messages."""
 
     day: date

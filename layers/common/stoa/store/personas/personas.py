@@ -1,11 +1,13 @@
 """Personas: the system's, the tenant's public ones, and a member's own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from msgspec import Struct
+
+from stoa.core.values import Private
 from stoa.database.pool import Connection, json_parameter
 
 _USABLE = """
@@ -85,36 +87,33 @@ WHERE f.tenant_id = :tenant_id ::uuid AND f.user_id = :user_id ::uuid
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """The personas that a list shows. `kind` is mine, public or system, or None for all; `search` looks into names."""
 
     kind: str | None = None
     search: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PersonaFields:
+class PersonaFields(Private, frozen=True, kw_only=True):
     """The columns that the owner of a persona sets. `language` is a code of ISO 639-1."""
 
-    name: str = field(repr=False)
-    display_name: str | None = field(repr=False)
-    system_prompt: str = field(repr=False)
-    avatar_url: str | None = field(repr=False)
+    name: str
+    display_name: str | None
+    system_prompt: str
+    avatar_url: str | None
     voice_id: str | None
-    traits: list[str] = field(repr=False)
-    domains: list[str] = field(repr=False)
-    style: Mapping[str, Any] = field(repr=False)
+    traits: list[str]
+    domains: list[str]
+    style: Mapping[str, Any]
     language: str
     is_public: bool
 
     def columns(self) -> dict[str, Any]:
         """Returns the values by their columns."""
-        return {one.name: getattr(self, one.name) for one in fields(PersonaFields)}
+        return {name: getattr(self, name) for name in PersonaFields.__struct_fields__}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Persona(PersonaFields):
+class Persona(PersonaFields, frozen=True, kw_only=True):
     """A persona as one member sees it. `rank` orders lists: 0 is the system's, 1 the member's own, 2 any other."""
 
     id: str

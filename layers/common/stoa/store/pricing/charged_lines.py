@@ -1,11 +1,12 @@
 """Ledger lines with the price rows that they were charged by, and price rows as they were written: for recomputing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.database.pool import Connection
 from stoa.domain.pricing.markup import PARTS, TokenUsage
@@ -43,8 +44,7 @@ LIMIT :rows
 """
 
 
-@dataclass(frozen=True, slots=True)
-class NamedPrice:
+class NamedPrice(Struct, frozen=True):
     """The price row that a ledger line names."""
 
     model_id: str
@@ -52,8 +52,7 @@ class NamedPrice:
     prices: Prices
 
 
-@dataclass(frozen=True, slots=True)
-class ChargedLine:
+class ChargedLine(Struct, frozen=True):
     """A ledger line that ended. Amounts are USD. `price` is None where the line names no row of this tenant."""
 
     id: UUID

@@ -1,11 +1,12 @@
 """Writes of the price book, and the history that each of them leaves."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.core.ids import new_id
 from stoa.database.pool import Connection, json_parameter
@@ -69,8 +70,7 @@ LIMIT :rows
 """
 
 
-@dataclass(frozen=True, slots=True)
-class NewChange:
+class NewChange(Struct, frozen=True):
     """A line to add to the history: from `effective_from` on, `row` takes the place of `previous`.
 
     `previous` is None where the model was not sold before.
@@ -84,16 +84,14 @@ class NewChange:
     effective_from: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class NewRow:
+class NewRow(Struct, frozen=True):
     """A row to add to a model's price book."""
 
     model_id: str
     stored: StoredRow
 
 
-@dataclass(frozen=True, slots=True)
-class BookChange:
+class BookChange(Struct, frozen=True):
     """Rows of a price book to cancel and to add, and the lines of the history that tell of it."""
 
     cancelled: Sequence[UUID]
@@ -101,8 +99,7 @@ class BookChange:
     history: Sequence[NewChange]
 
 
-@dataclass(frozen=True, slots=True)
-class PriceChange:
+class PriceChange(Struct, frozen=True):
     """A line of the history. Prices are USD per 1,000,000 tokens, minimum charges USD.
 
     `previous_…` is what members paid until then, None where the model was not sold. `changed_by_email` is None for

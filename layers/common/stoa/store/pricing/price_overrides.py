@@ -1,9 +1,10 @@
 """Overrides of a model's price. A row has a beginning and no end. A row without values ends the one before."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.core.ids import new_id
 from stoa.database.pool import Connection, json_parameter
@@ -28,8 +29,7 @@ FROM jsonb_to_recordset(:rows ::jsonb) AS r (
 """
 
 
-@dataclass(frozen=True, slots=True)
-class OverrideChange:
+class OverrideChange(Struct, frozen=True):
     """An edit of a model's override: rows to cancel, and rows to add under the edit's version."""
 
     model_id: str

@@ -1,10 +1,11 @@
 """Everything that prices follow from, as the planner reads it: base prices, price books and overrides."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.database.pool import Connection
 from stoa.domain.pricing.price_book import BasePrices, Override, PriceRow
@@ -67,8 +68,7 @@ ORDER BY m.is_novel, m.display_order, m.display_name, m.id
 _TIME_ZONE = "SELECT t.time_zone FROM tenants t WHERE t.id = :tenant_id ::uuid"
 
 
-@dataclass(frozen=True, slots=True)
-class ModelPricing:
+class ModelPricing(Struct, frozen=True):
     """A model with everything that its price at this tenant follows from, and its price book from now on.
 
     `written_at` says when each row of `book` was written. `override_ids` are by the instant at which an override

@@ -1,11 +1,12 @@
 """A tenant's pricing configuration: default markups, minimum charge, grace period, and automatic updates."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from stoa.database.pool import Connection, Rows, json_parameter
 from stoa.domain.pricing.price_book import PricingConfig
@@ -47,8 +48,7 @@ WHERE c.tenant_id = :tenant_id
 _SYNCED = "UPDATE pricing_configs c SET last_auto_update = :now ::timestamptz WHERE c.tenant_id = :tenant_id ::uuid"
 
 
-@dataclass(frozen=True, slots=True)
-class PricingSettings:
+class PricingSettings(Struct, frozen=True):
     """A tenant's pricing configuration. Markups are fractions, the charge USD, the threshold percent.
 
     Version 0 means that nothing was ever saved and these defaults hold. `sync_policy` holds the rules that differ from

@@ -1,9 +1,11 @@
 """Circuits and the outcomes of calls that open them. `stoa.domain.providers.circuit` has the rules."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from stoa.database.pool import Connection, Rows, Statement, json_parameter, typed
 from stoa.domain.providers.circuit import WINDOWS, Circuit, Seen, Tally
@@ -123,8 +125,7 @@ WHERE coalesce(c.closed_at, c.opened_at) < :circuits_before ::timestamptz
 """
 
 
-@dataclass(frozen=True, slots=True)
-class KnownCircuit:
+class KnownCircuit(Struct, frozen=True):
     """A circuit as operators see it. `reason` tells what opened it last, or who closed it."""
 
     kind: str  # provider | model
@@ -136,8 +137,7 @@ class KnownCircuit:
     closed_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcomes:
+class _Outcomes(Struct, frozen=True):
     """A model's calls within one bucket, and whether they concern the model that was asked about, or its provider."""
 
     model_id: str

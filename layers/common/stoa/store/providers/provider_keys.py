@@ -1,10 +1,12 @@
 """Own keys of tenants at providers, as KMS encrypted them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from msgspec import Struct
+
+from stoa.core.values import Private
 from stoa.database.pool import Connection, Rows, Statement, json_parameter, typed
 
 _SEALED = """
@@ -41,17 +43,15 @@ ON CONFLICT (tenant_id, provider_id) DO UPDATE SET
 _DELETE = "DELETE FROM tenant_provider_keys k WHERE k.tenant_id = :tenant_id ::uuid AND k.provider_id = :provider_id"
 
 
-@dataclass(frozen=True, slots=True)
-class SealedKey:
+class SealedKey(Private, frozen=True):
     """A key for use: encrypted, with the settings that fill the provider's address."""
 
     provider_id: str
-    ciphertext: bytes = field(repr=False)
+    ciphertext: bytes
     settings: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class KeptKey:
+class KeptKey(Struct, frozen=True):
     """The part of a key that may be shown. `created_by` is the admin's e-mail, or their id."""
 
     provider_id: str
@@ -65,11 +65,10 @@ class KeptKey:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class NewKey:
+class NewKey(Private, frozen=True):
     """A key to keep. `verified_at` is when the provider accepted it."""
 
-    ciphertext: bytes = field(repr=False)
+    ciphertext: bytes
     settings: Mapping[str, str]
     last_four: str
     fingerprint: str

@@ -1,10 +1,12 @@
 """Deliveries of the outputs of scheduled prompts: taken under a lease, tried again until they are taken or given up."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from msgspec import Struct
+
+from stoa.core.values import Private
 from stoa.database.pool import Connection
 
 _TAKE = """
@@ -45,23 +47,21 @@ RETURNING r.id
 """
 
 
-@dataclass(frozen=True, slots=True)
-class DueDelivery:
+class DueDelivery(Struct, frozen=True):
     """A run whose output is to be delivered after `delivery_attempts` attempts."""
 
     id: UUID
     delivery_attempts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Private, frozen=True):
     """A run whose output is being delivered, with its schedule and its owner's address. `charge` is in USD."""
 
     id: UUID
     tenant_id: UUID
     schedule_id: UUID
     planned_at: datetime
-    output: str = field(repr=False)
+    output: str
     model_id: str
     delivery_attempts: int
     conversation_id: UUID
@@ -70,13 +70,13 @@ class Delivery:
     charge: Decimal
     ended_at: datetime
     trigger: str
-    name: str = field(repr=False)
+    name: str
     time_zone: str
     output_destination: str
     webhook_url: str | None
-    webhook_secret: bytes | None = field(repr=False)
-    notification_email: str | None = field(repr=False)
-    email: str | None = field(repr=False)
+    webhook_secret: bytes | None
+    notification_email: str | None
+    email: str | None
 
 
 def mail_key(run_id: UUID) -> str:

@@ -1,10 +1,10 @@
 """Runs of scheduled prompts as their owner looks back on them."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from stoa.core.values import Private
 from stoa.database.pool import Connection
 
 # The whole output may be long, so a page carries only its beginning.
@@ -30,8 +30,7 @@ WHERE r.tenant_id = :tenant_id AND r.user_id = :user_id AND r.schedule_id = :sch
 """  # noqa: S608 - constants of ours
 
 
-@dataclass(frozen=True, slots=True)
-class OwnRun:
+class OwnRun(Private, frozen=True):
     """A run as its owner is shown it. `output_start` is the output or its beginning, `output_length` its whole length
     in characters. `charge` is in USD."""
 
@@ -57,7 +56,7 @@ class OwnRun:
     delivery_error: str | None
     storage_key: str | None
     output_length: int | None
-    output_start: str | None = field(repr=False)
+    output_start: str | None
 
 
 def page(

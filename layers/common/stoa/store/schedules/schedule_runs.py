@@ -1,11 +1,14 @@
 """Runs of scheduled prompts: planned once each, worked on under a lease, ended by the worker that holds them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from stoa.core.values import Private
 from stoa.database.pool import Connection, Rows, Statement, json_parameter
 
 SUCCEEDED, FAILED = "succeeded", "failed"  # before: queued, running; instead: cancelled
@@ -117,8 +120,7 @@ WHERE r.tenant_id = :tenant_id AND r.schedule_id = :schedule_id AND r.status = '
 """
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedRun:
+class PlannedRun(Struct, frozen=True):
     """A run to be written. `trigger` is clock or owner."""
 
     id: UUID
@@ -128,8 +130,7 @@ class PlannedRun:
     trigger: str
 
 
-@dataclass(frozen=True, slots=True)
-class StartedRun:
+class StartedRun(Private, frozen=True):
     """A run that a worker has taken up, with its schedule and its owner. `attempts` counts this attempt, too."""
 
     id: UUID
@@ -139,21 +140,20 @@ class StartedRun:
     planned_at: datetime
     attempts: int
     started_at: datetime
-    name: str = field(repr=False)
-    prompt: str = field(repr=False)
+    name: str
+    prompt: str
     model_id: str
     persona_id: str | None
     domain_mode: str | None
     time_zone: str
-    notification_email: str | None = field(repr=False)
+    notification_email: str | None
     output_destination: str
     subject: str
-    email: str | None = field(repr=False)
+    email: str | None
     owner_status: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunEnd:
+class RunEnd(Private, frozen=True):
     """The end of a run: with an answer and the delivery to come, or with an error. `now` is the instant of the end."""
 
     status: str
@@ -161,7 +161,7 @@ class RunEnd:
     latency_ms: int
     model_id: str | None = None
     conversation_id: UUID | None = None
-    output: str | None = field(default=None, repr=False)
+    output: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
     charge: Decimal | None = None
@@ -172,8 +172,7 @@ class RunEnd:
     delivered_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleState:
+class ScheduleState(Struct, frozen=True):
     """A schedule right after the end of one of its runs."""
 
     failures_in_row: int

@@ -1,10 +1,13 @@
 """Scheduled prompts, as their owners keep them and as the minute tick takes them up."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from stoa.core.values import Private
 from stoa.database.pool import Connection, json_parameter
 from stoa.domain.schedules.cadence import Rhythm
 
@@ -92,15 +95,14 @@ WHERE s.tenant_id = :tenant_id ::uuid AND s.id = :schedule_id ::uuid AND s.is_ac
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Private, frozen=True):
     """A scheduled prompt. An interval is counted from `anchor`; `next_run` is None while it is not active."""
 
     id: UUID
     tenant_id: UUID
     user_id: UUID
-    name: str = field(repr=False)
-    prompt: str = field(repr=False)
+    name: str
+    prompt: str
     model_id: str
     persona_id: str | None
     domain_mode: str | None
@@ -112,10 +114,10 @@ class Schedule:
     time_zone: str
     max_runs: int | None
     missed_runs: str
-    notification_email: str | None = field(repr=False)
+    notification_email: str | None
     output_destination: str
     webhook_url: str | None
-    webhook_secret: bytes | None = field(repr=False)
+    webhook_secret: bytes | None
     next_run: datetime | None
     created_at: datetime
     updated_at: datetime
@@ -133,14 +135,13 @@ class Schedule:
         return Rhythm(self.kind, self.time_zone, self.cron_expression, self.run_at, self.interval_minutes)
 
 
-@dataclass(frozen=True, slots=True)
-class DueSchedule:
+class DueSchedule(Private, frozen=True):
     """A schedule whose time has come, with its owner. The prompt stays in the database."""
 
     id: UUID
     tenant_id: UUID
     user_id: UUID
-    name: str = field(repr=False)
+    name: str
     kind: str
     cron_expression: str | None
     run_at: datetime | None
@@ -151,9 +152,9 @@ class DueSchedule:
     run_count: int
     max_runs: int | None
     next_run: datetime
-    notification_email: str | None = field(repr=False)
+    notification_email: str | None
     owner_status: str
-    owner_email: str | None = field(repr=False)
+    owner_email: str | None
 
     @property
     def rhythm(self) -> Rhythm:
@@ -161,8 +162,7 @@ class DueSchedule:
         return Rhythm(self.kind, self.time_zone, self.cron_expression, self.run_at, self.interval_minutes)
 
 
-@dataclass(frozen=True, slots=True)
-class Advance:
+class Advance(Struct, frozen=True):
     """The move of a schedule to its next time: the run planned now, or None; the next one, or None and the reason."""
 
     schedule_id: UUID

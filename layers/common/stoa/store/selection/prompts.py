@@ -1,10 +1,11 @@
 """The persona, domain mode and focus mode that a message names, and what the persona knows about it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.database.pool import Statement
 from stoa.domain.chat.prompt import Introduction, ModePrompt, PersonaPrompt
@@ -96,8 +97,7 @@ SELECT
 """
 
 
-@dataclass(frozen=True, slots=True)
-class ChosenMode:
+class ChosenMode(Struct, frozen=True):
     """A domain mode or focus mode that a message names. `default_model` is a model id, `auto` or None."""
 
     enabled: bool
@@ -105,8 +105,7 @@ class ChosenMode:
     prompt: ModePrompt
 
 
-@dataclass(frozen=True, slots=True)
-class Prompts:
+class Prompts(Struct, frozen=True):
     """A message's persona, domain mode and focus mode. None: the message names none, or there is no such one.
 
     `passages` are the persona's knowledge about the message, best first. `member` is the one that it talks to.

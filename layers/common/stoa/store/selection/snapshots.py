@@ -1,10 +1,12 @@
 """A member's own part of a selection: counters, trials, entitlements and preferences, beside the tenant's offers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stoa.database.pool import Statement
 from stoa.domain.catalogue.access import SOURCE_TEAM
@@ -56,8 +58,7 @@ FROM tenant t
 """  # noqa: S608 - constants of ours
 
 
-@dataclass(frozen=True, slots=True)
-class MemberSnapshot:
+class MemberSnapshot(Struct, frozen=True):
     """A member's view of the catalogue at an instant, with their preferences and the tenant's switches."""
 
     offers: Mapping[str, Offer]
@@ -74,8 +75,7 @@ class MemberSnapshot:
         return tuple(circuit for circuit in self.circuits if circuit.concerns(offer) and circuit.may_probe(now))
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
+class _Columns(Struct, frozen=True):
     """The snapshot query's row. `trials` has the messages used and granted in addition, by model."""
 
     time_zone: str

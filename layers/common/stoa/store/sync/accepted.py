@@ -1,9 +1,11 @@
 """Changes that a tenant accepted: base prices of its own, and facts in its overlay."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from stoa.core.ids import new_id
 from stoa.database.pool import Connection, json_parameter
@@ -52,8 +54,7 @@ ON CONFLICT (tenant_id, model_id) DO UPDATE SET
 """
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptedPrice:
+class AcceptedPrice(Struct, frozen=True):
     """A model's base price at the tenant. `is_own` says that an admin decided it, and not the feeds."""
 
     model_id: str
@@ -61,8 +62,7 @@ class AcceptedPrice:
     is_own: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AcceptedFacts:
+class AcceptedFacts(Struct, frozen=True, kw_only=True):
     """Columns of the tenant's overlay. None: the column stays as it is.
 
     `own_facts` names the columns that an admin decided otherwise than the feeds.

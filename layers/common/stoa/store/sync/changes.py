@@ -1,11 +1,12 @@
 """The changes on file at a tenant: proposals, and what became of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from stoa.core.ids import new_id
 from stoa.database.pool import Connection, Rows, json_parameter
@@ -73,8 +74,7 @@ SELECT EXISTS (
 """
 
 
-@dataclass(frozen=True, slots=True)
-class FoundChange:
+class FoundChange(Struct, frozen=True):
     """A change to put on file. `model_id` is the model's where the change itself does not know it yet."""
 
     change: Change
@@ -84,8 +84,7 @@ class FoundChange:
     id: UUID = field(default_factory=new_id)
 
 
-@dataclass(frozen=True, slots=True)
-class FiledChange:
+class FiledChange(Struct, frozen=True):
     """A change on file. `model_id` is None for a model that is not offered yet."""
 
     id: UUID
@@ -113,8 +112,7 @@ class FiledChange:
         return ()
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeFilter:
+class ChangeFilter(Struct, frozen=True):
     """The changes that a list shows. None: any."""
 
     status: Status | None = None
@@ -122,8 +120,7 @@ class ChangeFilter:
     provider_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """An admin's decision. `reason` and `model_id` stay as they are on file where they are None."""
 
     status: Status

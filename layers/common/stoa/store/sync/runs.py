@@ -1,10 +1,12 @@
 """Readings of the feeds that are on file, for operators. Written in the operator's scope."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from stoa.database.pool import Connection, json_parameter
 from stoa.domain.sync.feed import FeedProblem
@@ -27,8 +29,7 @@ LIMIT :rows
 """
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRead:
+class SourceRead(Struct, frozen=True):
     """The result of reading a source. `models` is the number of models when it was last read in full."""
 
     source: str
@@ -37,8 +38,7 @@ class SourceRead:
     problems: int
 
 
-@dataclass(frozen=True, slots=True)
-class FeedRun:
+class FeedRun(Struct, frozen=True):
     """A reading of all sources, and what it added and changed."""
 
     id: UUID
@@ -49,8 +49,7 @@ class FeedRun:
     models_changed: int
 
 
-@dataclass(frozen=True, slots=True)
-class LastRun:
+class LastRun(Struct, frozen=True):
     """The part of the newest reading that the next one is compared with."""
 
     sources: list[SourceRead]

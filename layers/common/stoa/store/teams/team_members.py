@@ -1,9 +1,10 @@
 """Members of teams and invitations. Whoever writes here holds the team's row (store/teams.py)."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.core.ids import new_id
 from stoa.database.pool import Connection
@@ -102,8 +103,7 @@ _SET_ROLE = "UPDATE team_members m SET role = :role WHERE m.tenant_id = :tenant_
 _ALLOT = "UPDATE team_members m SET allotment = :tokens ::bigint WHERE m.tenant_id = :tenant_id AND m.id = :id"
 
 
-@dataclass(frozen=True, slots=True)
-class TeamPerson:
+class TeamPerson(Struct, frozen=True):
     """A member, or an invitation that nobody has taken up (`user_id` None)."""
 
     id: UUID
@@ -119,8 +119,7 @@ class TeamPerson:
     tokens_used: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Invitation:
+class Invitation(Struct, frozen=True):
     """An open invitation, as the invited see it."""
 
     id: UUID
@@ -133,8 +132,7 @@ class Invitation:
     invited_by: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class PendingInvitation:
+class PendingInvitation(Struct, frozen=True):
     """An invitation that was neither taken up nor declined, expired or not, and the room that its team has."""
 
     id: UUID
@@ -145,8 +143,7 @@ class PendingInvitation:
     active_members: int
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """The relation of a team to an e-mail, and how many invitations it sent lately."""
 
     is_member: bool
@@ -155,8 +152,7 @@ class Standing:
     to_one_today: int
 
 
-@dataclass(frozen=True, slots=True)
-class SentInvitations:
+class SentInvitations(Struct, frozen=True):
     """Invitations that somebody sent lately: in all, and to one e-mail."""
 
     today: int

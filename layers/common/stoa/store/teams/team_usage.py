@@ -1,8 +1,9 @@
 """Usage of a team in one period: the ledger's lines that it paid for, and their sums."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.database.pool import Connection
 from stoa.domain.teams.periods import Period
@@ -66,8 +67,7 @@ ORDER BY g.id
 """
 
 
-@dataclass(frozen=True, slots=True)
-class TeamLine:
+class TeamLine(Struct, frozen=True):
     """A message that a team paid for. `tokens` is what was taken from the pool, or is held."""
 
     id: UUID
@@ -82,8 +82,7 @@ class TeamLine:
     tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class TeamSum:
+class TeamSum(Struct, frozen=True):
     """Messages and tokens of a kind: total, member, model or day."""
 
     kind: str
@@ -95,8 +94,7 @@ class TeamSum:
     tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class ActiveTeam:
+class ActiveTeam(Struct, frozen=True):
     """An active team: its anchor day, the period that began last, and the tenant's today."""
 
     id: UUID

@@ -1,10 +1,11 @@
 """Teams as their members and the tenant's admins see them, and changes of their rows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.database.pool import Connection
 from stoa.store.teams.team_shares import GIVES_ACCESS
@@ -115,8 +116,7 @@ WHERE m.tenant_id = :tenant_id AND m.user_id = :user_id AND m.status = 'active' 
 _LOCK_USER = "SELECT u.id FROM users u WHERE u.tenant_id = :tenant_id AND u.id = :user_id FOR NO KEY UPDATE"
 
 
-@dataclass(frozen=True, slots=True)
-class StoredTeam:
+class StoredTeam(Struct, frozen=True):
     """A team, with its present standing. `begun_on` and `tokens_used` are of the last period that began."""
 
     id: UUID
@@ -148,8 +148,7 @@ class StoredTeam:
         return {name: getattr(self, name) for name in SAVED}
 
 
-@dataclass(frozen=True, slots=True)
-class OwnTeam(StoredTeam):
+class OwnTeam(StoredTeam, frozen=True):
     """A team that somebody is in, with their part in it."""
 
     own_role: str
@@ -157,8 +156,7 @@ class OwnTeam(StoredTeam):
     own_tokens_used: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class TenantTeam(StoredTeam):
+class TenantTeam(StoredTeam, frozen=True):
     """A team as the tenant's admins see it, with its owner."""
 
     owner_id: UUID | None

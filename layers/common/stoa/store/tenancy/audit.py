@@ -1,12 +1,14 @@
 """The audit log: changes with their author, before and after. Rows are only ever added."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from msgspec import Struct
+
 from stoa.core.ids import new_id
+from stoa.core.values import Private
 from stoa.database.pool import Connection, json_parameter
 
 _RECORD = """
@@ -29,8 +31,7 @@ LIMIT :rows
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(Struct, frozen=True):
     """The author of a change: an admin, or Stoa itself (no id) for scheduled work."""
 
     user_id: UUID | None = None
@@ -38,8 +39,7 @@ class Actor:
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AuditedChange:
+class AuditedChange(Private, frozen=True):
     """A change by an admin. `before` and `after` hold the values that it touched, as JSON."""
 
     id: UUID
@@ -47,14 +47,13 @@ class AuditedChange:
     actor_email: str | None
     action: str
     target: str
-    before: Mapping[str, Any] | None = field(repr=False)
-    after: Mapping[str, Any] | None = field(repr=False)
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
     request_id: str | None
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """The changes to list. None: all. `actor` is a user's id or e-mail."""
 
     actor: str | None = None

@@ -4,8 +4,10 @@ Needs the operator's scope.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from stoa.database.pool import Connection, json_parameter
 from stoa.domain.providers.provider import Provider
@@ -119,8 +121,7 @@ WHERE (d.name, d.description, d.system_prompt, d.temperature, d.display_order) I
 Rows = Sequence[Mapping[str, Any]]  # their keys are the columns
 
 
-@dataclass(frozen=True, slots=True)
-class Registry:
+class Registry(Struct, frozen=True):
     """The registry as a release ships it."""
 
     providers: Sequence[Provider]

@@ -1,10 +1,11 @@
 """Settings of a tenant, as its admins decide them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.database.pool import Connection, json_parameter
 
@@ -42,8 +43,7 @@ DELETE FROM daily_totals d USING reopened WHERE d.tenant_id = :tenant_id AND d.d
 """
 
 
-@dataclass(frozen=True, slots=True)
-class TenantSettings:
+class TenantSettings(Struct, frozen=True):
     """The settings of a tenant. `version` counts their changes."""
 
     slug: str

@@ -1,10 +1,11 @@
 """Tenants and the prices they start with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.core.ids import new_id
 from stoa.database.pool import Connection, json_parameter
@@ -49,16 +50,14 @@ ON CONFLICT DO NOTHING
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Tenant:
+class Tenant(Struct, frozen=True):
     """A tenant's id and the name by which operators know it."""
 
     id: UUID
     slug: str
 
 
-@dataclass(frozen=True, slots=True)
-class UnpricedModel:
+class UnpricedModel(Struct, frozen=True):
     """A model with known base prices and no row in a tenant's price book. Prices in USD per one million tokens."""
 
     id: str

@@ -1,9 +1,10 @@
 """Bundles as an admin keeps them. Purchases keep what they were made for, whatever becomes of a bundle."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from stoa.core.errors import FieldProblem, InvalidFields, NotFound
 from stoa.core.ids import new_id

@@ -1,8 +1,10 @@
 """Notices of Stripe about a purchase, written into our books in one transaction. For every workflow that hears of
 one."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stoa.core.observe import emit, logger
 from stoa.database.pool import Connection
@@ -14,8 +16,7 @@ from stoa.store.billing.purchases import Purchase
 _UNKNOWN = PurchaseState("", entitled=False)
 
 
-@dataclass(frozen=True, slots=True)
-class SettledPurchase:
+class SettledPurchase(Struct, frozen=True):
     """The effect of a notice. `purchase` is our row as it was before; None: the notice was not about one of ours."""
 
     outcome: str

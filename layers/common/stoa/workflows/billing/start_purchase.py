@@ -1,14 +1,17 @@
 """Begins a purchase: our row first, then a Checkout session made from it."""
 
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stoa.clients.stripe.stripe_client import Order, StripeCalls, StripeRejected
 from stoa.core.errors import Conflict, NotFound, Unavailable
 from stoa.core.ids import new_id
 from stoa.core.observe import emit
+from stoa.core.values import Private
 from stoa.domain.billing.purchase_state import PAID, PENDING, PROCESSING
 from stoa.domain.billing.stripe_events import Notice, Reference, read_session
 from stoa.domain.catalogue.access import TIER_FREE, is_on_offer
@@ -32,8 +35,7 @@ MOST_ROUNDS = 4
 SESSION_SECONDS = 24 * 3600  # Stripe's own default, and as long as it remembers an idempotency key
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """The product that a member asks to buy. `source` names the place in the client, for the funnel."""
 
     product_type: str  # model | bundle
@@ -41,16 +43,14 @@ class Wanted:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Checkout:
+class Checkout(Private, frozen=True):
     """The pay page of a purchase."""
 
     session_id: str
-    url: str = field(repr=False)
+    url: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Product:
+class _Product(Struct, frozen=True):
     name: str
     model_ids: tuple[str, ...]
     amount_cents: int

@@ -1,8 +1,10 @@
 """A team's plan, bought by its owner: the pay page, how the subscription stands, its end, and Stripe's billing page."""
 
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from stoa.clients.stripe.stripe_client import StripeCalls, SubscriptionOrder
 from stoa.core.errors import Conflict, Forbidden, NotFound, Unavailable
@@ -22,8 +24,7 @@ SESSION_HOLDS = timedelta(hours=24)  # as long as Stripe remembers an idempotenc
 PAUSE_RETRY_SECONDS = 3600
 
 
-@dataclass(frozen=True, slots=True)
-class TeamSubscriptionView:
+class TeamSubscriptionView(Struct, frozen=True):
     """A team's subscription as its members are shown it. `plan` None: nothing was bought."""
 
     status: str

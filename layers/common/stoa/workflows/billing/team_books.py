@@ -1,9 +1,10 @@
 """News of a team's subscription from Stripe, written into our books in one transaction. For every workflow that hears
 from it."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from stoa.core.observe import emit, logger
 from stoa.database.pool import Connection
@@ -24,8 +25,7 @@ _ALARMS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class TeamSettled:
+class TeamSettled(Struct, frozen=True):
     """The effect of a notice. `team` is our row as it was before; None: the notice was about none of ours."""
 
     outcome: str

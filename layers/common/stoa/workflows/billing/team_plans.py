@@ -1,6 +1,6 @@
 """Plans for teams: those that members may buy, and all that admins keep. Who bought one keeps what it had then."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.core.text import document_of

@@ -1,9 +1,10 @@
 """The catalogue as a member sees it: what is on offer, under which access, at which price, with which counters."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec import Struct
 
 from stoa.core.errors import NotFound
 from stoa.domain.catalogue.access import (
@@ -21,16 +22,14 @@ from stoa.store.selection.snapshots import MemberSnapshot
 from stoa.workflows.selection.member_view import load_member_view
 
 
-@dataclass(frozen=True, slots=True)
-class UsageToday:
+class UsageToday(Struct, frozen=True):
     """Messages to one model on the tenant's present day. `limit` None: there is no limit."""
 
     used: int
     limit: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class PendingPrice:
+class PendingPrice(Struct, frozen=True):
     """A price that is announced: USD per 1,000,000 tokens, and USD a message for the minimum."""
 
     input_price: Decimal
@@ -40,8 +39,7 @@ class PendingPrice:
     effective_from: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ListedModel:
+class ListedModel(Struct, frozen=True):
     """A model as the tenant offers it to one member. Prices are USD per 1,000,000 tokens.
 
     The last four fields read False, `free`, 0 and None for a free model.
@@ -80,16 +78,14 @@ class ListedModel:
     price_cents: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class StandingChoices:
+class StandingChoices(Struct, frozen=True):
     """The choices that settings pages show beside the models."""
 
     default_model_id: str | None
     persona_overrides: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelLists:
+class ModelLists(Struct, frozen=True):
     """Everything on offer, free and premium apart, and the member's standing choices."""
 
     free: list[ListedModel]
@@ -97,8 +93,7 @@ class ModelLists:
     user_preferences: StandingChoices
 
 
-@dataclass(frozen=True, slots=True)
-class TrialStatus:
+class TrialStatus(Struct, frozen=True):
     """The member's free messages on one premium model."""
 
     trial_messages_remaining: int
@@ -106,8 +101,7 @@ class TrialStatus:
     can_use_trial: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ModelUsage:
+class ModelUsage(Struct, frozen=True):
     """The member's messages to one model on the tenant's present day."""
 
     messages_used_today: int

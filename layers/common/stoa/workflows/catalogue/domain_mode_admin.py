@@ -1,12 +1,15 @@
 """Settings of a tenant for the seven domain modes: on or off, which model, how warm, by which prompt."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.core.text import document_of
+from stoa.core.values import Private
 from stoa.database.pool import Connection
 from stoa.domain.selection.selection import AUTO
 from stoa.identity.caller import Caller, check_version
@@ -17,18 +20,16 @@ from stoa.store.tenancy import audit
 Change = tuple[TenantDomainMode, DomainDecisions]  # a mode as it was, and the tenant's decisions about it from now on
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DomainModeInForce:
+class DomainModeInForce(Private, frozen=True, kw_only=True):
     """A domain mode as it holds for the tenant where neither message nor member decides otherwise."""
 
     enabled: bool
     default_model: str | None
     temperature: Decimal
-    system_prompt: str = field(repr=False)
+    system_prompt: str
 
 
-@dataclass(frozen=True, slots=True)
-class DomainModes:
+class DomainModes(Struct, frozen=True):
     """All domain modes by id, and the version of them together."""
 
     modes: Mapping[str, DomainModeInForce]

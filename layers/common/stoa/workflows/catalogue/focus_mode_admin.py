@@ -1,8 +1,9 @@
 """The tenant's focus modes in its admins' hands: the system's five, those in their place, and the tenant's own."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from stoa.core.errors import Conflict, FieldProblem, InvalidFields, NotFound
 from stoa.database.pool import Connection

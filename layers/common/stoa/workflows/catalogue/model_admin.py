@@ -1,8 +1,9 @@
 """Models of a tenant as its admins manage them: which are offered and how, and the tenant's own models."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from stoa.core.errors import Conflict, FieldProblem, InvalidFields, NotFound
 from stoa.core.observe import emit

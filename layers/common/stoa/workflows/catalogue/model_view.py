@@ -1,6 +1,5 @@
 """A model as admins see it: the registry's values, the tenant's decisions, and the values that hold."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -14,8 +13,7 @@ SELF_HOSTED = "self_hosted"
 _OUTER = {"known_for": "description"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelView(Decisions):
+class ModelView(Decisions, frozen=True, kw_only=True):
     """A model with the values that hold for the tenant's members. Prices in USD per one million tokens.
 
     `base_...` is what the provider asks, `user_...` and `rates` what members pay at present; None: not known, not sold.

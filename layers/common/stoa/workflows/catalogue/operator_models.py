@@ -1,9 +1,10 @@
 """Models of the registry as the installation's operators manage them."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from stoa.core.errors import FieldProblem, InvalidFields, NotFound
 from stoa.database.pool import Scope

@@ -6,10 +6,11 @@ of their own that holds their row, and each mail has a key under which it is que
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.core.errors import StoaError
 from stoa.core.failures import failure
@@ -33,8 +34,7 @@ TOLD_WITHIN = timedelta(days=30)
 HOUR_FOR_THE_LONG_OVER = 3
 
 
-@dataclass(slots=True)
-class RetirementReport:
+class RetirementReport(Struct):
     """Counts of one run."""
 
     members_warned: int = 0

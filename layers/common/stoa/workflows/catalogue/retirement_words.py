@@ -1,13 +1,13 @@
 """The end of a model in words: a notice in the client, and a mail."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from stoa.domain.catalogue.lifecycle import Retirement
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """The end of a model that a member chose. `kind` is model_retiring or model_retired."""
 
     kind: str

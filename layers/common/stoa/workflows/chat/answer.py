@@ -2,7 +2,8 @@
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from stoa.clients.wires.types import Call, Cancel, Cancelled, Finish, ProviderError, Text, Turn
 from stoa.core.errors import Unavailable
@@ -110,8 +111,7 @@ def _cited(answer: str, fits: Fitted) -> tuple[Citation, ...]:
     return tuple(citations(answer, fits.passages))
 
 
-@dataclass(slots=True)
-class _Progress:
+class _Progress(Struct):
     """Holds what one provider has said so far."""
 
     pieces: list[str] = field(default_factory=list)

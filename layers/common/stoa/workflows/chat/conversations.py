@@ -1,8 +1,9 @@
 """Saved conversations of a member: listed, read, deleted."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.core.errors import NotFound
 from stoa.core.pages import Page, page_of
@@ -11,8 +12,7 @@ from stoa.store.chat import conversations as store
 from stoa.store.chat.conversations import SavedConversation, SavedMessage
 
 
-@dataclass(frozen=True, slots=True)
-class ReadConversation:
+class ReadConversation(Struct, frozen=True):
     """A conversation with one page of its messages, in the order they were said."""
 
     conversation: SavedConversation

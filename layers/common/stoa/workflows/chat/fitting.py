@@ -1,6 +1,6 @@
 """Fits what a model is sent into its room: system prompt, the persona's knowledge, and the newest turns."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from stoa.clients.wires.types import Turn
 from stoa.domain.chat.context import FittedConversation, fit_conversation, input_limit, turn_tokens
@@ -11,8 +11,7 @@ from stoa.workflows.chat.prepare import Prepared
 from stoa.workflows.chat.values import ChatMessage
 
 
-@dataclass(frozen=True, slots=True)
-class Fitted:
+class Fitted(Struct, frozen=True):
     """A message as one model is sent it. `passages` are those that stand in `system`, in the order of their numbers."""
 
     system: str

@@ -1,8 +1,9 @@
 """Prepares a chat: reads everything in one round trip, refuses what must be refused, and decides who answers."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+
+from msgspec import Struct
 
 from stoa.clients.wires.types import Turn
 from stoa.core.errors import Conflict, NotFound
@@ -22,8 +23,7 @@ from stoa.workflows.selection.member_view import load_with, refused
 from stoa.workflows.selection.message_view import checked_prompts, prompt_of, prompt_statements, rules_snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """A message ready to be sent: the decision, the prompt and the earlier turns, oldest first."""
 
     snapshot: MemberSnapshot
@@ -34,8 +34,7 @@ class Prepared:
     now: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(Struct, frozen=True):
     """The answer that the same request was given before."""
 
     content: str

@@ -1,23 +1,24 @@
 """Values of a chat: the message that goes in and the events that come out. Each door gives them its own shape."""
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from msgspec import Struct, field
+
 from stoa.clients.wires.types import Call, Cancel, Endpoint, Finish, Text
 from stoa.core.errors import StoaError
+from stoa.core.values import Private
 from stoa.database.pool import Database
 from stoa.domain.chat.answer_report import AnswerReport, Citation
 from stoa.workflows.providers.provider_health import ProviderHealth, provider_health
 
 
-@dataclass(frozen=True, slots=True)
-class ChatMessage:
+class ChatMessage(Private, frozen=True):
     """A validated chat request. `idempotency_key` and `request_hash` are both set or both None."""
 
-    content: str = field(repr=False)
+    content: str
     model_id: str | None = None
     persona_id: str | None = None
     domain_mode: str | None = None
@@ -28,8 +29,7 @@ class ChatMessage:
     request_hash: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
+class Tools(Struct, frozen=True):
     """Holds what a chat works with. `deadline` is the `time.monotonic()` value by which it must have settled."""
 
     database: Database
@@ -40,8 +40,7 @@ class Tools:
     health: ProviderHealth = field(default_factory=provider_health)
 
 
-@dataclass(frozen=True, slots=True)
-class MessageLimit:
+class MessageLimit(Struct, frozen=True):
     """The day's limit on the model that answers, this message counted."""
 
     limit: int
@@ -49,8 +48,7 @@ class MessageLimit:
     reset_seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """The model that answers and why. Comes again when a fallback takes over.
 
     `estimated_cost` in USD. A replay of an earlier answer (`replayed`) has neither estimate nor fallbacks.
@@ -71,36 +69,31 @@ class Selection:
     replayed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Private, frozen=True):
     """The next piece of the answer."""
 
-    text: str = field(repr=False)
+    text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Metadata:
+class Metadata(Struct, frozen=True):
     """The account of the message: how it was served, metered and charged. Comes after the last content."""
 
     report: AnswerReport
 
 
-@dataclass(frozen=True, slots=True)
-class Citations:
+class Citations(Struct, frozen=True):
     """Sources the answer rests on. Comes only where there are any."""
 
     items: tuple[Citation, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """The answer broke off after it had begun. What was produced is settled and saved."""
 
     error: StoaError
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """The end of a complete answer."""
 
     conversation_id: UUID

@@ -1,9 +1,10 @@
 """Access that admins give members by hand: grants, more trial messages, and taking them back."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.core.errors import Conflict, FieldProblem, InvalidFields, NotFound
 from stoa.core.observe import emit
@@ -19,8 +20,7 @@ from stoa.store.tenancy import audit
 TRIAL = "trial"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GivenAccess:
+class GivenAccess(Struct, frozen=True, kw_only=True):
     """The access that an admin gives, to a member named by id or e-mail."""
 
     user_id: UUID | None
@@ -32,8 +32,7 @@ class GivenAccess:
     extra_trial_messages: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
+class Granted(Struct, frozen=True):
     """The member's entitlement, and whether they had it before."""
 
     entitlement: Entitlement

@@ -1,7 +1,8 @@
 """Usage of a member: what they used and was charged, by day and model."""
 
-from dataclasses import dataclass
 from datetime import date
+
+from msgspec import Struct
 
 from stoa.core.pages import Page, page_of
 from stoa.identity.caller import Caller
@@ -9,8 +10,7 @@ from stoa.store.members import member_usage as store
 from stoa.store.members.member_usage import DayUsage, UsageTotals
 
 
-@dataclass(frozen=True, slots=True)
-class UsageReport:
+class UsageReport(Struct, frozen=True):
     """A page of sums by day and model, and the totals of the whole period."""
 
     page: Page[DayUsage]

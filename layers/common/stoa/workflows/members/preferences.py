@@ -1,10 +1,11 @@
 """Preferences of a member: read, changed in part, favourites toggled. A saved choice outlives its model."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct
 
 from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.core.observe import emit
@@ -30,16 +31,14 @@ _FAVORITES, _DOMAINS = "favoriteModels", "domainModeModelOverrides"
 Reference = tuple[str, str]  # path of a field, and the id that it refers to
 
 
-@dataclass(frozen=True, slots=True)
-class ModelChoices:
+class ModelChoices(Struct, frozen=True):
     """The standing choices that settings pages show beside the models."""
 
     default_model_id: str | None
     persona_overrides: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class ShownPreferences:
+class ShownPreferences(Struct, frozen=True):
     """All preferences, the models that answered last (newest first), and what the member is to be told of them."""
 
     selection_mode: str

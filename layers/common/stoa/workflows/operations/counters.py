@@ -1,7 +1,8 @@
 """Prove that the counters say what the ledger says, or make them say it."""
 
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+
+from msgspec import Struct
 
 from stoa.database.pool import Database, Scope
 from stoa.store.operations import counters
@@ -11,8 +12,7 @@ from stoa.store.tenancy import tenants
 from stoa.store.tenancy.tenants import Tenant
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """A tenant's counter that does not say what the ledger says. `kind` is one of `counters.KINDS`."""
 
     tenant: str

@@ -5,9 +5,10 @@ request of its member. So this may run twice, at once, late or never; killed any
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.core.errors import StoaError
 from stoa.core.failures import failure
@@ -24,8 +25,7 @@ KEYS_KEPT = timedelta(hours=48)
 EVENTS_KEPT = timedelta(days=30)  # Stripe repeats an event for three days at most
 
 
-@dataclass(slots=True)
-class DayReport:
+class DayReport(Struct):
     """Counts of one run, for its log line and its metrics."""
 
     tenants: int = 0

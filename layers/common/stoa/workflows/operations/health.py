@@ -1,14 +1,13 @@
 """The health of an installation: the database answers, and at which migration it stands."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from stoa import __version__
 from stoa.database.pool import Database, Scope
 from stoa.store.operations import health
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Struct, frozen=True):
     """An installation that can serve. `migration` is the number of the newest one that was applied."""
 
     status: str

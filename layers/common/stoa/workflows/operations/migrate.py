@@ -7,8 +7,9 @@ Our own because it must run as a Lambda function; `dbmate` itself works on the s
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from stoa.database.pool import Connection, Database, Scope
 
@@ -36,8 +37,7 @@ class OlderShape(RuntimeError):
         super().__init__(f"The database is of an older shape: {reason}. Nothing in it was changed.")
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
+class Migration(Struct, frozen=True):
     """A file of statements. `version` is the number its name starts with, `up` the statements."""
 
     version: str
@@ -51,8 +51,7 @@ class Migration:
         return hashlib.sha256(" ".join(statements.split()).encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class _Applied:
+class _Applied(Struct, frozen=True):
     """A migration that was applied. `has_digests` is false where the table has no column for the digest."""
 
     version: str

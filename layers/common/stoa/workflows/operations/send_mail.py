@@ -6,8 +6,10 @@ Message-ID, by which mailboxes show it once.
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from stoa.clients.aws.mail import Mail, MailNotSent
 from stoa.core.observe import logger
@@ -29,14 +31,13 @@ WAITS = (
 )
 
 
-@dataclass(slots=True)
-class MailReport:
+class MailReport(Struct):
     """Counts of one run."""
 
     sent: int = 0
     postponed: int = 0
     given_up: int = 0
-    reasons: dict[str, int] = field(default_factory=dict, compare=False)  # why mail was not sent, and how often
+    reasons: dict[str, int] = field(default_factory=dict)  # why mail was not sent, and how often
 
 
 def send_mail(

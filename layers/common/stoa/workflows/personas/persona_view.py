@@ -1,33 +1,32 @@
 """A persona as members are shown it, and finding one that a member may use or change."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from stoa.core.errors import Forbidden, NotFound
+from stoa.core.values import Private
 from stoa.database.pool import Connection
 from stoa.identity.caller import Caller
 from stoa.store.personas import personas as store
 from stoa.store.personas.personas import Persona
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PersonaView:
+class PersonaView(Private, frozen=True, kw_only=True):
     """A persona as a member is shown it. `system_prompt` is None where it is not told.
 
     `usage_count` counts the messages of the tenant's members that it answered.
     """
 
     id: str
-    name: str = field(repr=False)
-    display_name: str = field(repr=False)
-    system_prompt: str | None = field(repr=False)
-    avatar_url: str | None = field(repr=False)
+    name: str
+    display_name: str
+    system_prompt: str | None
+    avatar_url: str | None
     voice_id: str | None
-    traits: list[str] = field(repr=False)
-    domains: list[str] = field(repr=False)
-    style: Mapping[str, Any] = field(repr=False)
+    traits: list[str]
+    domains: list[str]
+    style: Mapping[str, Any]
     language: str
     is_public: bool
     is_system: bool

@@ -1,9 +1,10 @@
 """The personas that a member may talk to: the system's coaches, the tenant's public ones, and those of their own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from stoa.core.errors import Conflict, NotFound
 from stoa.core.ids import new_id
@@ -25,8 +26,7 @@ MOST_PERSONAS = 100
 _EMPTY: Mapping[str, Any] = {"traits": [], "domains": [], "style": {}}
 
 
-@dataclass(frozen=True, slots=True)
-class PersonaUsage:
+class PersonaUsage(Struct, frozen=True):
     """The messages that a persona answered: of all time, and by day, newest first, where there were any."""
 
     usage_count: int

@@ -1,9 +1,11 @@
 """The tenant's pricing configuration, and the bulk update of a default markup."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.database.pool import Connection
@@ -24,16 +26,14 @@ _OUTER = {"external_default_markup": "externalDefaultMarkup", "self_hosted_defau
 _READ_ONLY = frozenset({"version", "last_auto_update"})
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigEdit:
+class ConfigEdit(Struct, frozen=True):
     """Fields of the configuration to set. `expected_version` is the version that the editor read, if they said it."""
 
     changes: Mapping[str, Any]
     expected_version: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MarkupEdit:
+class MarkupEdit(Struct, frozen=True):
     """The default markup of one kind of models, `EXTERNAL` or `SELF_HOSTED`, in percent."""
 
     kind: str
@@ -41,8 +41,7 @@ class MarkupEdit:
     expected_version: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReadConfig:
+class ReadConfig(Struct, frozen=True):
     """The configuration, and its rules for what providers change with the defaults filled in."""
 
     settings: PricingSettings

@@ -1,11 +1,13 @@
 """Overrides of a model's price: set, with dates where wanted, and taken away. Both are price changes like any other."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from stoa.core.errors import Conflict, FieldProblem, InvalidFields, NotFound, StoaError
 from stoa.core.text import iso
@@ -24,8 +26,7 @@ from stoa.workflows.pricing.price_planning import PlannedChange, is_priced, plan
 Period = tuple[datetime, datetime | None]  # beginning, and end where there is one
 
 
-@dataclass(frozen=True, slots=True)
-class OverrideEdit:
+class OverrideEdit(Struct, frozen=True):
     """An override as an admin asks for it. Dates without an offset are in the tenant's time zone.
 
     An override whose beginning is omitted or in the past begins now, because prices are never changed backwards.
@@ -38,16 +39,14 @@ class OverrideEdit:
     expected_version: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OverrideRemoval:
+class OverrideRemoval(Struct, frozen=True):
     """The model whose override is to be taken away."""
 
     model_id: str
     expected_version: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SavedOverride:
+class SavedOverride(Struct, frozen=True):
     """A change of an override. From `effective_from` on, the grace period holds back nothing of it any more."""
 
     effective_from: datetime
@@ -55,8 +54,7 @@ class SavedOverride:
     change: PlannedChange
 
 
-@dataclass(frozen=True, slots=True)
-class OverridePeriod:
+class OverridePeriod(Struct, frozen=True):
     """An override with its beginning and end. Prices are USD per 1,000,000 tokens."""
 
     markup: Decimal | None

@@ -1,9 +1,10 @@
 """Prices as an admin reads them: each model with the prices to come, and the history."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.core.pages import Page, page_of
 from stoa.domain.pricing.price_book import PriceRow
@@ -16,8 +17,7 @@ from stoa.store.pricing.prices import ModelPricing
 from stoa.workflows.pricing.overrides import OverridePeriod, has_override, override_periods
 
 
-@dataclass(frozen=True, slots=True)
-class ListedModel:
+class ListedModel(Struct, frozen=True):
     """A model's prices, USD per 1,000,000 tokens. `user_…` and `rates` are what members pay now.
 
     These, the markup and the minimum charge are None where the model cannot be sold yet. `scheduled` are the price

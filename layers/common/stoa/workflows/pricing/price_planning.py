@@ -5,9 +5,10 @@ same transaction.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.core.ids import new_id
 from stoa.database.pool import Connection
@@ -25,8 +26,7 @@ CLOCK_DIFFERENCE = timedelta(seconds=5)
 NO_TIME = timedelta(0)
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedChange:
+class PlannedChange(Struct, frozen=True):
     """The price rows of a model in force and to come, before and after a change, and the plan between the two."""
 
     model_id: str

@@ -4,11 +4,12 @@ Nothing is changed. A difference is a bug or a hand in the database, and a perso
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.database.pool import Connection, Database, Scope
 from stoa.domain.pricing.markup import NOTHING, charge_for, provider_cost
@@ -28,8 +29,7 @@ Kind = TypeVar("Kind")
 Told = tuple[str, object, object]  # the part that differs, as recorded and as recomputed
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """A line or row that does not say what follows from its sources. Amounts are USD.
 
     `id` is the ledger line's or the price row's. `what` names the part that differs.
@@ -45,8 +45,7 @@ class Difference:
         return f"tenant {self.tenant_id}: {self.what} {self.id} says {self.recorded}, recomputed {self.recomputed}"
 
 
-@dataclass(frozen=True, slots=True)
-class Recomputed:
+class Recomputed(Struct, frozen=True):
     """Counts of the lines and rows that were derived again, the sum of recorded charges in USD, and the differences."""
 
     lines: int

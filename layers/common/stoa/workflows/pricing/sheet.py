@@ -4,11 +4,12 @@ import csv
 import io
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 from typing import TypeVar
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from stoa.core.errors import Conflict, FieldProblem, InvalidFields, StoaError
 from stoa.core.text import iso, storable
@@ -30,8 +31,7 @@ Line = tuple[int, OverrideEdit]
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True, slots=True)
-class SheetImport:
+class SheetImport(Struct, frozen=True):
     """A sheet of overrides to set."""
 
     text: str

@@ -1,14 +1,14 @@
 """The tenant's rules for what providers change: as stored, and with the defaults filled in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stoa.core.text import camel_case, snake_case
 from stoa.domain.sync.policy import DEFAULTS, Rule, with_rules
 
 
-@dataclass(frozen=True, slots=True)
-class SyncPolicy:
+class SyncPolicy(Struct, frozen=True):
     """The rule for each kind of change that the feeds tell of."""
 
     new_model: Rule

@@ -1,7 +1,8 @@
 """Circuits as an installation's operators see and reset them. In ordinary times nobody needs this: they close alone."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from stoa.core.errors import NotFound
 from stoa.identity.caller import Caller
@@ -10,8 +11,7 @@ from stoa.store.providers.circuits import KnownCircuit
 from stoa.store.tenancy import audit
 
 
-@dataclass(frozen=True, slots=True)
-class CircuitView:
+class CircuitView(Struct, frozen=True):
     """A circuit and its state: closed, open, or half_open, which lets one message at a time try."""
 
     id: str  # kind:subject_id

@@ -4,9 +4,10 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from stoa.clients.aws import key_box
 from stoa.clients.aws.fresh_secret import FreshSecret
@@ -29,8 +30,7 @@ MOST_TENANTS = 1000  # remembered at once
 Unseal = Callable[[UUID, str, bytes], str]
 
 
-@dataclass(slots=True)
-class _OwnKey:
+class _OwnKey(Struct):
     """A tenant's key at one provider, decrypted (or not) and good until then."""
 
     sealed: SealedKey
@@ -39,8 +39,7 @@ class _OwnKey:
     failure: str | None = None
 
 
-@dataclass(slots=True)
-class _Tenant:
+class _Tenant(Struct):
     """A tenant's keys as they were when they were last read."""
 
     fresh_until: float = 0.0

@@ -9,9 +9,10 @@ import random
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
+
+from msgspec import Struct, field
 
 from stoa.core.observe import emit, logger
 from stoa.core.settings import settings
@@ -40,8 +41,7 @@ SHARDS = 8  # rows that the processes of one model and bucket are spread over
 TELL_EVERY = timedelta(seconds=5)
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """A call as the circuits see it: its model, the circuits it probed, its outcome (None: it says nothing)."""
 
     offer: Offer
@@ -49,8 +49,7 @@ class Attempt:
     outcome: Outcome | None = None
 
 
-@dataclass(slots=True)
-class ProviderHealth:
+class ProviderHealth(Struct):
     """Holds the outcomes that the database has not been told of yet. Safe to use from many threads."""
 
     patience: Patience = field(default_factory=Patience)

@@ -1,15 +1,17 @@
 """A tenant's own keys at providers, as its admins manage them. A key goes in and never comes out again."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.clients.aws.key_box import LARGEST_KEY_BYTES
 from stoa.clients.wires.endpoints import own_endpoint
 from stoa.clients.wires.key_check import check_key, check_path
 from stoa.clients.wires.types import ProviderError
 from stoa.core.errors import Conflict, FieldProblem, InvalidFields, NotFound
+from stoa.core.values import Private
 from stoa.domain.providers.provider import Provider
 from stoa.domain.providers.provider_keys import fingerprint, key_problem, last_four, settings_problems
 from stoa.identity.caller import Caller, check_version
@@ -20,17 +22,15 @@ from stoa.store.tenancy import audit
 Seal = Callable[[str, UUID, str, str], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class GivenKey:
+class GivenKey(Private, frozen=True):
     """A key as an admin sends it. `settings` fill the provider's address. `verify` has the provider asked first."""
 
-    key: str = field(repr=False)
+    key: str
     settings: Mapping[str, str]
     verify: bool
 
 
-@dataclass(frozen=True, slots=True)
-class KeyTaker:
+class KeyTaker(Struct, frozen=True):
     """A provider at which a tenant may have a key of its own, and the settings that its address takes with the key."""
 
     id: str
@@ -39,8 +39,7 @@ class KeyTaker:
     optional_settings: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class TenantKeys:
+class TenantKeys(Struct, frozen=True):
     """The tenant's keys as far as they may be shown, and the providers that take one."""
 
     keys: list[KeptKey]

@@ -1,9 +1,10 @@
 """The delivery of one output: to a webhook or into a file, tried again for about fifteen hours, noted once."""
 
 import json
-from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
+
+from msgspec.structs import asdict
 
 from stoa.clients.http.webhook_out import DeliveryFailed
 from stoa.core.errors import StoaError

@@ -2,8 +2,9 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.core.public_addresses import webhook_problem

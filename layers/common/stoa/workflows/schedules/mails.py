@@ -3,9 +3,9 @@
 They are plain text. The key of a mail keeps the same from being told twice.
 """
 
-from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from stoa.core.values import Private
 from stoa.domain.schedules.cron_words import instant_words, place_words
 from stoa.store.schedules.deliveries import Delivery, mail_key
 from stoa.store.schedules.schedule_runs import StartedRun
@@ -13,12 +13,11 @@ from stoa.store.schedules.schedules import DueSchedule
 from stoa.workflows.schedules.values import MOST_FAILURES_IN_ROW
 
 
-@dataclass(frozen=True, slots=True)
-class Mail:
+class Mail(Private, frozen=True):
     """A mail without its recipient."""
 
-    subject: str = field(repr=False)
-    text: str = field(repr=False)
+    subject: str
+    text: str
     dedupe_key: str
 
 

@@ -1,29 +1,27 @@
 """Values between a scheduled run and the chat that answers it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID
 
+from stoa.core.values import Private
 from stoa.identity.members import Member
 
 
-@dataclass(frozen=True, slots=True)
-class RunPrompt:
+class RunPrompt(Private, frozen=True):
     """A prompt to be answered as a chat message. The same `key` is answered and charged once."""
 
     key: str
-    content: str = field(repr=False)
+    content: str
     model_id: str
     persona_id: str | None
     domain_mode: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class RunAnswer:
+class RunAnswer(Private, frozen=True):
     """A whole answer, as the ledger has it."""
 
-    text: str = field(repr=False)
+    text: str
     model_id: str
     conversation_id: UUID
     input_tokens: int

@@ -2,9 +2,10 @@
 
 import time
 from contextlib import suppress
-from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
+
+from msgspec.structs import asdict
 
 from stoa.core.observe import logger
 from stoa.core.text import made_storable

@@ -1,8 +1,9 @@
 """Runs as their owner starts them and looks back on them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from stoa.clients.aws import storage
 from stoa.core.errors import Conflict, NotFound

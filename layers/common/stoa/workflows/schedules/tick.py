@@ -1,9 +1,11 @@
 """The minute tick: plan a run for what is due, and send to the workers what waits for them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from stoa.clients.aws.run_queue import Job
 from stoa.core.errors import InvalidFields, StoaError
@@ -26,8 +28,7 @@ BATCH = 500  # schedules of one tenant a transaction; then the next tenant has i
 Send = Callable[[Sequence[Job]], list[Job]]
 
 
-@dataclass(slots=True)
-class TickReport:
+class TickReport(Struct):
     """Counts the work of one tick, for its log line."""
 
     planned: int = 0

@@ -1,9 +1,10 @@
 """The tools of a worker on runs, and the time that each piece of its work may take."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
+
+from msgspec import Struct
 
 from stoa.database.pool import Database
 from stoa.workflows.schedules.prompt_run import Ask
@@ -35,8 +36,7 @@ class Post(Protocol):
     def __call__(self, url: str, body: bytes, *, secret: bytes, delivery_id: str, timestamp: int) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Worker:
+class Worker(Struct, frozen=True):
     """Holds the tools of a worker."""
 
     database: Database

@@ -1,13 +1,15 @@
 """Schedules and their runs as their owner is shown them."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
+
 from stoa.core.errors import InvalidFields
+from stoa.core.values import Private
 from stoa.domain.schedules.cadence import Cadence, read_cadence
 from stoa.domain.schedules.cron_words import instant_words
 from stoa.store.operations.mail_outbox import MailStanding
@@ -21,17 +23,15 @@ _OF_RUN: dict[str, DeliveryStatus] = {"pending": "pending", "delivered": "delive
 SHOWN_CHARACTERS = 2000  # of an output in a list; alone it is shown whole
 
 
-@dataclass(frozen=True, slots=True)
-class ShownSchedule:
+class ShownSchedule(Private, frozen=True):
     """A schedule, its rhythm in plain words, and the new secret of its webhook where one was just made."""
 
     schedule: Schedule
     description: str
-    webhook_secret: str | None = field(default=None, repr=False)
+    webhook_secret: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedTime:
+class PlannedTime(Struct, frozen=True):
     """A time at which a schedule would run: in UTC, by the clocks of its zone, and in plain words."""
 
     at: datetime
@@ -39,24 +39,21 @@ class PlannedTime:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
+class Preview(Struct, frozen=True):
     """A rhythm in plain words, with its next times."""
 
     description: str
     next_runs: list[PlannedTime]
 
 
-@dataclass(frozen=True, slots=True)
-class RunError:
+class RunError(Struct, frozen=True):
     """The reason for which a run failed, for its owner."""
 
     code: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class ShownDelivery:
+class ShownDelivery(Struct, frozen=True):
     """The state of a delivery. `link` leads to a stored output, where a link was asked for."""
 
     status: DeliveryStatus
@@ -66,8 +63,7 @@ class ShownDelivery:
     link: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ShownRun:
+class ShownRun(Private, frozen=True):
     """A run with its output, or with the beginning of it. `charge` is in USD."""
 
     id: UUID
@@ -78,7 +74,7 @@ class ShownRun:
     started_at: datetime | None
     ended_at: datetime | None
     attempts: int
-    output: str | None = field(repr=False)
+    output: str | None
     output_truncated: bool
     model_id: str | None
     conversation_id: UUID | None

@@ -1,7 +1,8 @@
 """A message before the rules: its prompts checked, its snapshot put together. Shared by chat and its dry run."""
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from stoa.core.errors import FieldProblem, InvalidFields, NotFound
 from stoa.database.pool import Rows, Statement

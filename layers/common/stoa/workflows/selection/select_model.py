@@ -1,7 +1,8 @@
 """A dry run of a selection: the decision that a chat message would meet now. Nothing is reserved or counted."""
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from stoa.domain.selection.offers import ChatRequest
 from stoa.domain.selection.refusals import Refusal
@@ -10,8 +11,7 @@ from stoa.workflows.selection.dry_selection import decide
 from stoa.workflows.selection.member_view import refused
 
 
-@dataclass(frozen=True, slots=True)
-class SelectedModel:
+class SelectedModel(Struct, frozen=True):
     """A decision. `estimated_cost` in USD; 0 for a trial message."""
 
     model_id: str

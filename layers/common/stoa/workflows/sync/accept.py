@@ -4,10 +4,12 @@ Runs within the caller's transaction. Prices must be planned anew afterwards (st
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from stoa.database.pool import Connection
 from stoa.domain.sync.change import OWN_FACTS, Change, Ending, NewModel, Side, Sizes, price_of
@@ -25,8 +27,7 @@ CAUTIOUS_CONTEXT = 8192
 CAUTIOUS_OUTPUT = 4096
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choices:
+class Choices(Struct, frozen=True, kw_only=True):
     """An admin's own decisions beside a change. None: as the change says. Prices come both or not at all."""
 
     input_price: Decimal | None = None
@@ -55,8 +56,7 @@ class Choices:
 NO_CHOICES = Choices()
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """A change that is accepted. `model_id` is None for a model that is in no registry yet."""
 
     provider_id: str

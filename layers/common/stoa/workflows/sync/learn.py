@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
 from datetime import datetime
 from typing import NamedTuple
+
+from msgspec.structs import asdict, replace
 
 from stoa.core.ids import new_id
 from stoa.database.pool import Connection, Database, Scope

@@ -7,10 +7,11 @@ next one does what is left. A second run finds nothing to do.
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.core.errors import StoaError
 from stoa.core.failures import failure
@@ -45,8 +46,7 @@ Read = Callable[[Sequence[Provider], Mapping[str, int]], Reading]
 Clock = Callable[[], datetime]  # aware, UTC
 
 
-@dataclass(slots=True)
-class SyncReport:
+class SyncReport(Struct):
     """The counts of a run, for its log line and its metrics."""
 
     tenants: int = 0

@@ -1,9 +1,10 @@
 """Teams in the hands of the tenant's admins: listed, changed, switched on and off."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.core.errors import Conflict, NotFound
 from stoa.core.pages import Page, page_of
@@ -18,16 +19,14 @@ from stoa.store.tenancy import audit
 from stoa.workflows.teams.team_desk import TeamView, check_models, shown_team
 
 
-@dataclass(frozen=True, slots=True)
-class TeamOwner:
+class TeamOwner(Struct, frozen=True):
     """The owner of a team."""
 
     user_id: UUID
     email: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class TenantTeamView(TeamView):
+class TenantTeamView(TeamView, frozen=True):
     """A team as the tenant's admins are shown it."""
 
     owner: TeamOwner | None
@@ -114,4 +113,4 @@ def _found(connection: Connection, caller: Caller, team_id: UUID) -> TenantTeam:
 def _shown_of(team: TenantTeam) -> TenantTeamView:
     owner = TeamOwner(team.owner_id, team.owner_email) if team.owner_id else None
     shown = shown_team(team)
-    return TenantTeamView(**{one.name: getattr(shown, one.name) for one in fields(shown)}, owner=owner)
+    return TenantTeamView(**{name: getattr(shown, name) for name in shown.__struct_fields__}, owner=owner)

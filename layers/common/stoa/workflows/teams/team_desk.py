@@ -1,9 +1,11 @@
 """Teams as use cases find them and clients are shown them."""
 
-from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stoa.core.errors import FieldProblem, InvalidFields, NotFound
 from stoa.database.pool import Connection, Database
@@ -56,8 +58,7 @@ def check_models(database: Database, member: Member, model_ids: list[str], now: 
         raise InvalidFields(problems)
 
 
-@dataclass(frozen=True, slots=True)
-class TeamPeriod:
+class TeamPeriod(Struct, frozen=True):
     """The present period on the tenant's calendar. `ends_on` is the first day of the next one."""
 
     starts_on: date
@@ -67,8 +68,7 @@ class TeamPeriod:
     tokens_remaining: int
 
 
-@dataclass(frozen=True, slots=True)
-class TeamView:
+class TeamView(Struct, frozen=True):
     """A team as its own members and the tenant's admins are shown it."""
 
     id: UUID
@@ -89,8 +89,7 @@ class TeamView:
     activated_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class OwnTokens:
+class OwnTokens(Struct, frozen=True):
     """The member's part of the present period, in tokens. `allotted` None: the pool alone is the limit."""
 
     allotted: int | None
@@ -98,16 +97,14 @@ class OwnTokens:
     remaining: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class OwnTeamView(TeamView):
+class OwnTeamView(TeamView, frozen=True):
     """A team with the member's own part in it."""
 
     role: str
     own_tokens: OwnTokens
 
 
-@dataclass(frozen=True, slots=True)
-class TeamMemberView:
+class TeamMemberView(Struct, frozen=True):
     """A member, or an invitation that nobody has taken up (no `user_id`)."""
 
     id: UUID

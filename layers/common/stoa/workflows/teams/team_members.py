@@ -1,8 +1,9 @@
 """Members of a team: invited, taken in, declined, removed, given a role or tokens, made the owner."""
 
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from stoa.core.errors import Conflict, NotFound
 from stoa.core.observe import emit

@@ -1,9 +1,10 @@
 """Usage of a team: the messages that it paid for in a period, and their sums."""
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from stoa.core.pages import Page, page_of
 from stoa.database.pool import Connection
@@ -16,8 +17,7 @@ from stoa.store.teams.teams import OwnTeam
 from stoa.workflows.teams.team_desk import own_team
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """The lines that are wanted: of the period that holds `period_day`, else `day`, else today; of one member, model
     or day."""
 
@@ -27,8 +27,7 @@ class Wanted:
     day: date | None
 
 
-@dataclass(frozen=True, slots=True)
-class TeamStats:
+class TeamStats(Struct, frozen=True):
     """Sums of all lines that match."""
 
     messages: int
@@ -38,8 +37,7 @@ class TeamStats:
     by_day: list[TeamSum]
 
 
-@dataclass(frozen=True, slots=True)
-class TeamUsageReport:
+class TeamUsageReport(Struct, frozen=True):
     """A page of a team's messages in a period, and on the first page their sums."""
 
     period: Period

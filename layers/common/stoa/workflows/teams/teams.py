@@ -1,9 +1,10 @@
 """Teams, made, listed, changed and closed by their own people."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from stoa.core.ids import new_id
 from stoa.core.observe import emit
