@@ -1,5 +1,6 @@
 """Forms of text: JSON and instants as the API writes them, names in its spelling, and text that can be stored."""
 
+import hashlib
 import json
 import re
 from datetime import UTC, date, datetime
@@ -40,6 +41,11 @@ def snake_case(name: str) -> str:
 def to_json(value: Any) -> str:
     """JSON text of our answers. Decimals become numbers: fields that must stay exact are strings already."""
     return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
+
+
+def digest_of(document: Any) -> str:
+    """Returns the SHA-256 (hex) of a document of plain values: the same in whatever order its names are."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def iso(moment: datetime) -> str:

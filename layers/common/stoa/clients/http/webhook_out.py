@@ -20,8 +20,11 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
+from msgspec import Struct
+
 from stoa.clients.http.connections import tls
 from stoa.core.public_addresses import is_public, webhook_problem
+from stoa.core.text import document_of, to_json
 
 TOTAL_SECONDS = 10.0
 LARGEST_ANSWER = 65536  # bytes; an answer has nothing to tell but its status
@@ -48,6 +51,11 @@ def signature(secret: bytes, timestamp: int, body: bytes) -> str:
 def resolve(host: str, port: int) -> list[str]:
     """Returns the addresses that a name stands for. Raises OSError when it stands for none."""
     return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+def event_body(event: Struct) -> bytes:
+    """Returns an event as the JSON that a webhook is sent, with the API's spelling of names."""
+    return to_json(document_of(event)).encode()
 
 
 def post(

@@ -1,7 +1,5 @@
 """A change that is proposed to a tenant or applied, its two sides as typed values, and the documents stored of them."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +9,7 @@ from typing import Any, Literal
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from stoa.core.text import camel_case
+from stoa.core.text import camel_case, digest_of
 from stoa.domain.pricing.rates import Rates
 from stoa.domain.sync.agreement import Agreement
 from stoa.domain.sync.facts import Price
@@ -84,7 +82,7 @@ class Change(Struct, frozen=True, dict=True):
     def digest(self) -> str:
         """The same for the same `after`. A successor is only our suggestion, and depends on other models' prices."""
         told = {name: value for name, value in to_stored(self.after).items() if name != "successorId"}
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
+        return digest_of(told)[:32]
 
     @property
     def percent(self) -> Decimal | None:

@@ -1,13 +1,11 @@
 """Stripe's events: into the inbox once, then applied and marked in one transaction. One that fails is tried again."""
 
-import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from stoa.clients.stripe import stripe_signature
 from stoa.clients.stripe.stripe_client import StripeCalls
-from stoa.core.errors import MalformedRequest
+from stoa.clients.stripe.stripe_event import parse_event
 from stoa.core.failures import where
 from stoa.core.observe import logger
 from stoa.database.pool import Database, Scope
@@ -42,7 +40,7 @@ def receive_event(
     again then.
     """
     stripe_signature.verify(body, signature, secrets, now)
-    event = _parse(body)
+    event = parse_event(body)
     with database.autocommit(OPERATOR) as connection:
         kept = inbox.add(connection, event, now, now + FIRST_RETRY)
     return kept.status if kept.is_settled else _attempt(database, stripe, kept, now)
@@ -69,16 +67,6 @@ def retry_events(
             counts[became] = counts.get(became, 0) + 1
     with database.autocommit(OPERATOR) as connection:
         return {**counts, "dead": inbox.count_dead(connection)}
-
-
-def _parse(body: bytes) -> dict[str, Any]:
-    try:
-        event = json.loads(body)
-    except ValueError as error:
-        raise MalformedRequest("The event is not JSON.") from error
-    if not isinstance(event, dict) or not all(isinstance(event.get(name), str) for name in ("id", "type")):
-        raise MalformedRequest("The event has no id or type.")
-    return event
 
 
 def _attempt(database: Database, stripe: Callable[[], StripeCalls], event: InboxEvent, now: datetime) -> str:

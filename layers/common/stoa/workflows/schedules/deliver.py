@@ -1,15 +1,14 @@
 """The delivery of one output: to a webhook or into a file, tried again for about fifteen hours, noted once."""
 
-import json
 from datetime import datetime
 from uuid import UUID
 
+from msgspec import Struct
 from msgspec.structs import asdict
 
-from stoa.clients.http.webhook_out import DeliveryFailed
+from stoa.clients.http.webhook_out import DeliveryFailed, event_body
 from stoa.core.errors import StoaError
 from stoa.core.observe import logger
-from stoa.core.text import iso
 from stoa.database.pool import Scope
 from stoa.domain.pricing.markup import money_text
 from stoa.store.operations import mail_outbox
@@ -22,6 +21,35 @@ from stoa.workflows.schedules.values import DELIVERY_LEASE, DELIVERY_WAITS, Work
 
 LINK_HOURS = 12
 MOST_DELIVERIES = len(DELIVERY_WAITS) + 1
+
+
+class NamedSchedule(Struct, frozen=True):
+    """The schedule that a run belongs to."""
+
+    id: UUID
+    name: str
+
+
+class TokensUsed(Struct, frozen=True):
+    """Tokens of one answer, as they were charged."""
+
+    input_tokens: int
+    output_tokens: int
+
+
+class RunSucceeded(Struct, frozen=True, kw_only=True):
+    """The event that a webhook is sent about a run. `charge` is in the tenant's currency."""
+
+    type: str = "schedule.run.succeeded"
+    id: UUID
+    schedule: NamedSchedule
+    trigger: str
+    planned_at: datetime
+    ended_at: datetime
+    model_id: str
+    usage: TokensUsed
+    charge: str
+    output: str
 
 
 def deliver(worker: Worker, tenant_id: UUID, run_id: UUID, attempts: int) -> None:
@@ -56,28 +84,25 @@ def _post(worker: Worker, delivery: Delivery, now: datetime) -> None:
     assert delivery.webhook_url is not None and delivery.webhook_secret is not None
     worker.post(
         delivery.webhook_url,
-        webhook_body(delivery),
+        event_body(_event(delivery)),
         secret=delivery.webhook_secret,
         delivery_id=str(delivery.id),
         timestamp=int(now.timestamp()),
     )
 
 
-def webhook_body(delivery: Delivery) -> bytes:
-    """Returns the JSON that a webhook is sent about a run."""
-    told = {
-        "type": "schedule.run.succeeded",
-        "id": str(delivery.id),
-        "schedule": {"id": str(delivery.schedule_id), "name": delivery.name},
-        "trigger": "schedule" if delivery.trigger == "clock" else "manual",
-        "plannedAt": iso(delivery.planned_at),
-        "endedAt": iso(delivery.ended_at),
-        "modelId": delivery.model_id,
-        "usage": {"inputTokens": delivery.input_tokens, "outputTokens": delivery.output_tokens},
-        "charge": money_text(delivery.charge),
-        "output": delivery.output,
-    }
-    return json.dumps(told, ensure_ascii=False).encode()
+def _event(delivery: Delivery) -> RunSucceeded:
+    return RunSucceeded(
+        id=delivery.id,
+        schedule=NamedSchedule(delivery.schedule_id, delivery.name),
+        trigger="schedule" if delivery.trigger == "clock" else "manual",
+        planned_at=delivery.planned_at,
+        ended_at=delivery.ended_at,
+        model_id=delivery.model_id,
+        usage=TokensUsed(delivery.input_tokens, delivery.output_tokens),
+        charge=money_text(delivery.charge),
+        output=delivery.output,
+    )
 
 
 def _store(worker: Worker, delivery: Delivery) -> str:

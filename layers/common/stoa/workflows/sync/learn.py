@@ -1,7 +1,5 @@
 """Learns from a reading of the feeds: keeps the facts that are new in it. Facts are the same for all tenants."""
 
-import hashlib
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -9,6 +7,7 @@ from typing import NamedTuple
 from msgspec.structs import asdict, replace
 
 from stoa.core.ids import new_id
+from stoa.core.text import digest_of
 from stoa.database.pool import Connection, Database, Scope
 from stoa.domain.providers.provider import Provider
 from stoa.domain.sync.change import CONTEXT, PRICE, RETIREMENT, Change
@@ -113,8 +112,7 @@ def _keep_run(
 ) -> None:
     """Puts the reading on file where it changed something or met other problems than the last one."""
     kept = list(problems[:MOST_PROBLEMS])
-    told = json.dumps([asdict(problem) for problem in kept], sort_keys=True)
-    digest = hashlib.sha256(told.encode()).hexdigest()
+    digest = digest_of([asdict(problem) for problem in kept])
     last = runs.last(connection)
     if last is not None and last.problems_digest == digest and not added + changed:
         return
