@@ -19,6 +19,7 @@ from stoa.database.pool import Database, Scope, database
 from stoa.workflows.providers.provider_health import provider_health
 from stoa.workflows.tenancy.registry import create_tenant
 from tests.aws_server import aws_server
+from tests.small_catalogue import use_small_catalogue
 
 # Tests lose nothing when the machine stops, so they need not wait for its disk.
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
@@ -42,8 +43,12 @@ def owner_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def runtime_url(owner_url: str) -> str:
-    """URL of the role that functions run as, in a migrated database with the registry loaded."""
-    return prepare(owner_url, embedded="DATABASE_URL" not in os.environ)
+    """URL of the role that functions run as, in a migrated database with the small catalogue loaded."""
+    url = prepare(owner_url, embedded="DATABASE_URL" not in os.environ)
+    owner = Database(parse_url(owner_url))
+    use_small_catalogue(owner)
+    owner.close()
+    return url
 
 
 @pytest.fixture(scope="session")

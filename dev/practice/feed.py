@@ -162,13 +162,13 @@ def _changed(model: Model, order: dict[str, Any]) -> Model:
 
 
 def _registry() -> dict[tuple[str, str], Model]:
-    with (DATA / "model_names.csv").open(newline="", encoding="utf-8") as file:
-        names = {row["id"]: row["provider_model"] for row in csv.DictReader(file)}
     said: dict[tuple[str, str], Model] = {}
     with (DATA / "registry.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
+            if not row["input_per_1m_usd"] or not row["output_per_1m_usd"]:
+                continue
             prices = {"input_mtok": float(row["input_per_1m_usd"]), "output_mtok": float(row["output_per_1m_usd"])}
-            key = row["provider_id"], names[row["id"]]
+            key = row["provider_id"], row["provider_model"]
             if all(prices.values()):  # two of ours may be one of theirs: the first has the word
                 said.setdefault(key, Model(*key, prices, int(row["context_window"])))
     return said

@@ -12,6 +12,7 @@ from dev.practice.faults import UnknownFault, fault_from
 from dev.practice.feed import GENAI_PATH, SECOND_PATH, PracticeFeed, UnknownOrder
 from dev.practice.openai_wire import CREATED, OpenAIWire
 from dev.practice.predictions import Predictions
+from dev.practice.responses_wire import ResponsesWire
 from dev.practice.rows import ROWS
 from dev.practice.stage import Stage, key_of
 from dev.practice.wire import Wire
@@ -31,6 +32,7 @@ class Service:
         self.faults, self.log = self._stage.faults, self._stage.log
         self.feed = PracticeFeed()
         self._openai = OpenAIWire()
+        self._responses = ResponsesWire()
         self._anthropic = AnthropicWire()
         self._bedrock = BedrockWire()
         self._predictions = Predictions(self._stage)
@@ -78,6 +80,8 @@ class Service:
     def _wire_at(self, path: str, method: str) -> Wire | None:
         if method == "POST" and path.endswith("/chat/completions"):
             return self._openai
+        if method == "POST" and path.endswith("/responses"):
+            return self._responses
         if method == "POST" and path.endswith("/v1/messages"):
             return self._anthropic
         if method == "POST" and path.endswith(("/converse", "/converse-stream")):

@@ -18,6 +18,7 @@ from stoa.workflows.tenancy.registry import create_tenant, load_registry
 from tests.conftest import FAST
 from tests.integration.pricing.support import START, Clock
 from tests.integration.registry.support import Registry
+from tests.small_catalogue import use_small_catalogue
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +58,7 @@ def runtime_database(registry_databases: tuple[Database, Database]) -> Database:
     with owner.autocommit(Scope()) as connection:
         connection.run("TRUNCATE tenants, feed_models, feed_runs, models CASCADE")
     load_registry(runtime, START)
+    use_small_catalogue(owner)
     return runtime
 
 

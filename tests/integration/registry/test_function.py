@@ -115,7 +115,7 @@ def test_no_query_depends_on_its_own_conditions(
     fresh = Database(registry.database._dsn, 1)  # statements prepared before would hide the change
     now, mine = datetime.now(UTC), other.tenant_id
     with fresh.transaction(Scope(tenant_id=mine)) as connection:
-        models, filed = held.held(connection, mine)
+        models, filed = held.held(connection, mine, datetime.now(UTC))
         prices = {model.model_id: model.price for model in models}
         assert prices["gpt-4o-mini"] is not None
         assert str(prices["gpt-4o-mini"].input_price) == "0.150000"

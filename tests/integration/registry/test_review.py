@@ -1,6 +1,6 @@
 """An admin approves or rejects changes. Prices follow by the planner, and once."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -221,7 +221,7 @@ def test_a_model_that_codes_or_reasons_has_a_context_that_moves_and_succeeds_oth
     registry.sync()
     assert registry.offered("codestral-latest")["contextWindow"] == 64_000
     with registry.database.autocommit(Scope(tenant_id=registry.tenant_id)) as connection:
-        models, _ = held.held(connection, registry.tenant_id)
+        models, _ = held.held(connection, registry.tenant_id, datetime.now(UTC))
     assert {model.model_id for model in models if not model.can_chat} == {"grok-embed", "gpt-4o-realtime"}
 
 

@@ -32,7 +32,7 @@ def test_an_answer_stops_at_the_limit_and_says_so(endpoint, provider: str, model
     assert (len(texts), finish.output_tokens, finish.stop_reason) == (7, 7, "length")
 
 
-@pytest.mark.parametrize(("provider", "model"), WIRES[:3])  # Replicate tells no reasons
+@pytest.mark.parametrize(("provider", "model"), [*WIRES[:3], WIRES[4]])  # Replicate tells no reasons
 def test_a_content_filter_is_told_apart(endpoint, practice, provider: str, model: str) -> None:
     practice.fault("content_filter")
     texts, finish = asked(endpoint(provider), model)

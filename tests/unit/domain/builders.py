@@ -105,7 +105,7 @@ def snapshot(
         preferences=preferences or Preferences(),
         offers=by_id(offers or (offer(),)),
         modes=modes or ModeDefaults(),
-        **({"now": NOW, "limit_resets_at": MIDNIGHT} | changes),
+        **({"now": NOW, "limit_resets_at": MIDNIGHT, "default_ids": ("gpt-4o-mini",)} | changes),
     )
 
 

@@ -79,8 +79,8 @@ def test_retirements_of_chosen_models_within_the_time_the_first_end_first() -> N
     )
     chosen = Preferences(default_model_id="later", favorite_models=("soon", "over", "stays", "gone", "soon-too"))
     found = [(one.offer.model_id, one.heir and one.heir.model_id) for one in retirements(offers, chosen, NOW)]
-    # The heir of `soon` will have ended before it: nobody is promised.
-    assert found == [("over", "stays"), ("soon-too", None), ("soon", None)]
+    # The named heir of `soon` will have ended before it. Another model of the provider follows.
+    assert found == [("over", "stays"), ("soon-too", "stays"), ("soon", "stays")]
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ def test_an_unavailable_model_falls_to_its_successor(why: str) -> None:
 
 @pytest.mark.parametrize("why", UNAVAILABLE)
 def test_without_a_successor_it_falls_to_the_system_default(why: str) -> None:
-    decision = decided(snapshot(*THREE, offer("old", **UNAVAILABLE[why]), request="old"))
+    decision = decided(snapshot(*THREE, offer("old", provider_id="elsewhere", **UNAVAILABLE[why]), request="old"))
     assert (decision.chosen.offer.model_id, decision.rule) == ("gpt-4o-mini", "system_default")
     assert decision.requested_model_id == "old"
     assert decision.reason == f"Old was asked for and is {why}. Gpt 4O Mini answers, the system default."

@@ -100,6 +100,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         prefer_cost_optimization=draw(st.booleans()),
     )
     return Snapshot(
+        default_ids=("gpt-4o-mini",),
         request=request,
         preferences=preferences,
         offers=by_id(draw(offers(model_id)) for model_id in present),

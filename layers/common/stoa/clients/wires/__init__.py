@@ -1,4 +1,4 @@
-"""The four wire formats that all providers speak. `stream` is the only entry."""
+"""The five wire formats that providers speak. `stream` is the only entry."""
 
 from collections.abc import Generator
 from importlib import import_module
@@ -30,6 +30,7 @@ __all__ = [
 
 _MODULES = {
     "openai": "stoa.clients.wires.openai_compatible",
+    "responses": "stoa.clients.wires.openai_responses",
     "anthropic": "stoa.clients.wires.anthropic_messages",
     "bedrock": "stoa.clients.wires.bedrock_converse",
     "replicate": "stoa.clients.wires.replicate",

@@ -10,7 +10,7 @@ from typing import Any
 
 from stoa.clients.http.exchange import Exchange, Limits, Request
 from stoa.clients.http.sse import events, json_of
-from stoa.clients.wires.asking import base_headers, takes_temperature
+from stoa.clients.wires.asking import base_headers, temperature_of
 from stoa.clients.wires.failures import cut, malformed, refused, told
 from stoa.clients.wires.types import Call, Cancel, Citation, Endpoint, Finish, Text, token_count
 
@@ -53,8 +53,9 @@ def request_body(endpoint: Endpoint, call: Call) -> dict[str, Any]:
     }
     if call.system:
         body["system"] = call.system
-    if call.temperature is not None and takes_temperature(endpoint.options, call.model):
-        body["temperature"] = min(call.temperature, HOTTEST)
+    temperature = temperature_of(call, endpoint.options)
+    if temperature is not None:
+        body["temperature"] = min(temperature, HOTTEST)
     return body
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from stoa.clients.http.exchange import Exchange, Limits, Request
-from stoa.clients.wires.asking import base_headers, takes_temperature
+from stoa.clients.wires.asking import base_headers, temperature_of
 from stoa.clients.wires.failures import cut, malformed, refused, told
 from stoa.clients.wires.types import Call, Cancel, Endpoint, Finish, ProviderError, Text, token_count
 
@@ -53,8 +53,9 @@ def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | F
 def request_body(endpoint: Endpoint, call: Call) -> dict[str, Any]:
     """Returns the JSON that asks for a conversation's next message."""
     inference: dict[str, Any] = {"maxTokens": call.max_output_tokens}
-    if call.temperature is not None and takes_temperature(endpoint.options, call.model):
-        inference["temperature"] = min(call.temperature, HOTTEST)
+    temperature = temperature_of(call, endpoint.options)
+    if temperature is not None:
+        inference["temperature"] = min(temperature, HOTTEST)
     turns = [turn for turn in call.turns if turn.content]
     body: dict[str, Any] = {
         "messages": [{"role": turn.role, "content": [{"text": turn.content}]} for turn in turns],

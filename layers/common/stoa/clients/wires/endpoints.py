@@ -38,8 +38,8 @@ def packaged_providers() -> tuple[Provider, ...]:
 
 @cache
 def model_names() -> tuple[Mapping[str, str], ...]:
-    """Returns rows of id, provider_model, deprecated_at, successor_id and source: the providers' names for models."""
-    return _read("model_names.csv")
+    """Returns the models as shipped, with the providers' names for them (`provider_model`)."""
+    return _read("registry.csv")
 
 
 def endpoint_for(

@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 from stoa.clients.http.exchange import Exchange, Limits, Request
 from stoa.clients.http.sse import events, json_of
-from stoa.clients.wires.asking import base_headers, is_one_of, takes_temperature
+from stoa.clients.wires.asking import base_headers, is_one_of, temperature_of
 from stoa.clients.wires.failures import cut, malformed, refused, told
 from stoa.clients.wires.types import Call, Cancel, Citation, Endpoint, Finish, Text, token_count
 
@@ -68,8 +68,9 @@ def request_body(endpoint: Endpoint, call: Call) -> dict[str, Any]:
         "stream": True,
         tokens_field: call.max_output_tokens,
     }
-    if call.temperature is not None and takes_temperature(options, call.model):
-        body["temperature"] = call.temperature
+    temperature = temperature_of(call, options)
+    if temperature is not None:
+        body["temperature"] = temperature
     if options.get("usage") == "stream_options":
         body["stream_options"] = {"include_usage": True}
     return body

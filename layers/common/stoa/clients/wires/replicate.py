@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from stoa.clients.http.exchange import Exchange, Limits, Request
 from stoa.clients.http.sse import events
-from stoa.clients.wires.asking import base_headers
+from stoa.clients.wires.asking import base_headers, temperature_of
 from stoa.clients.wires.failures import cut, malformed, refused, told
 from stoa.clients.wires.types import Call, Cancel, Cancelled, Endpoint, Finish, ProviderError, Text, Turn, token_count
 
@@ -59,8 +59,9 @@ def request_body(endpoint: Endpoint, call: Call) -> dict[str, Any]:
     }
     if call.system:
         prompt["system_prompt"] = call.system
-    if call.temperature is not None:
-        prompt["temperature"] = call.temperature
+    temperature = temperature_of(call, endpoint.options)
+    if temperature is not None:
+        prompt["temperature"] = temperature
     body: dict[str, Any] = {"input": prompt, "stream": True}
     if "/" not in call.model or ":" in call.model:
         body["version"] = call.model.rpartition(":")[2]

@@ -22,7 +22,7 @@ class Endpoint(Private, frozen=True):
     """The address, key and options of one provider. `stoa.clients.wires.endpoints.endpoint_for` makes it."""
 
     provider_id: str
-    wire: str  # openai | anthropic | bedrock | replicate
+    wire: str  # openai | responses | anthropic | bedrock | replicate
     base_url: str
     api_key: str | None
     options: Mapping[str, str] = field(default_factory=dict)  # docs/providers.md explains them
@@ -48,6 +48,7 @@ class Call(Private, frozen=True):
     connect_timeout: float
     first_token_timeout: float  # from the start of the call to the first sign of an answer
     deadline: float
+    refuses: frozenset[str] = frozenset()  # parameters with which the model would refuse the request
 
 
 class Text(Struct, frozen=True):

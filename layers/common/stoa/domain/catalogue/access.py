@@ -1,11 +1,12 @@
 """Access of a member to a model, and the catalogue's words for it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from stoa.domain.selection.offers import ACCESS_ENTITLED, ACCESS_FREE, ACCESS_TEAM, Offer
 
 TIER_FREE = "free"
+CLOSING = timedelta(days=60)
 SOURCE_PURCHASE = "purchase"
 SOURCE_TEAM = "team"
 
@@ -18,10 +19,33 @@ class TrialState(NamedTuple):
     can_use: bool  # False as soon as the member may use the model anyway, or has none left
 
 
+def has_ended(offer: Offer, now: datetime) -> bool:
+    """Returns whether the provider withdrew the model, or never had one of this name."""
+    return offer.facts.never_offered or (offer.deprecated_at is not None and offer.deprecated_at <= now)
+
+
+def is_closing(offer: Offer, now: datetime) -> bool:
+    """Returns whether the model ends so soon that only those who have it keep it."""
+    return has_ended(offer, now) or (offer.deprecated_at is not None and offer.deprecated_at <= now + CLOSING)
+
+
+def lifecycle(offer: Offer, now: datetime) -> str:
+    """Returns the model's place in its life: listed, retiring, retired or never_offered."""
+    if offer.facts.never_offered:
+        return "never_offered"
+    if offer.deprecated_at is None:
+        return "listed"
+    return "retired" if offer.deprecated_at <= now else "retiring"
+
+
 def is_on_offer(offer: Offer, now: datetime) -> bool:
-    """Returns whether the model can be sold. A model that does not answer at the moment is still on offer."""
-    retired = offer.deprecated_at is not None and offer.deprecated_at <= now
-    return offer.enabled and not retired and offer.prices is not None
+    """Returns whether members see the model. A model that fails at the moment is still on offer.
+
+    One whose provider refuses our key, or does not know it, is not. One that ends soon is shown to those who have it.
+    """
+    if not (offer.enabled and offer.reachable and offer.can_chat) or offer.prices is None:
+        return False
+    return not has_ended(offer, now) and (not is_closing(offer, now) or standing_access(offer) is not None)
 
 
 def standing_access(offer: Offer) -> str | None:

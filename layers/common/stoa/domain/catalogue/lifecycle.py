@@ -1,12 +1,13 @@
 """Rules for the end of a model: the warnings before it, and the successor for members who chose it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
 
-from stoa.domain.catalogue.access import standing_access
+from stoa.domain.catalogue.access import has_ended, standing_access
+from stoa.domain.catalogue.model_facts import class_distance
 from stoa.domain.selection.offers import Offer, Preferences
 
 # Days before the end at which a member gets a mail. A member who chooses the model later gets the next of these.
@@ -34,21 +35,44 @@ def chosen_models(preferences: Preferences) -> frozenset[str]:
     return frozenset((*default, *overrides, *preferences.favorite_models))
 
 
+def named_successors(offers: Mapping[str, Offer], model_id: str) -> Iterator[Offer]:
+    """Yields the chain of named successors, which may be a circle."""
+    seen = {model_id}
+    following = offers[model_id].successor_id
+    while following is not None and following in offers and following not in seen:
+        yield offers[following]
+        seen.add(following)
+        following = offers[following].successor_id
+
+
+def successors(offers: Mapping[str, Offer], model_id: str) -> Iterator[Offer]:
+    """Yields the models that may follow one that has ended, the likeliest first: the chain of named successors, then
+    the other models of its provider, those of the nearest class first.
+    """
+    ended = offers[model_id]
+    seen = {model_id}
+    for offer in named_successors(offers, model_id):
+        seen.add(offer.model_id)
+        yield offer
+    others = [one for one in offers.values() if one.provider_id == ended.provider_id and one.model_id not in seen]
+
+    def likeness(other: Offer) -> tuple[int, int, str]:
+        distance = class_distance(ended.facts.model_class, other.facts.model_class)
+        return distance, other.display_order, other.model_id
+
+    yield from sorted(others, key=likeness)
+
+
 def heir_of(offers: Mapping[str, Offer], model_id: str, at: datetime) -> Offer | None:
-    """Returns the first model along the chain of successors that this member may use at `at`. Chains may be circles.
+    """Returns the first successor that this member may use at `at`.
 
     A locked model is never the heir: a choice moved there would be refused, or use up trials, where the rules of
     selection find another model.
     """
-    seen = {model_id}
-    following = offers[model_id].successor_id
-    while following is not None and following in offers and following not in seen:
-        offer = offers[following]
-        lasts = offer.deprecated_at is None or offer.deprecated_at > at
-        if lasts and offer.enabled and offer.can_chat and offer.prices is not None and standing_access(offer):
+    for offer in successors(offers, model_id):
+        usable = offer.enabled and offer.can_chat and offer.prices is not None and not has_ended(offer, at)
+        if usable and standing_access(offer):
             return offer
-        seen.add(following)
-        following = offer.successor_id
     return None
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from stoa.domain.catalogue.model_facts import NEVER
 from stoa.domain.chat.tokens import estimate_tokens
 from stoa.domain.selection.offers import Offer
 from stoa.domain.selection.refusals import Refusal, input_too_long
@@ -38,14 +39,16 @@ def output_budget(offer: Offer, requested: int | None) -> int:
 
     Never more than half of the window, so that there is always room for a question, and never less than 1.
     """
-    default = DEFAULT_THINKING_OUTPUT_TOKENS if offer.thinks_first else DEFAULT_OUTPUT_TOKENS
+    thinks = offer.thinks_first or offer.facts.thinking != NEVER
+    default = DEFAULT_THINKING_OUTPUT_TOKENS if thinks else DEFAULT_OUTPUT_TOKENS
     wanted = default if requested is None else requested
     return max(1, min(wanted, offer.max_output_tokens, offer.context_window // 2))
 
 
 def input_limit(offer: Offer, requested: int | None) -> int:
     """Returns the most tokens a model accepts as input once room for its answer is reserved."""
-    return offer.context_window - output_budget(offer, requested)
+    room = offer.context_window - output_budget(offer, requested)
+    return min(room, offer.facts.max_input_tokens or room)
 
 
 def turn_tokens(content: str) -> int:

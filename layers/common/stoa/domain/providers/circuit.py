@@ -13,6 +13,7 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import astuple
 
+from stoa.domain.catalogue.model_facts import ALWAYS, NEVER, OPTIONAL
 from stoa.domain.selection.offers import Offer
 
 BUCKET = timedelta(seconds=10)
@@ -171,6 +172,10 @@ def _open(kind: str, subject_id: str, opens: int, now: datetime) -> Circuit:
     return Circuit(kind, subject_id, opens, now, now + cool_down)
 
 
+# Models that think are silent meanwhile, those that always do for minutes.
+_PATIENCE = {NEVER: 1, OPTIONAL: 2, ALWAYS: 6}
+
+
 class Patience(Struct, frozen=True):
     """The time that a model may be silent before it speaks, in seconds."""
 
@@ -178,10 +183,14 @@ class Patience(Struct, frozen=True):
 
     def first_token_timeout(self, offer: Offer, *, probing: bool) -> float:
         """Returns the longest time to the first token. A model that is known to be in trouble gets a third of it."""
-        longest = self.first_token * 2 if offer.thinks_first else self.first_token
+        given = offer.facts.patience_seconds
+        if given is not None:
+            longest = float(given)
+        else:
+            longest = self.first_token * _PATIENCE[ALWAYS if offer.thinks_first else offer.facts.thinking]
         return longest / 3 if probing else longest
 
     def verdict(self, offer: Offer, first_token_seconds: float) -> Outcome:
         """Returns OK or SLOW for an answer. A model that thinks first may take its time."""
-        slow = not offer.thinks_first and first_token_seconds > self.first_token / 3
+        slow = offer.facts.thinking == NEVER and not offer.thinks_first and first_token_seconds > self.first_token / 3
         return Outcome.SLOW if slow else Outcome.OK

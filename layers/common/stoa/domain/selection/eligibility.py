@@ -48,6 +48,8 @@ def unavailability(offer: Offer, now: datetime) -> str | None:
     """Returns why this model serves nobody at `now`, as the end of "X is ...". None: it is on offer."""
     if not offer.enabled:
         return "disabled"
+    if offer.facts.never_offered:
+        return "not on offer from its provider"
     if offer.deprecated_at is not None and offer.deprecated_at <= now:
         return f"retired since {offer.deprecated_at:%Y-%m-%d}"
     if not offer.healthy:

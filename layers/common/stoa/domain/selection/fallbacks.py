@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from stoa.domain.selection.offers import SYSTEM_DEFAULT_MODEL, Candidate, Offer, Snapshot
+from stoa.domain.selection.offers import Candidate, Offer, Snapshot
 from stoa.domain.selection.routing import QUALITY_VALUES, suitable
 
 MAXIMUM_FALLBACKS = 3
@@ -18,6 +18,11 @@ def ordered_fallbacks(chosen: Candidate, usable: Mapping[str, Candidate], snapsh
     return found[:MAXIMUM_FALLBACKS]
 
 
+def system_default(usable: Mapping[str, Candidate], snapshot: Snapshot) -> Candidate | None:
+    """Returns the first of the installation's or the tenant's default models that may serve the message."""
+    return next((usable[model_id] for model_id in snapshot.default_ids if model_id in usable), None)
+
+
 def named_fallbacks(offer: Offer, usable: Mapping[str, Candidate], snapshot: Snapshot) -> list[Candidate]:
     """Returns the models that the tenant named to stand in for this one and that may serve the message."""
     named = [usable[model_id] for model_id in offer.fallback_ids if model_id in usable]
@@ -27,7 +32,9 @@ def named_fallbacks(offer: Offer, usable: Mapping[str, Candidate], snapshot: Sna
 def _alike(
     chosen: Candidate, usable: Mapping[str, Candidate], snapshot: Snapshot, named: set[str]
 ) -> tuple[Candidate, ...]:
-    excluded = {chosen.offer.model_id, SYSTEM_DEFAULT_MODEL, *named}
+    default = system_default(usable, snapshot)
+    default_id = default.offer.model_id if default else None
+    excluded = {chosen.offer.model_id, default_id, *named}
     others = [entry for entry in suitable(usable.values(), snapshot) if entry.offer.model_id not in excluded]
     quality = QUALITY_VALUES.get(chosen.offer.quality, 0.0)
 
@@ -42,8 +49,7 @@ def _alike(
         )
 
     others.sort(key=likeness)
-    system_default = usable.get(SYSTEM_DEFAULT_MODEL)
     places = MAXIMUM_FALLBACKS - len(named)
-    if system_default is None or SYSTEM_DEFAULT_MODEL in (chosen.offer.model_id, *named):
+    if default is None or default_id in (chosen.offer.model_id, *named):
         return tuple(others[: max(0, places)])
-    return (*others[: max(0, places - 1)], system_default)
+    return (*others[: max(0, places - 1)], default)

@@ -11,10 +11,11 @@ from uuid import UUID
 
 from msgspec import Struct, field
 
+from stoa.domain.catalogue.model_facts import ALWAYS, NO_FACTS, ModelFacts
 from stoa.domain.pricing.rates import NO_RATES, Rates
 from stoa.domain.teams.team_tokens import TeamShare
 
-SYSTEM_DEFAULT_MODEL = "gpt-4o-mini"
+Aliases = Mapping[str, tuple[str, ...]]  # other spellings of a model's id, and the models that each fits
 
 ACCESS_FREE = "free"
 ACCESS_ENTITLED = "entitled"
@@ -85,6 +86,9 @@ class Offer(Struct, frozen=True):
     # The team that covers the model, where nothing of the member's own does. While it has tokens left for the member,
     # `entitlement_source` is "team".
     team: TeamShare | None = None
+    facts: ModelFacts = NO_FACTS
+    thinktank_enabled: bool = True  # False: the chat's picker leaves it out
+    reachable: bool = True  # False: its provider refused our key, or does not know the model
 
     @property
     def trials_remaining(self) -> int:
@@ -94,12 +98,12 @@ class Offer(Struct, frozen=True):
     @property
     def can_chat(self) -> bool:
         """Whether it can answer a message."""
-        return gives_text(self.max_output_tokens, self.capabilities)
+        return self.facts.is_servable and gives_text(self.max_output_tokens, self.capabilities)
 
     @property
     def thinks_first(self) -> bool:
         """True for models that reason at length, in billed output tokens, before they answer (o1, R1)."""
-        return "reasoning" in self.capabilities and "chat" not in self.capabilities
+        return self.facts.thinking == ALWAYS or ("reasoning" in self.capabilities and "chat" not in self.capabilities)
 
 
 class Preferences(Struct, frozen=True):
@@ -148,6 +152,8 @@ class Snapshot(Struct, frozen=True):
     modes: ModeDefaults
     now: datetime
     limit_resets_at: datetime
+    default_ids: tuple[str, ...] = ()  # the models that answer where nobody chose one, the first that can
+    aliases: Aliases = field(default_factory=dict)
     force_system_default: bool = False  # the tenant's switch that sends everyone to the system default
     currency: str = "usd"  # of unlock prices, ISO 4217 in lower case; prices per token are always USD
 

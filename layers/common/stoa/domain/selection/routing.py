@@ -8,6 +8,7 @@ import math
 from collections.abc import Collection
 from typing import NamedTuple
 
+from stoa.domain.catalogue.access import is_closing
 from stoa.domain.chat.context import input_limit
 from stoa.domain.selection.offers import Candidate, Offer, Preferences, Snapshot
 from stoa.domain.selection.task_features import (
@@ -98,13 +99,15 @@ def route(snapshot: Snapshot, usable: Collection[Candidate], input_tokens: int) 
 
 
 def suitable(usable: Collection[Candidate], snapshot: Snapshot) -> list[Candidate]:
-    """Returns those that take the message's attachments and whose group the member has not hidden."""
+    """Returns those that take the message's attachments, do not end soon, and whose group the member has not hidden."""
     attachments = frozenset(snapshot.request.attachments)
     preferences = snapshot.preferences
     return [
         candidate
         for candidate in usable
-        if _is_shown(candidate.offer, preferences) and attachments.issubset(candidate.offer.modalities)
+        if _is_shown(candidate.offer, preferences)
+        and attachments.issubset(candidate.offer.modalities)
+        and not is_closing(candidate.offer, snapshot.now)
     ]
 
 

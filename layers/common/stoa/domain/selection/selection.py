@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from stoa.domain.catalogue.access import standing_access
+from stoa.domain.catalogue.access import has_ended, is_closing, standing_access
+from stoa.domain.catalogue.lifecycle import named_successors, successors
+from stoa.domain.catalogue.names import resolved
 from stoa.domain.selection.eligibility import (
     Need,
     candidate,
@@ -20,11 +22,10 @@ from stoa.domain.selection.eligibility import (
     unavailability,
     usable_candidates,
 )
-from stoa.domain.selection.fallbacks import named_fallbacks, ordered_fallbacks
+from stoa.domain.selection.fallbacks import named_fallbacks, ordered_fallbacks, system_default
 from stoa.domain.selection.offers import (
     ACCESS_FREE,
     ACCESS_TRIAL,
-    SYSTEM_DEFAULT_MODEL,
     Candidate,
     Decision,
     Offer,
@@ -101,27 +102,33 @@ def select(snapshot: Snapshot) -> Decision | Refusal:
 
 
 def _choices(snapshot: Snapshot) -> Iterator[Choice]:
-    """The rules that apply, first to last. The system default is what is left when none of them decides."""
+    """Yields the rules that apply, with our ids of the models that they name, first to last."""
+    for rule, named in _named(snapshot):
+        yield Choice(rule, resolved(named, snapshot.offers, snapshot.aliases, snapshot.now))
+
+
+def _named(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    """Yields the rules that apply, with the models as they are named. The system default is left when none decides."""
     request, preferences, modes = snapshot.request, snapshot.preferences, snapshot.modes
     if request.model_id:
-        yield Choice(RULE_REQUEST, request.model_id)
+        yield (RULE_REQUEST, request.model_id)
     for_persona = preferences.persona_overrides.get(request.persona_id or "")
     if for_persona:
-        yield Choice(RULE_PERSONA_OVERRIDE, for_persona)
+        yield (RULE_PERSONA_OVERRIDE, for_persona)
     for_domain = preferences.domain_overrides.get(request.domain_mode or "")
     if for_domain:
-        yield Choice(RULE_DOMAIN_OVERRIDE, for_domain)
+        yield (RULE_DOMAIN_OVERRIDE, for_domain)
     if preferences.selection_mode == "auto":
-        yield Choice(RULE_AUTO, AUTO)
+        yield (RULE_AUTO, AUTO)
     elif preferences.selection_mode == "favorites":
         for model_id in preferences.favorite_models:
-            yield Choice(RULE_FAVORITE, model_id)
+            yield (RULE_FAVORITE, model_id)
     elif preferences.default_model_id:
-        yield Choice(RULE_DEFAULT_MODEL, preferences.default_model_id)
+        yield (RULE_DEFAULT_MODEL, preferences.default_model_id)
     if modes.domain_default:
-        yield Choice(RULE_DOMAIN_DEFAULT, modes.domain_default)
+        yield (RULE_DOMAIN_DEFAULT, modes.domain_default)
     if modes.focus_default:
-        yield Choice(RULE_FOCUS_DEFAULT, modes.focus_default)
+        yield (RULE_FOCUS_DEFAULT, modes.focus_default)
 
 
 def _serve(choice: Choice, selection: Selection) -> Decision | Refusal | None:
@@ -148,12 +155,12 @@ def _serve_own(choice: Choice, offer: Offer | None, selection: Selection) -> Dec
     """
     if offer is None:
         return model_not_found(choice.model_id) if choice.rule == RULE_REQUEST else None
-    if not offer.can_chat:
+    if not offer.can_chat and not has_ended(offer, selection.need.now):
         return model_cannot_chat(offer) if choice.rule == RULE_REQUEST else None
     if offer.prices is None or unavailability(offer, selection.need.now) is not None:
         return _by_stand_in(offer, selection) or _last_resort(selection, asked=offer.model_id)
     access = standing_access(offer)
-    if access is None and offer.trials_remaining == 0:
+    if access is None and (offer.trials_remaining == 0 or is_closing(offer, selection.need.now)):
         return model_locked(offer, selection.snapshot.currency)
     chosen = candidate(offer, offer.prices, access or ACCESS_TRIAL, selection.need)
     return obstacle(chosen, selection.need) or _decide(chosen, choice.rule, selection)
@@ -185,22 +192,18 @@ def _by_stand_in(offer: Offer, selection: Selection) -> Decision | None:
 
 
 def _by_successor(offer: Offer, selection: Selection) -> Decision | None:
-    """Returns the first usable model along the chain of successors, which may be a circle."""
-    offers = selection.snapshot.offers
-    seen = {offer.model_id}
-    following = offer.successor_id
-    while following is not None and following not in seen:
-        usable = selection.usable.get(following)
+    """Returns the first usable model that may follow this one: where it has ended, also another of its provider."""
+    following = successors if has_ended(offer, selection.need.now) else named_successors
+    for follower in following(selection.snapshot.offers, offer.model_id):
+        usable = selection.usable.get(follower.model_id)
         if usable is not None:
             return _decide(usable, RULE_SUCCESSOR, selection, asked=offer.model_id)
-        seen.add(following)
-        following = offers[following].successor_id if following in offers else None
     return None
 
 
 def _forced(selection: Selection) -> Decision | Refusal:
     """Answers by the system default, with no other model behind it, because the tenant's switch is on."""
-    usable = selection.usable.get(SYSTEM_DEFAULT_MODEL)
+    usable = system_default(selection.usable, selection.snapshot)
     outcome: Decision | Refusal
     if usable is None:
         outcome = _last_resort(selection)
@@ -215,7 +218,7 @@ def _forced(selection: Selection) -> Decision | Refusal:
 
 def _last_resort(selection: Selection, asked: str | None = None) -> Decision | Refusal:
     """Returns the system default, else the cheapest enabled free model, else the refusal that says most."""
-    usable = selection.usable.get(SYSTEM_DEFAULT_MODEL)
+    usable = system_default(selection.usable, selection.snapshot)
     if usable is not None:
         return _decide(usable, RULE_SYSTEM_DEFAULT, selection, asked=asked)
     free = [entry for entry in selection.usable.values() if entry.access == ACCESS_FREE]
@@ -229,7 +232,8 @@ def _nothing_left(selection: Selection) -> Refusal:
     need = selection.need
     possible = [entry for offer in selection.snapshot.offers.values() if (entry := permitted(offer, need))]
     free = [entry for entry in possible if entry.access == ACCESS_FREE]
-    free.sort(key=lambda entry: (entry.offer.model_id != SYSTEM_DEFAULT_MODEL, *_cheapest_first(entry)))
+    defaults = selection.snapshot.default_ids
+    free.sort(key=lambda entry: (entry.offer.model_id not in defaults[:1], *_cheapest_first(entry)))
     return next(filter(None, (obstacle(entry, need) for entry in free)), None) or no_model_available()
 
 

@@ -6,7 +6,7 @@ The database answers with the models only when that version is no longer the pre
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -15,8 +15,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from stoa.database.pool import Statement
+from stoa.domain.catalogue.model_facts import ModelFacts
 from stoa.domain.pricing.rates import Rates
-from stoa.domain.selection.offers import Offer, PendingPrices, Prices
+from stoa.domain.selection.offers import Aliases, Offer, PendingPrices, Prices
 
 # Each model is an array in the order of `Offer`'s fields, one JSON document for all: PostgreSQL builds it faster than
 # the driver decodes a thousand values one by one. Its prices are a timeline: the row in force and those to come, and
@@ -42,8 +43,8 @@ SELECT present.version, CASE WHEN present.version IS DISTINCT FROM :known_versio
         m.provider_id = 'self_hosted',
         m.category,
         coalesce(o.known_for, m.known_for),
-        m.speed,
-        m.quality,
+        coalesce(o.speed, m.speed),
+        coalesce(o.quality, m.quality),
         coalesce(o.display_order, m.display_order),
         coalesce(o.enabled, m.enabled),
         m.is_available AND p.is_available,
@@ -66,17 +67,33 @@ SELECT present.version, CASE WHEN present.version IS DISTINCT FROM :known_versio
                         AND earlier.effective_from <= :now ::timestamptz - interval '1 hour'
                 ), '-infinity')
         ),
-        array_to_json(o.fallback_model_ids)
+        array_to_json(o.fallback_model_ids),
+        coalesce(o.thinktank_enabled, true),
+        json_build_object(
+            'family', m.family, 'model_class', m.class, 'wire', m.wire, 'max_input_tokens', m.max_input_tokens,
+            'thinking', m.thinking, 'patience_seconds', m.patience_seconds,
+            'refused_parameters', m.refused_parameters, 'features', m.features, 'descriptions', m.descriptions,
+            'best_for', CASE WHEN o.best_for IS NULL THEN m.best_for ELSE jsonb_build_object('en', o.best_for) END,
+            'released_on', m.released_on, 'never_offered', m.never_offered, 'is_servable', m.is_servable
+        )
     ))
     FROM models m
     JOIN providers p ON p.id = m.provider_id
     LEFT JOIN tenant_models o ON o.tenant_id = :tenant_id AND o.model_id = m.id
     WHERE (m.tenant_id IS NULL OR m.tenant_id = :tenant_id) AND (NOT m.added_by_sync OR o.model_id IS NOT NULL)
-) END AS models
+) END AS models, CASE WHEN present.version IS DISTINCT FROM :known_version THEN (
+    SELECT json_agg(json_build_array(l.alias, l.model_id)) FROM model_aliases l
+) END AS aliases, CASE WHEN present.version IS DISTINCT FROM :known_version THEN (
+    SELECT array_to_json(d.model_ids) FROM default_models d
+    WHERE (d.tenant_id IS NULL OR d.tenant_id = :tenant_id) AND d.model_ids IS NOT NULL
+    ORDER BY d.tenant_id NULLS LAST
+    LIMIT 1
+) END AS default_ids
 FROM present
 """
 
-_MODALITIES, _CAPABILITIES, _DEPRECATED_AT, _TRIAL_MESSAGES, _TIMELINE, _FALLBACKS = 7, 8, 18, 23, 24, 25
+_MODALITIES, _CAPABILITIES, _DEPRECATED_AT, _TRIAL_MESSAGES, _TIMELINE = 7, 8, 18, 23, 24
+_FALLBACKS, _SHOWN, _FACTS = 25, 26, 27
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 _END = datetime.max.replace(tzinfo=UTC)
 
@@ -113,8 +130,16 @@ class _Priced(Struct, frozen=True):
 class Catalogue:
     """A version of a tenant's offers, as a member without any history of their own sees them."""
 
-    def __init__(self, version: str | None, models: Sequence[Sequence[Any]]) -> None:
+    def __init__(
+        self,
+        version: str | None,
+        models: Sequence[Sequence[Any]],
+        aliases: Sequence[Sequence[str]] = (),
+        default_ids: Sequence[str] = (),
+    ) -> None:
         self.version = version
+        self.aliases = _by_alias(aliases)
+        self.default_ids = tuple(default_ids)
         self._models = [_priced(fields) for fields in models]
         self._current: tuple[datetime, datetime, dict[str, Offer]] = (_END, _BEGINNING, {})
 
@@ -139,7 +164,7 @@ def from_row(row: Mapping[str, Any], known: Catalogue | None) -> Catalogue:
     """Returns the present catalogue: `known` itself where nothing has changed."""
     if known is not None and row["version"] == known.version:
         return known
-    return Catalogue(row["version"], row["models"] or ())
+    return Catalogue(row["version"], row["models"] or (), row["aliases"] or (), row["default_ids"] or ())
 
 
 def _paid(prices: Prices) -> tuple[Decimal, Decimal, Decimal, Rates]:
@@ -149,6 +174,26 @@ def _paid(prices: Prices) -> tuple[Decimal, Decimal, Decimal, Rates]:
 def _prices(row: Sequence[Any]) -> Prices:
     _, row_id, *money, rates, base_rates = row
     return Prices(UUID(row_id), *[*money, Rates.from_json(rates), Rates.from_json(base_rates)])
+
+
+def _by_alias(pairs: Sequence[Sequence[str]]) -> Aliases:
+    found: dict[str, tuple[str, ...]] = {}
+    for alias, model_id in pairs:
+        found[alias] = (*found.get(alias, ()), model_id)
+    return found
+
+
+def _facts(told: Mapping[str, Any]) -> ModelFacts:
+    released_on = told["released_on"]
+    return ModelFacts(
+        **{
+            **told,
+            "refused_parameters": tuple(told["refused_parameters"]),
+            "features": tuple(told["features"]),
+            "best_for": {language: tuple(phrases) for language, phrases in told["best_for"].items()},
+            "released_on": released_on and date.fromisoformat(released_on),
+        }
+    )
 
 
 def _priced(fields: Sequence[Any]) -> _Priced:
@@ -162,7 +207,7 @@ def _priced(fields: Sequence[Any]) -> _Priced:
     values = [*values[:_TRIAL_MESSAGES], 0, values[_TRIAL_MESSAGES], 0, None, None, None, fallbacks]
     timeline = fields[_TIMELINE] or ()
     return _Priced(
-        offer=Offer(*values),
+        offer=replace(Offer(*values), facts=_facts(fields[_FACTS]), thinktank_enabled=fields[_SHOWN]),
         begins=tuple(datetime.fromisoformat(row[0]) for row in timeline),
         prices=tuple(_prices(row) for row in timeline),
     )

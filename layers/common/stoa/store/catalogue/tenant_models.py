@@ -11,16 +11,17 @@ from msgspec import Struct
 from stoa.database.pool import Connection, json_parameter
 from stoa.domain.catalogue.overlay import DECIDED, Decisions, Overlay, decided_limit
 from stoa.domain.pricing.rates import Rates
+from stoa.store.pricing import base_prices
 
-_LIST = """
+_LIST = f"""
 SELECT
     m.id, m.tenant_id IS NOT NULL AS is_own, m.provider_id, p.display_name AS provider_name, m.provider_model,
     coalesce(o.context_window, m.context_window) AS context_window,
     coalesce(o.max_output_tokens, m.max_output_tokens) AS max_output_tokens,
     m.modalities, m.capabilities, m.is_novel, m.category, m.speed, m.quality,
-    coalesce(a.input_price, m.base_input_price) AS base_input_price,
-    coalesce(a.output_price, m.base_output_price) AS base_output_price,
-    coalesce(a.rates, m.base_rates) AS base_rates,
+    {base_prices.INPUT_PRICE} AS base_input_price,
+    {base_prices.OUTPUT_PRICE} AS base_output_price,
+    {base_prices.RATES} AS base_rates,
     m.is_available AND p.is_available AS is_available,
     coalesce(o.deprecated_at, m.deprecated_at) AS deprecated_at,
     coalesce(o.successor_id, m.successor_id) AS successor_id,
@@ -41,17 +42,12 @@ LEFT JOIN LATERAL (
     ORDER BY r.effective_from DESC
     LIMIT 1
 ) AS b ON true
-LEFT JOIN LATERAL (
-    SELECT t.input_price, t.output_price, t.rates FROM tenant_base_prices t
-    WHERE t.tenant_id = :tenant_id AND t.model_id = m.id AND t.base_version = m.base_version
-    ORDER BY t.id DESC
-    LIMIT 1
-) AS a ON true
+{base_prices.JOINS}
 WHERE (m.tenant_id IS NULL OR m.tenant_id = :tenant_id ::uuid)
     AND (m.id = :model_id ::text OR (:model_id IS NULL AND (NOT m.added_by_sync OR o.model_id IS NOT NULL)))
 ORDER BY
     m.is_novel, coalesce(o.display_order, m.display_order), coalesce(o.display_name, m.display_name), m.id
-"""
+"""  # noqa: S608 - constants of ours
 
 # Two admins who decide about one model take turns: the second waits here and then sees what the first decided.
 _OPEN_OVERLAY = """

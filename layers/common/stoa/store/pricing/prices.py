@@ -12,15 +12,17 @@ from stoa.domain.pricing.price_book import BasePrices, Override, PriceRow
 from stoa.domain.pricing.price_planner import StoredRow
 from stoa.domain.pricing.rates import Rates
 from stoa.domain.pricing.timeline import Step, Timeline
+from stoa.store.pricing import base_prices
 
 # Reads of each timeline the step that holds at :now and those that begin later. A model of a feed that only other
 # tenants took is left out.
-_MODELS = """
+_MODELS = f"""
 SELECT
     m.id AS model_id, m.provider_id = 'self_hosted' AS is_self_hosted,
-    coalesce(a.input_price, m.base_input_price) AS base_input_price,
-    coalesce(a.output_price, m.base_output_price) AS base_output_price,
-    coalesce(a.rates, m.base_rates) AS base_rates,
+    {base_prices.INPUT_PRICE} AS base_input_price,
+    {base_prices.OUTPUT_PRICE} AS base_output_price,
+    {base_prices.RATES} AS base_rates,
+    ({base_prices.ANNOUNCED}) AS announced,
     m.display_name, m.provider_id, m.is_novel, m.category,
     (
         SELECT json_agg(json_build_array(
@@ -52,18 +54,13 @@ SELECT
         SELECT max(o.version) FROM price_overrides o WHERE o.tenant_id = :tenant_id AND o.model_id = m.id
     ), 0) AS override_version
 FROM models m
-LEFT JOIN LATERAL (
-    SELECT t.input_price, t.output_price, t.rates FROM tenant_base_prices t
-    WHERE t.tenant_id = :tenant_id AND t.model_id = m.id AND t.base_version = m.base_version
-    ORDER BY t.id DESC
-    LIMIT 1
-) AS a ON true
+{base_prices.JOINS}
 WHERE (m.tenant_id IS NULL OR m.tenant_id = :tenant_id)
     AND (m.id = ANY (:model_ids ::text[]) OR (:model_ids IS NULL AND (NOT m.added_by_sync OR EXISTS (
         SELECT FROM tenant_models o WHERE o.tenant_id = :tenant_id AND o.model_id = m.id
     ))))
 ORDER BY m.is_novel, m.display_order, m.display_name, m.id
-"""
+"""  # noqa: S608 - constants of ours
 
 _TIME_ZONE = "SELECT t.time_zone FROM tenants t WHERE t.id = :tenant_id ::uuid"
 
@@ -82,6 +79,7 @@ class ModelPricing(Struct, frozen=True):
     category: str
     is_self_hosted: bool
     base: BasePrices
+    base_timeline: Timeline[BasePrices]
     book: tuple[StoredRow, ...]
     written_at: tuple[datetime, ...]
     overrides: Timeline[Override | None]
@@ -104,6 +102,7 @@ def time_zone(connection: Connection, tenant_id: UUID) -> str:
 
 def _model(row: Mapping[str, Any]) -> ModelPricing:
     book, overrides = row["book"] or (), row["overrides"] or ()
+    base = BasePrices(row["base_input_price"], row["base_output_price"], Rates.from_json(row["base_rates"]))
     return ModelPricing(
         model_id=row["model_id"],
         display_name=row["display_name"],
@@ -111,7 +110,8 @@ def _model(row: Mapping[str, Any]) -> ModelPricing:
         is_novel=row["is_novel"],
         category=row["category"],
         is_self_hosted=row["is_self_hosted"],
-        base=BasePrices(row["base_input_price"], row["base_output_price"], Rates.from_json(row["base_rates"])),
+        base=base,
+        base_timeline=base_prices.timeline(base, row["announced"] or ()),
         book=tuple(StoredRow(UUID(fields[0]), _price_row(fields[2:])) for fields in book),
         written_at=tuple(datetime.fromisoformat(fields[1]) for fields in book),
         overrides=Timeline([Step(datetime.fromisoformat(fields[1]), _override(fields[2:])) for fields in overrides]),

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from stoa.database.pool import Statement
 from stoa.domain.catalogue.access import SOURCE_TEAM
 from stoa.domain.providers.circuit import Circuit
-from stoa.domain.selection.offers import Offer, Preferences
+from stoa.domain.selection.offers import Aliases, Offer, Preferences
 from stoa.domain.teams.team_tokens import TeamShare, paying_team
 from stoa.store.catalogue.catalogue import Catalogue
 from stoa.store.providers.circuits import OPEN_CIRCUITS, open_circuits
@@ -67,6 +67,8 @@ class MemberSnapshot(Struct, frozen=True):
     local_day: date  # the tenant's calendar day, whose counters `offers` carry
     force_system_default: bool
     currency: str  # of unlock prices
+    default_ids: tuple[str, ...]  # as the tenant or the installation lists them
+    aliases: Aliases
     has_expired_reservations: bool
     circuits: Sequence[Circuit] = ()  # those that are not closed
 
@@ -112,6 +114,8 @@ def from_row(row: Mapping[str, Any], catalogue: Catalogue, now: datetime) -> Mem
         local_day=own.local_day,
         force_system_default=own.force_system_default,
         currency=own.currency,
+        default_ids=catalogue.default_ids,
+        aliases=catalogue.aliases,
         has_expired_reservations=own.has_expired_reservations,
         circuits=circuits,
     )

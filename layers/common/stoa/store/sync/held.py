@@ -12,30 +12,25 @@ from stoa.domain.selection.offers import gives_text
 from stoa.domain.sync.diff import Held
 from stoa.domain.sync.facts import Price
 from stoa.domain.sync.review import Filed, Place
+from stoa.store.pricing import base_prices
 
 # A tenant's own models are left out: their admins set them, and no feed knows them.
-_HELD = """
+_HELD = f"""
 SELECT json_agg(json_build_array(
     m.id, m.provider_id, m.provider_model,
-    coalesce(a.input_price, m.base_input_price)::text, coalesce(a.output_price, m.base_output_price)::text,
-    coalesce(a.rates, m.base_rates),
+    {base_prices.INPUT_PRICE}::text, {base_prices.OUTPUT_PRICE}::text, {base_prices.RATES},
     coalesce(o.context_window, m.context_window), coalesce(o.max_output_tokens, m.max_output_tokens),
     coalesce(o.deprecated_at, m.deprecated_at), coalesce(o.successor_id, m.successor_id),
     coalesce(o.enabled, m.enabled),
     m.capabilities,
     NOT m.added_by_sync OR o.model_id IS NOT NULL,
-    coalesce(o.own_facts, '{}') || CASE WHEN a.is_own THEN '{price}'::text[] ELSE '{}' END
+    coalesce(o.own_facts, '{{}}') || CASE WHEN a.is_own THEN '{{price}}'::text[] ELSE '{{}}' END
 ) ORDER BY m.id) AS models
 FROM models m
 LEFT JOIN tenant_models o ON o.tenant_id = :tenant_id ::uuid AND o.model_id = m.id
-LEFT JOIN LATERAL (
-    SELECT t.input_price, t.output_price, t.rates, t.is_own FROM tenant_base_prices t
-    WHERE t.tenant_id = :tenant_id AND t.model_id = m.id AND t.base_version = m.base_version
-    ORDER BY t.id DESC
-    LIMIT 1
-) AS a ON true
+{base_prices.JOINS}
 WHERE m.tenant_id IS NULL
-"""
+"""  # noqa: S608 - constants of ours
 
 _FILED = """
 SELECT json_agg(json_build_array(f.id, f.kind, f.subject, f.digest, f.status)) AS filed
@@ -67,10 +62,10 @@ class _Columns(NamedTuple):
     own: list[str]
 
 
-def held(connection: Connection, tenant_id: UUID) -> tuple[list[Held], dict[Place, Filed]]:
+def held(connection: Connection, tenant_id: UUID, now: datetime) -> tuple[list[Held], dict[Place, Filed]]:
     """Returns the registry as this tenant has it, and the newest change of each kind on file about each subject."""
     own = {"tenant_id": tenant_id}
-    ((models,), (filed,)) = connection.run_all([(_HELD, own), (_FILED, own)])
+    ((models,), (filed,)) = connection.run_all([(_HELD, {**own, "now": now}), (_FILED, own)])
     known = [Filed(UUID(row[0]), *row[1:]) for row in filed["filed"] or ()]
     registry = [_held(_Columns._make(row)) for row in models["models"] or ()]
     return registry, {(change.kind, change.subject): change for change in known}

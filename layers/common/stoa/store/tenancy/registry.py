@@ -25,25 +25,85 @@ WHERE (p.display_name, p.api_base, p.auth, p.wire, p.chat_path, p.options) IS DI
     (excluded.display_name, excluded.api_base, excluded.auth, excluded.wire, excluded.chat_path, excluded.options)
 """
 
-# A model's row is a seed: once there it belongs to the operator and to the registry sync, so it is never overwritten.
+# A model's row is a seed: prices, terms and sizes belong to the operator and to the registry sync once it is there. Of
+# the facts, a release writes those anew that no operator changed.
 _MODELS = """
-INSERT INTO models (
+INSERT INTO models AS m (
     id, provider_id, provider_model, display_name, context_window, max_output_tokens, base_input_price,
-    base_output_price, modalities, capabilities, is_novel, category, known_for, access_tier, unlock_price_cents,
-    daily_limit, trial_messages, speed, quality, display_order, deprecated_at, successor_id
+    base_output_price, base_rates, modalities, capabilities, is_novel, category, known_for, access_tier,
+    unlock_price_cents, daily_limit, trial_messages, speed, quality, display_order, family, class, wire,
+    max_input_tokens, thinking, patience_seconds, refused_parameters, ignored_parameters, features, further_prices,
+    descriptions, best_for, released_on, end_announced_on, never_offered, is_servable, deprecated_at, successor_id
 )
 SELECT
     r.id, r.provider_id, r.provider_model, r.display_name, r.context_window, r.max_output_tokens, r.base_input_price,
-    r.base_output_price, r.modalities, r.capabilities, r.is_novel, r.category, r.known_for, r.access_tier,
-    r.unlock_price_cents, r.daily_limit, r.trial_messages, r.speed, r.quality, r.display_order, r.deprecated_at,
-    r.successor_id
+    r.base_output_price, r.base_rates, r.modalities, r.capabilities, r.is_novel, r.category, r.known_for,
+    r.access_tier, r.unlock_price_cents, r.daily_limit, r.trial_messages, r.speed, r.quality, r.display_order,
+    r.family, r.class, r.wire, r.max_input_tokens, r.thinking, r.patience_seconds, r.refused_parameters,
+    r.ignored_parameters, r.features, r.further_prices, r.descriptions, r.best_for, r.released_on,
+    r.end_announced_on, r.never_offered, r.is_servable, r.deprecated_at, r.successor_id
 FROM jsonb_to_recordset(:rows ::jsonb) AS r (
     id text, provider_id text, provider_model text, display_name text, context_window int, max_output_tokens int,
-    base_input_price numeric, base_output_price numeric, modalities text[], capabilities text[], is_novel boolean,
-    category text, known_for text, access_tier text, unlock_price_cents int, daily_limit int, trial_messages int,
-    speed text, quality text, display_order int, deprecated_at timestamptz, successor_id text
+    base_input_price numeric, base_output_price numeric, base_rates jsonb, modalities text[], capabilities text[],
+    is_novel boolean, category text, known_for text, access_tier text, unlock_price_cents int, daily_limit int,
+    trial_messages int, speed text, quality text, display_order int, family text, class text, wire text,
+    max_input_tokens int, thinking text, patience_seconds int, refused_parameters text[], ignored_parameters text[],
+    features text[], further_prices jsonb, descriptions jsonb, best_for jsonb, released_on date,
+    end_announced_on date, never_offered boolean, is_servable boolean, deprecated_at timestamptz, successor_id text
 )
-ON CONFLICT (id) DO NOTHING
+ON CONFLICT (id) DO UPDATE SET
+    family = excluded.family, class = excluded.class, wire = excluded.wire,
+    max_input_tokens = excluded.max_input_tokens, thinking = excluded.thinking,
+    patience_seconds = excluded.patience_seconds, refused_parameters = excluded.refused_parameters,
+    ignored_parameters = excluded.ignored_parameters, features = excluded.features,
+    further_prices = excluded.further_prices, descriptions = excluded.descriptions, best_for = excluded.best_for,
+    released_on = excluded.released_on, end_announced_on = excluded.end_announced_on,
+    never_offered = CASE WHEN 'never_offered' = ANY (m.operator_facts) THEN m.never_offered
+        ELSE excluded.never_offered END,
+    is_servable = excluded.is_servable,
+    deprecated_at = CASE WHEN 'deprecated_at' = ANY (m.operator_facts) THEN m.deprecated_at
+        ELSE excluded.deprecated_at END,
+    successor_id = CASE WHEN 'successor_id' = ANY (m.operator_facts) THEN m.successor_id
+        ELSE excluded.successor_id END,
+    updated_at = now()
+WHERE m.tenant_id IS NULL AND (
+    m.family, m.class, m.wire, m.max_input_tokens, m.thinking, m.patience_seconds, m.refused_parameters,
+    m.ignored_parameters, m.features, m.further_prices, m.descriptions, m.best_for, m.released_on,
+    m.end_announced_on, m.is_servable,
+    CASE WHEN 'never_offered' = ANY (m.operator_facts) THEN NULL ELSE m.never_offered END,
+    CASE WHEN 'deprecated_at' = ANY (m.operator_facts) THEN NULL ELSE m.deprecated_at END,
+    CASE WHEN 'successor_id' = ANY (m.operator_facts) THEN NULL ELSE m.successor_id END
+) IS DISTINCT FROM (
+    excluded.family, excluded.class, excluded.wire, excluded.max_input_tokens, excluded.thinking,
+    excluded.patience_seconds, excluded.refused_parameters, excluded.ignored_parameters, excluded.features,
+    excluded.further_prices, excluded.descriptions, excluded.best_for, excluded.released_on,
+    excluded.end_announced_on, excluded.is_servable,
+    CASE WHEN 'never_offered' = ANY (m.operator_facts) THEN NULL ELSE excluded.never_offered END,
+    CASE WHEN 'deprecated_at' = ANY (m.operator_facts) THEN NULL ELSE excluded.deprecated_at END,
+    CASE WHEN 'successor_id' = ANY (m.operator_facts) THEN NULL ELSE excluded.successor_id END
+)
+"""
+
+_ALIASES = """
+INSERT INTO model_aliases (alias, model_id)
+SELECT r.alias, r.model_id FROM jsonb_to_recordset(:rows ::jsonb) AS r (alias text, model_id text)
+ON CONFLICT DO NOTHING
+"""
+
+# Announced prices, too, are seeds: an operator may have set others for the same date.
+_ANNOUNCED = """
+INSERT INTO announced_prices (model_id, effective_from, input_price, output_price, rates, source)
+SELECT r.model_id, r.effective_from, r.input_price, r.output_price, r.rates, r.source
+FROM jsonb_to_recordset(:rows ::jsonb) AS r (
+    model_id text, effective_from timestamptz, input_price numeric, output_price numeric, rates jsonb, source text
+)
+ON CONFLICT DO NOTHING
+"""
+
+_DEFAULTS = """
+INSERT INTO default_models (tenant_id, model_ids)
+SELECT NULL, ARRAY(SELECT r.id FROM jsonb_to_recordset(:rows ::jsonb) AS r (id text))
+ON CONFLICT (tenant_id) DO NOTHING
 """
 
 _PERSONAS = """
@@ -126,6 +186,9 @@ class Registry(Struct, frozen=True):
 
     providers: Sequence[Provider]
     models: Rows
+    aliases: Rows
+    announced: Rows
+    defaults: Rows
     personas: Rows
     knowledge: Rows
     focus_modes: Rows
@@ -137,6 +200,9 @@ def save(connection: Connection, registry: Registry) -> None:
     parts: list[tuple[str, Rows]] = [
         (_PROVIDERS, [asdict(provider) for provider in registry.providers]),
         (_MODELS, registry.models),
+        (_ALIASES, registry.aliases),
+        (_ANNOUNCED, registry.announced),
+        (_DEFAULTS, registry.defaults),
         (_PERSONAS, registry.personas),
         (_FORGET_KNOWLEDGE, registry.knowledge),
         (_KNOWLEDGE, registry.knowledge),

@@ -1,7 +1,6 @@
 """Tenants and the prices they start with."""
 
-from collections.abc import Mapping
-from decimal import Decimal
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -9,8 +8,10 @@ from msgspec import Struct
 
 from stoa.core.ids import new_id
 from stoa.database.pool import Connection, json_parameter
-from stoa.domain.pricing.price_book import PriceRow, PricingConfig
+from stoa.domain.pricing.price_book import BasePrices, PriceRow, PricingConfig
 from stoa.domain.pricing.rates import Rates
+from stoa.domain.pricing.timeline import Timeline
+from stoa.store.pricing.base_prices import timeline
 
 _CREATE = """
 INSERT INTO tenants (id, slug, name, time_zone)
@@ -26,7 +27,13 @@ WHERE c.tenant_id = :tenant_id
 """
 
 _UNPRICED = """
-SELECT m.id, m.provider_id, m.base_input_price, m.base_output_price, m.base_rates
+SELECT
+    m.id, m.provider_id, m.base_input_price, m.base_output_price, m.base_rates,
+    (
+        SELECT json_agg(json_build_array(n.effective_from, n.input_price, n.output_price, n.rates))
+        FROM announced_prices n
+        WHERE n.model_id = m.id
+    ) AS announced
 FROM models m
 WHERE (m.tenant_id IS NULL OR m.tenant_id = :tenant_id)
     AND NOT m.added_by_sync AND m.base_input_price IS NOT NULL AND m.base_output_price IS NOT NULL
@@ -58,13 +65,11 @@ class Tenant(Struct, frozen=True):
 
 
 class UnpricedModel(Struct, frozen=True):
-    """A model with known base prices and no row in a tenant's price book. Prices in USD per one million tokens."""
+    """A model with known base prices, those announced included, and no row in a tenant's price book."""
 
     id: str
     provider_id: str
-    base_input_price: Decimal
-    base_output_price: Decimal
-    base_rates: Rates
+    base: Timeline[BasePrices]
 
 
 def create(connection: Connection, tenant_id: UUID, slug: str, name: str, time_zone: str) -> None:
@@ -87,11 +92,12 @@ def unpriced_models(connection: Connection, tenant_id: UUID) -> list[UnpricedMod
     return [_unpriced(row) for row in connection.run(_UNPRICED, tenant_id=tenant_id)]
 
 
-def add_prices(connection: Connection, tenant_id: UUID, prices: Mapping[str, PriceRow]) -> None:
+def add_prices(connection: Connection, tenant_id: UUID, prices: Iterable[tuple[str, PriceRow]]) -> None:
     """Writes price-book rows by model. A model that got a row for the same instant meanwhile keeps it."""
-    rows = [{"id": new_id(), "model_id": model_id, **row.columns()} for model_id, row in prices.items()]
+    rows = [{"id": new_id(), "model_id": model_id, **row.columns()} for model_id, row in prices]
     connection.run(_ADD_PRICES, tenant_id=tenant_id, rows=json_parameter(rows))
 
 
 def _unpriced(row: Mapping[str, Any]) -> UnpricedModel:
-    return UnpricedModel(**{**row, "base_rates": Rates.from_json(row["base_rates"])})
+    base = BasePrices(row["base_input_price"], row["base_output_price"], Rates.from_json(row["base_rates"]))
+    return UnpricedModel(row["id"], row["provider_id"], timeline(base, row["announced"] or ()))

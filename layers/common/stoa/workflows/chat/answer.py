@@ -5,6 +5,7 @@ from contextlib import closing
 
 from msgspec import Struct, field
 
+from stoa.clients.wires.asking import speaking
 from stoa.clients.wires.types import Call, Cancel, Cancelled, Finish, ProviderError, Text, Turn
 from stoa.core.errors import Unavailable
 from stoa.core.ids import new_id
@@ -200,8 +201,9 @@ class _Conversation:
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             first_token_timeout=self._tools.health.patience.first_token_timeout(offer, probing=bool(self._line.probes)),
             deadline=self._tools.deadline,
+            refuses=frozenset(offer.facts.refused_parameters),
         )
-        endpoint = self._tools.endpoint(offer.provider_id, self._member.tenant_id)
+        endpoint = speaking(self._tools.endpoint(offer.provider_id, self._member.tenant_id), offer.facts.wire)
         self._line.own_key = endpoint.own_key
         with closing(self._tools.stream(endpoint, call, self._cancel)) as stream:
             for item in stream:

@@ -107,7 +107,7 @@ def _planned(
     model: ModelPricing, settings: PricingSettings, *, source: str, now: datetime, grace: timedelta
 ) -> PlannedChange:
     timelines = Timelines(
-        base=Timeline.always(model.base),
+        base=model.base_timeline,
         config=Timeline.always(settings.rules),
         override=model.overrides,
         is_self_hosted=model.is_self_hosted,

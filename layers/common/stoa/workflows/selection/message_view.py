@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from stoa.core.errors import FieldProblem, InvalidFields, NotFound
 from stoa.database.pool import Rows, Statement
+from stoa.domain.catalogue.names import default_order
 from stoa.domain.chat.context import turn_tokens
 from stoa.domain.chat.prompt import Prompt, build_prompt
 from stoa.domain.personas.knowledge import passages_tokens
@@ -72,6 +73,8 @@ def rules_snapshot(
         ),
         now=now,
         limit_resets_at=next_reset(now, view.time_zone),
+        default_ids=default_order(view.default_ids, view.offers, view.aliases, now),
+        aliases=view.aliases,
         force_system_default=view.force_system_default,
         currency=view.currency,
     )

@@ -156,7 +156,7 @@ def _sync_tenant(
         if not _wants(settings, run) or settings.sync_policy != read.sync_policy:
             return None  # where the policy differs, an admin has just saved it, and the next hour uses it
         now = run.clock()
-        held, filed = store.held(connection, tenant_id)
+        held, filed = store.held(connection, tenant_id, now)
         found = review(
             [*learnt.new, *diff(held, learnt.matched, now)],
             filed,
