@@ -36,6 +36,7 @@ ALTER TABLE providers
 ALTER TABLE tenant_models
     ADD COLUMN thinktank_enabled boolean, -- false: the chat's picker leaves the model out
     ADD COLUMN best_for text[],
+    ADD COLUMN shown_cost numeric(14, 6), -- shown in the place of a cost from prices; nothing is charged by it
     ADD COLUMN speed text,
     ADD COLUMN quality text;
 ALTER TABLE tenant_models
@@ -49,6 +50,24 @@ CREATE TABLE model_aliases (
     model_id text NOT NULL REFERENCES models (id),
     PRIMARY KEY (alias, model_id)
 );
+-- The id of the model that a tenant means by a name: the id itself, the id that its admin typed for a model of its own
+-- ("<slug>~~<id>" is what is kept), or another spelling. A name that fits none is returned as it is.
+CREATE FUNCTION model_named(given text) RETURNS text
+    LANGUAGE sql STABLE
+AS $$
+    SELECT coalesce(
+        (SELECT m.id FROM models m WHERE m.id = given AND (m.tenant_id IS NULL OR m.tenant_id = current_tenant_id())),
+        (SELECT m.id FROM models m WHERE m.tenant_id = current_tenant_id() AND split_part(m.id, '~~', 2) = given),
+        (
+            SELECT a.model_id FROM model_aliases a
+            JOIN models m ON m.id = a.model_id
+            WHERE a.alias = given
+            ORDER BY m.never_offered, m.deprecated_at IS NOT NULL AND m.deprecated_at <= now(), m.display_order, m.id
+            LIMIT 1
+        ),
+        given
+    )
+$$;
 CREATE INDEX model_aliases_by_model ON model_aliases (model_id);
 CREATE TRIGGER catalogue_changed AFTER INSERT OR UPDATE OR DELETE ON model_aliases
     FOR EACH STATEMENT EXECUTE FUNCTION bump_catalogue_version();
@@ -115,9 +134,10 @@ DELETE FROM circuits WHERE kind = 'provider_key';
 ALTER TABLE circuits
     DROP COLUMN is_unreachable,
     ADD CONSTRAINT circuits_kind_check CHECK (kind IN ('provider', 'model'));
+DROP FUNCTION model_named(text);
 DROP TABLE default_models, announced_prices, model_aliases;
 ALTER TABLE tenant_models
-    DROP COLUMN thinktank_enabled, DROP COLUMN best_for, DROP COLUMN speed, DROP COLUMN quality;
+    DROP COLUMN thinktank_enabled, DROP COLUMN best_for, DROP COLUMN shown_cost, DROP COLUMN speed, DROP COLUMN quality;
 ALTER TABLE providers
     DROP CONSTRAINT providers_wire,
     ADD CONSTRAINT providers_wire_check CHECK (wire IN ('openai', 'anthropic', 'bedrock', 'replicate'));

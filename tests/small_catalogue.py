@@ -17,6 +17,7 @@ _HIDE_OTHERS = "UPDATE models m SET added_by_sync = true WHERE m.tenant_id IS NU
 _AS_THEY_WERE = """
 UPDATE models m SET
     deprecated_at = r.deprecated_at, successor_id = r.successor_id, never_offered = false,
+    context_window = CASE WHEN m.id = 'codestral-latest' THEN 32000 ELSE m.context_window END,
     operator_facts = '{deprecated_at, successor_id, never_offered}'
 FROM jsonb_to_recordset(:rows ::jsonb) AS r (id text, deprecated_at timestamptz, successor_id text)
 WHERE m.id = r.id

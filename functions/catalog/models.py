@@ -2,8 +2,9 @@
 
 from pydantic import Field, RootModel
 
+from stoa.http.model_cards import ModelMetadata
 from stoa.http.rates import ShownRatesOrNull
-from stoa.http.schemas import AnswerSchema, DataAnswer, ExactAmount, Id, Instant
+from stoa.http.schemas import AnswerSchema, DataAnswer, Day, ExactAmount, Id, Instant, ModelId
 
 
 class HealthAnswer(AnswerSchema):
@@ -35,11 +36,11 @@ class PendingPrice(AnswerSchema):
 class Model(AnswerSchema):
     """A model as this tenant offers it to this member. Prices are USD per one million tokens."""
 
-    id: Id = Field(description="Our id: what requests name.", examples=["gpt-4o-mini"])
+    id: ModelId = Field(description="Our id: what requests name.", examples=["gpt-6-luna"])
     display_name: str = Field(examples=["GPT-4o Mini"])
     provider_id: str = Field(examples=["openai"])
     provider_name: str = Field(examples=["OpenAI"])
-    description: str = Field(description="What it is known for.", examples=["Cost-effective"])
+    description: str = Field(description="Whole sentences, in the language asked for.", examples=["Answers fast."])
     category: str = Field(examples=["economy"])
     is_novel: bool = Field(description="New or experimental; listed after the standard models.")
     is_self_hosted: bool
@@ -63,7 +64,18 @@ class Model(AnswerSchema):
     pending_price: PendingPrice | None = Field(description="The next change of the price; null: none is announced.")
     usage_today: UsageToday
     deprecated_at: Instant | None = Field(description="From then on the successor answers.")
-    successor_id: str | None
+    successor_id: ModelId | None
+    lifecycle: str = Field(description="listed, or retiring where its end is announced", examples=["listed"])
+    family: str | None = Field(description="`<family>-latest` names its newest model.", examples=["gpt-luna"])
+    model_class: str | None = Field(
+        alias="class", description="small, standard, flagship, reasoning, search or code", examples=["small"]
+    )
+    thinking: str = Field(description="Whether it thinks before it answers: never, optional or always.")
+    features: list[str] = Field(description="tools, structured_output, vision, pdf, audio")
+    released_on: Day | None
+    updated_at: Instant | None
+    metadata: ModelMetadata
+    currency: str = Field(description="Of prices in cents, ISO 4217 in lower case.", examples=["usd"])
 
 
 class PremiumModel(Model):
@@ -80,8 +92,8 @@ class PremiumModel(Model):
 class UserModelPreferences(AnswerSchema):
     """The member's standing choices."""
 
-    default_model_id: str | None
-    persona_overrides: dict[str, str] = Field(description="Persona id to model id.", examples=[{"marcus": "gpt-4o"}])
+    default_model_id: ModelId | None
+    persona_overrides: dict[str, ModelId] = Field(description="Persona id to model id.", examples=[{"lao": "gpt-4o"}])
 
 
 class ModelLists(AnswerSchema):
@@ -131,7 +143,7 @@ class FocusMode(AnswerSchema):
     id: Id = Field(examples=["code"])
     name: str = Field(examples=["Code"])
     icon: str = Field(examples=["code"])
-    default_model_id: str | None = Field(description="A model id, `auto`, or null for none.")
+    default_model_id: ModelId | None = Field(description="A model id, `auto`, or null for none.")
     temperature: float | None
     is_system: bool = Field(description="False for the tenant's own.")
 
@@ -146,7 +158,7 @@ class DomainMode(AnswerSchema):
     id: Id = Field(examples=["medical"])
     name: str = Field(examples=["Medical"])
     description: str = Field(examples=["Health and medicine"])
-    default_model_id: str | None = Field(description="A model id, `auto`, or null for none.")
+    default_model_id: ModelId | None = Field(description="A model id, `auto`, or null for none.")
     temperature: float = Field(examples=[0.2])
 
 

@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 from stoa.domain.billing.plan_terms import PlanValues
 from stoa.http.fields import Identifier, Part, Version
 from stoa.http.request_schemas import Schema, at, says
-from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, PageAnswer
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, ModelId, PageAnswer
 
 ProductType = Literal["model", "bundle"]
 Status = Literal["pending", "processing", "paid", "failed", "expired", "refunded", "disputed", "mismatched"]
@@ -52,10 +52,10 @@ class Purchase(AnswerSchema):
 
     id: Id
     product_type: ProductType
-    model_id: str | None
+    model_id: ModelId | None
     bundle_id: str | None
     product_name: str
-    model_ids: list[str] = Field(description="What it unlocks.")
+    model_ids: list[ModelId] = Field(description="What it unlocks.")
     amount_cents: int = Field(description="In the currency's smallest unit.")
     currency: str
     status: Status
@@ -84,7 +84,7 @@ class Bundle(AnswerSchema):
     description: str
     price_cents: int = Field(description="In the smallest unit of `currency`.")
     currency: str
-    model_ids: list[str]
+    model_ids: list[ModelId]
     owned: bool = Field(description="Every model of it is the member's already.")
 
 
@@ -131,7 +131,7 @@ class AdminBundle(AnswerSchema):
     description: str
     price_cents: int
     currency: str
-    model_ids: list[str]
+    model_ids: list[ModelId]
     enabled: bool
     display_order: int
     version: int

@@ -9,16 +9,16 @@ from functions.model_admin.models.catalogue import (
     AdminModelAnswer,
     AdminModelListAnswer,
     ModelChange,
-    NewModel,
     SwitchAnswer,
     UsageStatsAnswer,
 )
+from functions.model_admin.models.new_model import NewModel
 from stoa.http.dependencies import AsAdmin
 from stoa.http.errors import errors
 from stoa.http.parameters import IfMatch, expected_version
 from stoa.workflows.catalogue import model_admin
 
-Enabled = Annotated[Flag, Query(description="Only those that are offered, or only those that are not.")]
+Enabled = Annotated[Flag, Query(description="Only those that members can use, or only those that they cannot.")]
 
 
 @app.get("/api/admin/models", summary="All models, as the tenant offers them", tags=["admin"])
@@ -36,9 +36,16 @@ def get_models(caller: AsAdmin, enabled: Enabled = None) -> AdminModelListAnswer
     responses=errors(409),
 )
 def post_model(caller: AsAdmin, model: NewModel) -> AdminModelAnswer:
-    """Adds a fine-tune or a self-hosted model. Its id is made of the tenant's slug and the name. A model without base
-    prices is listed here and not sold."""
-    return AdminModelAnswer.of(model_admin.create_model(caller, model.name, model.own_model()))
+    """Adds a fine-tune or a self-hosted model under the `id` that was typed, or under the tenant's slug and a `name`.
+    Facts that are not sent come from the registry and the price feeds. A model without base prices is listed here and
+    not sold."""
+    return AdminModelAnswer.of(model_admin.create_model(caller, model.asked()))
+
+
+@app.get("/api/admin/models/<modelId>", summary="A model, as the tenant offers it", tags=["admin"])
+def get_model(caller: AsAdmin, model_id: ModelId) -> AdminModelAnswer:
+    """Returns one model: the value that holds, the registry's, and the tenant's decision."""
+    return AdminModelAnswer.of(model_admin.read_model(caller, model_id))
 
 
 @app.patch(

@@ -17,6 +17,7 @@ from stoa.http.schemas import (
     ExactAmount,
     Id,
     Instant,
+    ModelId,
     NextPage,
     PageAnswer,
     PassageCitation,
@@ -83,8 +84,8 @@ class ModelPreferencesPatch(Part):
 class ModelPreferences(AnswerSchema):
     """The standing choices after the change."""
 
-    default_model_id: str | None
-    persona_overrides: dict[str, str]
+    default_model_id: ModelId | None
+    persona_overrides: dict[str, ModelId]
 
 
 class ModelPreferencesAnswer(DataAnswer[ModelPreferences]):
@@ -95,10 +96,10 @@ class PreferenceNotice(AnswerSchema):
     """Something to tell the member about a model that they chose."""
 
     kind: Literal["model_retiring", "model_retired"]
-    model_id: str
+    model_id: ModelId
     model_name: str
     retires_at: Instant
-    successor_id: str | None = Field(description="Who takes its place in the choices; null: nobody, choose another.")
+    successor_id: ModelId | None = Field(description="Who takes its place; null: nobody, choose another.")
     successor_name: str | None
     message: str = Field(description="The same in words.")
 
@@ -107,8 +108,8 @@ class ChatPreferences(AnswerSchema):
     """All model preferences of the chat product."""
 
     selection_mode: SelectionMode = Field(description="Who chooses where no override applies.")
-    default_model_id: str | None = Field(description="For selection mode `manual`.")
-    favorite_models: list[str] = Field(description="In the order in which `favorites` tries them.")
+    default_model_id: ModelId | None = Field(description="For selection mode `manual`.")
+    favorite_models: list[ModelId] = Field(description="In the order in which `favorites` tries them.")
     show_standard_models: bool
     show_novel_models: bool
     show_self_hosted_models: bool
@@ -116,7 +117,7 @@ class ChatPreferences(AnswerSchema):
     max_cost_per_message: float | None = Field(description="USD; null: no ceiling.")
     prefer_cost_optimization: bool = Field(description="Auto breaks near-ties toward the cheaper model.")
     domain_mode_model_overrides: dict[DomainModeId, str] = Field(description="Domain mode to model id or `auto`.")
-    recent_models: list[str] = Field(description="Models that answered last, newest first, at most ten.")
+    recent_models: list[ModelId] = Field(description="Models that answered last, newest first, at most ten.")
     notices: list[PreferenceNotice] = Field(description="Chosen models that end within 90 days, or have ended.")
 
 
@@ -154,7 +155,7 @@ class FavoriteAnswer(AnswerSchema):
 
     success: bool
     is_favorite: bool
-    favorite_models: list[str]
+    favorite_models: list[ModelId]
 
 
 class SelectRequest(Schema):
@@ -174,7 +175,7 @@ class SelectRequest(Schema):
 class SelectedModel(AnswerSchema):
     """The decision that a chat message would meet now."""
 
-    model_id: str
+    model_id: ModelId
     model_name: str
     rule: str = Field(
         description="request, persona_override, domain_override, default_model, favorite, auto, domain_default, "
@@ -183,7 +184,7 @@ class SelectedModel(AnswerSchema):
     )
     reason: str = Field(description="The same in words.", examples=["You asked for GPT-4o Mini."])
     access: str = Field(description="free, entitled, team or trial")
-    requested_model_id: str | None = Field(description="What was asked for, where another model answers.")
+    requested_model_id: ModelId | None = Field(description="What was asked for, where another model answers.")
     estimated_cost: ExactAmount = Field(description="USD, exact; 0 for a trial message.", examples=["0.001000000"])
     fallbacks: list[str] = Field(description="Models that take over, in order, if this one fails.")
 
@@ -220,7 +221,7 @@ class SavedMessage(AnswerSchema):
     id: Id
     role: Literal["user", "assistant"]
     content: str
-    model_id: str | None = Field(description="Which model answered; null for the member's own turns.")
+    model_id: ModelId | None = Field(description="Which model answered; null for the member's own turns.")
     model_name: str | None
     charge: ExactAmount | None = Field(description="What the answer cost the member, USD, exact.")
     citations: list[MessageCitation | PassageCitation]
@@ -272,7 +273,7 @@ class UsageRow(UsageSums):
     """The use of one model on one day of the tenant's calendar."""
 
     date: Day = Field(validation_alias=AliasChoices("date", "day"))
-    model_id: str
+    model_id: ModelId
     model_name: str
 
 

@@ -12,7 +12,7 @@ from stoa.domain.sync.change import Ending, Kind, NewModel, Sizes, Status
 from stoa.domain.sync.facts import Price as ProviderPrice
 from stoa.http.fields import Identifier, Part
 from stoa.http.request_schemas import Moment, Schema, exact
-from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, PageAnswer
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, ModelId, PageAnswer
 
 Tokens = Annotated[int, Field(ge=1, le=100_000_000)]
 Price = Annotated[
@@ -90,7 +90,7 @@ class RegistryChange(AnswerSchema):
     id: Id
     kind: Kind
     status: Status
-    model_id: str | None = Field(description="Null: a model that is not offered yet.")
+    model_id: ModelId | None = Field(description="Null: a model that is not offered yet.")
     model_name: str | None
     provider_id: str
     provider_model: str

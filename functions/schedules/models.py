@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from stoa.http.fields import Identifier, Part
 from stoa.http.request_schemas import EmailAddress, Schema
-from stoa.http.schemas import AnswerSchema, DataAnswer, ExactAmount, Id, Instant, PageAnswer
+from stoa.http.schemas import AnswerSchema, DataAnswer, ExactAmount, Id, Instant, ModelId, PageAnswer
 from stoa.workflows.schedules.views import ShownSchedule
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
@@ -234,7 +234,7 @@ class Run(AnswerSchema):
     attempts: int
     output: str | None
     output_truncated: bool = Field(description="True in a list, when the output is longer; alone it comes whole.")
-    model_id: str | None = Field(description="The model that answered.")
+    model_id: ModelId | None = Field(description="The model that answered.")
     conversation_id: Id | None
     input_tokens: int | None
     output_tokens: int | None

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
+from functions.model_admin.models.client_names import BestFor, ClientNames, by_our_names
 from functions.model_admin.models.fields import (
     Capabilities,
     Cents,
@@ -12,7 +13,6 @@ from functions.model_admin.models.fields import (
     Limit,
     Messages,
     Modalities,
-    Name,
     Order,
     Quality,
     Speed,
@@ -21,16 +21,15 @@ from functions.model_admin.models.fields import (
     Word,
     Words,
 )
-from stoa.domain.pricing.rates import NO_RATES
 from stoa.http.fields import Edit, Identifier, Part, Price
+from stoa.http.model_cards import ModelMetadata
 from stoa.http.rates import GivenRates, ShownRatesOrNull, with_stored_rates
-from stoa.http.request_schemas import Moment, Schema
-from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant
-from stoa.store.catalogue.tenant_models import OwnModel
+from stoa.http.request_schemas import Moment
+from stoa.http.schemas import AnswerSchema, DataAnswer, Day, Id, Instant, ModelId
 from stoa.workflows.catalogue.model_view import ModelView
 
 
-class ModelChange(Edit):
+class ModelChange(ClientNames, Edit):
     """A change of a tenant's offer. In the first group null gives the field back to the registry."""
 
     display_name: Copy | None = Field(None, examples=["Legal assistant"])
@@ -49,6 +48,12 @@ class ModelChange(Edit):
         examples=[["gpt-4o-mini"]],
     )
 
+    best_for: BestFor | None = Field(None, description="Short phrases, for people who choose.")
+    speed: Speed | None = None
+    quality: Quality | None = None
+    thinktank_enabled: bool | None = Field(None, description="False: the chat's picker leaves the model out.")
+
+    provider_id: Identifier | None = Field(None, description="Own models: the provider that serves it.")
     provider_model: Identifier | None = Field(None, description="Own models: the provider's own name for it.")
     context_window: Tokens | None = Field(None, description="Own models.")
     max_output_tokens: Tokens | None = Field(None, description="Own models.")
@@ -56,8 +61,6 @@ class ModelChange(Edit):
     capabilities: Capabilities | None = Field(None, description="Own models.")
     is_novel: bool | None = Field(None, description="Own models.")
     category: Word | None = Field(None, description="Own models.")
-    speed: Speed | None = Field(None, description="Own models.")
-    quality: Quality | None = Field(None, description="Own models.")
     base_input_price: Price | None = Field(
         None, description="Own models: what the provider asks, USD per one million tokens. A rise waits for the grace."
     )
@@ -84,6 +87,8 @@ class ModelChange(Edit):
                 "fallback_model_ids",
                 "deprecated_at",
                 "successor_id",
+                *("best_for", "speed", "quality", "thinktank_enabled"),
+                *("price_cents", "rate_limit_messages_per_day"),
             }
         )
 
@@ -92,42 +97,7 @@ class ModelChange(Edit):
         sent = super().given()
         if "description" in sent:
             sent["known_for"] = sent.pop("description")
-        return with_stored_rates(sent)
-
-
-class NewModel(Schema):
-    """A model of the tenant's own."""
-
-    name: Name = Field(description="The end of its id; the tenant's slug stands before it.", examples=["legal-llama"])
-    provider_id: Identifier = Field(description="The provider that serves it.", examples=["self_hosted"])
-    provider_model: Identifier = Field(description="The provider's own name for it.", examples=["llama-3.3-70b-legal"])
-    display_name: Copy = Field(examples=["Legal Llama"])
-    known_for: Words = Field("", alias="description", examples=["Contracts"])
-    context_window: Tokens = Field(examples=[128000])
-    max_output_tokens: Tokens = Field(examples=[8192])
-    base_input_price: Price | None = Field(
-        description="Your cost, USD per one million tokens. Null: not known, and then it is not sold.",
-        examples=[0.5],
-    )
-    base_output_price: Price | None = Field(description="Likewise.", examples=[0.5])
-    base_rates: GivenRates | None = Field(None, description="Likewise, for cached input and the like.")
-    modalities: Modalities = Field(["text"], examples=[["text"]])
-    capabilities: Capabilities = Field(["chat"], examples=[["chat"]])
-    is_novel: bool = False
-    category: Word = "general"
-    access_tier: Tier = "free"
-    unlock_price_cents: Cents | None = None
-    daily_limit: Messages | None = Field(None, description="Messages a member a day; null: no limit.")
-    trial_messages: Messages = 0
-    speed: Speed = "standard"
-    quality: Quality = "good"
-    display_order: Order = 1000
-    enabled: bool = True
-
-    def own_model(self) -> OwnModel:
-        """Returns the model as the use case takes it."""
-        rates = self.base_rates.rates() if self.base_rates else NO_RATES
-        return OwnModel(**self.model_dump(exclude={"name", "base_rates"}), base_rates=rates)
+        return with_stored_rates(by_our_names(sent))
 
 
 class Decisions(AnswerSchema):
@@ -159,7 +129,7 @@ class OverlayDecisions(AnswerSchema):
 class AdminModel(Decisions):
     """A model with the values that hold for the tenant's members. Prices are USD per one million tokens."""
 
-    id: str
+    id: ModelId
     is_own: bool = Field(description="True for the tenant's own models.")
     provider_id: str
     provider_name: str
@@ -173,10 +143,25 @@ class AdminModel(Decisions):
     capabilities: list[str]
     speed: str
     quality: str
+    metadata: ModelMetadata
+    thinktank_enabled: bool = Field(description="False: the chat's picker leaves the model out.")
+    lifecycle: str = Field(description="listed, retiring, retired or never_offered", examples=["listed"])
+    family: str | None
+    model_class: str | None = Field(alias="class")
+    wire: str | None = Field(description="The protocol that it speaks; null: its provider's own.")
+    thinking: str = Field(description="Whether it thinks before it answers: never, optional or always.")
+    features: list[str]
+    refused_parameters: list[str] = Field(description="A request that has one of these is never sent with it.")
+    max_input_tokens: int | None
+    further_prices: dict[str, Any] = Field(description="Facts that no charge is made from, such as fees by search.")
+    released_on: Day | None
+    end_announced_on: Day | None
+    is_servable: bool = Field(description="False: none of our wires reaches it.")
+    updated_at: Instant
     is_available: bool = Field(description="False while an operator holds it, or its provider, for troubled.")
     deprecated_at: Instant | None
-    successor_id: str | None
-    fallback_model_ids: list[str] = Field(description="Who stands in while it is in trouble, as the tenant decided.")
+    successor_id: ModelId | None
+    fallback_model_ids: list[ModelId] = Field(description="Who stands in while it is in trouble; the tenant decides.")
     base_input_price: float | None = Field(description="What the provider asks; null: not known.")
     base_output_price: float | None
     base_rates: ShownRatesOrNull = Field(description="What it asks for cached input and the like; null: no rates.")
@@ -268,7 +253,7 @@ class RegistryModel(AnswerSchema):
     enabled: bool
     is_available: bool
     deprecated_at: Instant | None
-    successor_id: str | None
+    successor_id: ModelId | None
     base_rates: ShownRatesOrNull = Field(description="What the provider asks for cached input and the like.")
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 from functions.model_admin.models.fields import Words
 from stoa.http.fields import Identifier
 from stoa.http.request_schemas import Moment, Schema
-from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, PageAnswer
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, Instant, ModelId, PageAnswer
 from stoa.workflows.members.grants import Granted
 
 
@@ -43,7 +43,7 @@ class Entitlement(AnswerSchema):
     id: Id
     user_id: Id
     email: str | None
-    model_id: str
+    model_id: ModelId
     model_name: str
     source: str = Field(description="purchase, admin_grant, trial, team or plan")
     notes: str | None

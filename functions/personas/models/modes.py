@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from stoa.http.fields import Edit, Identifier, Version
 from stoa.http.request_schemas import Schema, exact, says
-from stoa.http.schemas import AnswerSchema, DataAnswer, Id
+from stoa.http.schemas import AnswerSchema, DataAnswer, Id, ModelId
 
 from .fields import Gone, Name, PromptText, Word
 
@@ -67,7 +67,7 @@ class TenantFocusMode(AnswerSchema):
     name: str
     icon: str
     system_prompt: str
-    default_model_id: str | None
+    default_model_id: ModelId | None
     temperature: float | None
     max_output_tokens: int | None
     display_order: int

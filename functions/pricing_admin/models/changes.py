@@ -13,7 +13,7 @@ from stoa.http.bodies import TextBody
 from stoa.http.fields import Identifier, Part, Price, Version
 from stoa.http.parameters import expected_version
 from stoa.http.request_schemas import Schema
-from stoa.http.schemas import AnswerSchema, Instant
+from stoa.http.schemas import AnswerSchema, Instant, ModelId
 from stoa.workflows.pricing.config import MarkupEdit
 from stoa.workflows.pricing.overrides import OverrideEdit, OverrideRemoval
 from stoa.workflows.pricing.preview import PriceEdit
@@ -156,7 +156,7 @@ class PricePreview(Part):
 class PreviewedModel(AnswerSchema):
     """A model's rows in force and to come, before and after."""
 
-    model_id: str
+    model_id: ModelId
     effective_from: Instant = Field(description="The first instant at which a price differs.")
     before: list[PricingRow]
     after: list[PricingRow]

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, RootModel
 
 from functions.pricing_admin.models.fields import Source
 from stoa.http.rates import ShownRatesOrNull
-from stoa.http.schemas import AnswerSchema, Id, Instant, absent
+from stoa.http.schemas import AnswerSchema, Id, Instant, ModelId, absent
 
 
 class PricingRow(AnswerSchema):
@@ -34,7 +34,7 @@ class PriceOverride(AnswerSchema):
 class ModelPricing(AnswerSchema):
     """A model's prices. Null prices: the provider's are not known, so the model cannot be sold."""
 
-    model_id: str
+    model_id: ModelId
     display_name: str
     provider_id: str
     is_novel: bool
@@ -67,7 +67,7 @@ class PriceChange(AnswerSchema):
 
     id: Id
     created_at: Instant
-    model_id: str
+    model_id: ModelId
     change_source: Source
     previous_input_price: float | None
     previous_output_price: float | None

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from stoa.http.cursors import cursor_of
 from stoa.http.fields import NextPage
-from stoa.http.schemas import AnswerSchema, Day, Id, Instant
+from stoa.http.schemas import AnswerSchema, Day, Id, Instant, ModelId
 from stoa.workflows.teams.team_usage import TeamUsageReport
 
 
@@ -29,7 +29,7 @@ class MemberTokens(AnswerSchema):
 class ModelTokens(AnswerSchema):
     """The sum of a model."""
 
-    model_id: str
+    model_id: ModelId
     messages: int
     tokens: int
 
@@ -58,7 +58,7 @@ class TeamUsageLine(AnswerSchema):
     id: Id
     user_id: Id
     email: str | None
-    model_id: str
+    model_id: ModelId
     day: Day
     created_at: Instant
     status: Literal["reserved", "completed", "partial"]

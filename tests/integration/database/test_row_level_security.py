@@ -17,6 +17,9 @@ from stoa.workflows.tenancy.registry import create_tenant
 from tests.integration.chat.support import Desk, ScriptedProviders, kinds, make_member
 
 SHARED_TABLES = {
+    "announced_prices",
+    "default_models",
+    "model_aliases",
     "catalogue_versions",
     "providers",
     "models",

@@ -67,7 +67,7 @@ def test_the_printed_request_streams_an_answer_whose_first_piece_comes_while_the
     assert pieces > 3
     practice = running.wait_for_line("To have them fail").rpartition(" ")[2]
     with urlopen(f"{practice}/calls", timeout=30) as calls:
-        assert "gpt-4o-mini" in calls.read().decode()
+        assert "gpt-6-luna" in calls.read().decode()
 
 
 def test_a_client_that_leaves_in_the_middle_is_noticed(running):

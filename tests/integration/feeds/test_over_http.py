@@ -81,11 +81,11 @@ def test_a_rise_is_read_at_both_or_at_one(practice: PracticeProviders) -> None:
 def test_a_new_model_a_retirement_and_a_removal(practice: PracticeProviders) -> None:
     practice.feed(provider="xai", model="grok-9", prices={"input_mtok": 4, "output_mtok": 8}, contextWindow=1000)
     practice.feed(**GPT, deprecated=True)
-    practice.feed(provider="cohere", model="command-r-plus-08-2024", remove=True)
+    practice.feed(provider="azure_openai", model="Phi-4", remove=True)
     one, other = first(practice), second(practice)
     assert named(one, "grok-9").context_window == 1000
     assert named(one).lifecycle == named(other).lifecycle == "deprecated"
-    assert not [model for model in (*one.models, *other.models) if model.provider_id == "cohere"]
+    assert not [model for model in (*one.models, *other.models) if model.provider_model == "Phi-4"]
 
 
 @pytest.mark.parametrize("garbage", ["negative", "nan", "million", "text", "duplicate"])
@@ -206,7 +206,7 @@ def test_a_list_follows_the_feed(practice: PracticeProviders) -> None:
 
 def test_anthropic_s_list_is_read_page_by_page(practice: PracticeProviders, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = read_list(endpoint(practice, "anthropic"))
-    assert len(whole.models) == 5
+    assert len(whole.models) == 11
     monkeypatch.setattr("stoa.clients.feeds.provider_lists.PAGE_SIZE", 2)
     assert read_list(endpoint(practice, "anthropic")) == whole
     monkeypatch.setattr("stoa.clients.feeds.provider_lists.MOST_PAGES", 2)
@@ -256,7 +256,7 @@ def test_one_reading_of_everything(practice: PracticeProviders, monkeypatch: pyt
         settings.cache_clear()
     assert reading.first.complete
     assert reading.second.complete
-    assert {model.provider_id for model in reading.first.models} == {"openai", "anthropic"}
+    assert {model.provider_id for model in reading.first.models} == {"openai", "anthropic", "bedrock"}
     assert {listing.provider_id: listing.complete for listing in reading.listings} == {
         "anthropic": True,
         "openai": False,

@@ -55,8 +55,8 @@ def test_a_purchased_model_reads_purchased(ada: Client) -> None:
 
 def test_user_preferences_come_with_the_models(ada: Client) -> None:
     assert ada.get("/api/models").data["userPreferences"] == {"defaultModelId": None, "personaOverrides": {}}
-    ada.patch("/api/profile/model-preferences", {"defaultModelId": "gpt-4o", "personaOverrides": {"lao": "o1"}})
-    saved = {"defaultModelId": "gpt-4o", "personaOverrides": {"lao": "o1"}}
+    saved = {"defaultModelId": "gpt-4o", "personaOverrides": {"lao": "codestral-latest"}}
+    ada.patch("/api/profile/model-preferences", saved)
     assert ada.get("/api/models").data["userPreferences"] == saved
 
 

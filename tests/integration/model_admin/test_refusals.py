@@ -46,7 +46,7 @@ def test_what_is_not_the_tenants_does_not_exist(
 def test_a_known_path_tells_the_methods_it_takes(admin: Admin) -> None:
     answered = admin.raw("PUT", "/api/admin/models/gpt-4o")
     assert (answered.status, answered.error["code"]) == (405, "METHOD_NOT_ALLOWED")
-    assert answered.headers["Allow"] == "PATCH"
+    assert answered.headers["Allow"] == "GET, PATCH"
 
 
 def test_an_unknown_query_parameter_is_refused_by_name(admin: Admin) -> None:

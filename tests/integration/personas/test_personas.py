@@ -91,14 +91,16 @@ class TestOwnOnes:
 
     def test_deleting_leaves_the_conversations_and_takes_the_override_along(self, ada: Client) -> None:
         persona_id = add(ada)
-        ada.patch("/api/profile/model-preferences", {"personaOverrides": {persona_id: "gpt-4o", "lao": "o1"}})
+        ada.patch(
+            "/api/profile/model-preferences", {"personaOverrides": {persona_id: "gpt-4o", "lao": "codestral-latest"}}
+        )
         ada.desk().send("Hello", persona_id=persona_id)
         assert ada.delete(f"/api/personas/{persona_id}").data == {"deleted": True}
         assert ada.get(f"/api/personas/{persona_id}").status == 404
         assert ada.delete(f"/api/personas/{persona_id}").status == 404
         (conversation,) = ada.get("/api/conversations").data
         assert conversation["personaId"] == persona_id
-        assert ada.get("/api/models").data["userPreferences"]["personaOverrides"] == {"lao": "o1"}
+        assert ada.get("/api/models").data["userPreferences"]["personaOverrides"] == {"lao": "codestral-latest"}
         with pytest.raises(NotFound):
             ada.desk().send("Hello", persona_id=persona_id)
 

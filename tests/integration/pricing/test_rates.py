@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 
 from stoa.clients.wires.types import Call, Cancel, Finish, Text
 from stoa.domain.pricing.rates import Rates
@@ -12,6 +13,7 @@ from stoa.identity.caller import Caller
 from stoa.store.catalogue.tenant_models import OwnModel
 from stoa.store.tenancy.audit import Actor
 from stoa.workflows.catalogue import model_admin
+from stoa.workflows.catalogue.new_model import AskedModel
 from stoa.workflows.pricing.recompute import recompute
 from tests.integration.chat.support import Desk, Script, make_member
 from tests.integration.pricing.support import DAY, START, Shop
@@ -60,7 +62,7 @@ def sold(shop: Shop) -> str:
     """The id of a model with rates."""
     shop.config(selfHostedDefaultMarkup=0.4, minimumChargePerRequest=0)
     shop.clock.pass_by(DAY)
-    return model_admin.create_model(admin_of(shop), "one", MODEL).id
+    return model_admin.create_model(admin_of(shop), AskedModel(**asdict(MODEL), name="one", is_typed=False)).id
 
 
 def admin_of(shop: Shop) -> Caller:

@@ -47,23 +47,23 @@ def test_what_an_admin_decides_otherwise_is_never_overwritten(registry: Registry
 
 
 def test_a_date_that_an_admin_decided_stays(registry: Registry) -> None:
-    registry.feeds.retire("gpt-4o", date(2027, 6, 1))
+    registry.feeds.retire("gpt-4o", date(2028, 6, 1))
     registry.sync()
-    ours = {"deprecatedAt": "2027-05-01T00:00:00Z", "successorId": "gpt-4o-mini"}
+    ours = {"deprecatedAt": "2028-05-01T00:00:00Z", "successorId": "gpt-4o-mini"}
     assert registry.approve(registry.open_change("retirement"), **ours).status == 200
     registry.config(syncPolicy={"retirement": "apply"})
     registry.feeds.say("openai", "gpt-4o", 200_000, "2.5", "10")
-    registry.feeds.retire("gpt-4o", date(2027, 6, 1))
+    registry.feeds.retire("gpt-4o", date(2028, 6, 1))
     registry.clock.pass_by(DAY)
     registry.sync()
     assert registry.offered("gpt-4o")["contextWindow"] == 200_000, "applied, and the date is still the admin's own"
-    registry.feeds.retire("gpt-4o", date(2027, 7, 1))
+    registry.feeds.retire("gpt-4o", date(2028, 7, 1))
     registry.clock.pass_by(DAY)
     registry.sync()
-    assert registry.offered("gpt-4o")["deprecatedAt"] == "2027-05-01T00:00:00.000Z"
+    assert registry.offered("gpt-4o")["deprecatedAt"] == "2028-05-01T00:00:00.000Z"
     assert registry.approve(registry.open_change("retirement")).status == 200
     offered = registry.offered("gpt-4o")
-    assert (offered["deprecatedAt"], offered["successorId"]) == ("2027-07-01T00:00:00.000Z", "gpt-4o-mini")
+    assert (offered["deprecatedAt"], offered["successorId"]) == ("2028-07-01T00:00:00.000Z", "gpt-4o-mini")
 
 
 def test_a_model_that_is_gone_without_a_date_ends_with_the_approval(registry: Registry) -> None:
@@ -112,7 +112,7 @@ def test_a_price_that_an_operator_replaced_cannot_be_taken_back(registry: Regist
 
 def test_what_was_accepted_can_be_taken_back(registry: Registry) -> None:
     registry.feeds.say("openai", "gpt-4o", 200_000, "1.25", "5")
-    registry.feeds.retire("gpt-4o", date(2027, 6, 1))
+    registry.feeds.retire("gpt-4o", date(2028, 6, 1))
     registry.feeds.say("openai", "gpt-99", 1_000_000, "1", "2")
     registry.sync()
     assert registry.undo(registry.open_change("retirement")).error["code"] == "CHANGE_DECIDED"

@@ -41,9 +41,12 @@ def ends(desk: Desk, at: datetime, successor_id: str | None = NEW) -> None:
     )
 
 
+LONG_BEFORE = timedelta(days=1000)
+
+
 def caller(desk: Desk, now: datetime) -> Caller:
-    """Returns the member at the desk as the caller of a use case."""
-    return Caller(desk.database, desk.member, Actor(desk.member.user_id), now)
+    """Returns the member at the desk as the caller of a use case, long before `now`: nobody chooses what has ended."""
+    return Caller(desk.database, desk.member, Actor(desk.member.user_id), now - LONG_BEFORE)
 
 
 def chooses(desk: Desk, now: datetime) -> None:
@@ -170,10 +173,10 @@ def test_on_the_date_their_choices_move_once_and_they_are_told_once(desk: Desk, 
     assert desk.send()[0].data["modelId"] == OLD
     clock.passes(3600)
     assert desk.send()[0].data["modelId"] == NEW  # at the instant, whether anything has run or not
-    assert read_preferences(caller(desk, clock.now)).default_model_id == OLD
+    assert read_preferences(caller(desk, clock.now + LONG_BEFORE)).default_model_id == OLD
     assert retire_models(desk.database, clock.now) == RetirementReport(members_moved=1)
     assert retire_models(desk.database, clock.now) == RetirementReport()
-    moved = read_preferences(caller(desk, clock.now))
+    moved = read_preferences(caller(desk, clock.now + LONG_BEFORE))
     assert (moved.default_model_id, moved.favorite_models, moved.notices) == (NEW, ["gpt-4o-mini", NEW], [])
     assert desk.send(persona_id="lao")[0].data["modelId"] == NEW
     (line,) = moves(desk)
@@ -204,7 +207,7 @@ def test_killed_before_it_is_told_nothing_has_moved(desk: Desk, clock: Clock, mo
         with pytest.raises(KeyboardInterrupt):
             retire_models(desk.database, clock.now)
     assert moves(desk) == []
-    assert read_preferences(caller(desk, clock.now)).default_model_id == OLD
+    assert read_preferences(caller(desk, clock.now + LONG_BEFORE)).default_model_id == OLD
     assert retire_models(desk.database, clock.now).members_moved == 1
     assert (len(moves(desk)), len(mails(desk))) == (1, 1)
 
@@ -213,7 +216,7 @@ def test_nobody_is_moved_to_a_model_that_is_locked_for_them(desk: Desk, clock: C
     ends(desk, clock.now, "gpt-4o")  # premium, with trials
     chooses(desk, clock.now)
     assert retire_models(desk.database, clock.now).members_moved == 0
-    assert read_preferences(caller(desk, clock.now)).default_model_id == OLD
+    assert read_preferences(caller(desk, clock.now + LONG_BEFORE)).default_model_id == OLD
     assert desk.send()[0].data["modelId"] == "gpt-4o-mini"
     assert retire_models(desk.database, clock.now).members_moved == 0
     assert moves(desk) == []
@@ -242,13 +245,13 @@ def test_preferences_tell_the_client_beforehand(desk: Desk, clock: Clock) -> Non
     at = (clock.now + timedelta(days=60)).replace(microsecond=0)
     ends(desk, at)
     chooses(desk, clock.now)
-    (notice,) = read_preferences(caller(desk, clock.now)).notices
+    (notice,) = read_preferences(caller(desk, clock.now + LONG_BEFORE)).notices
     assert (notice.kind, notice.model_id, notice.successor_id) == ("model_retiring", OLD, NEW)
     assert notice.retires_at == at
     assert notice.message == (
         f"Phi-4 will be withdrawn by its provider on {at:%d %B %Y}. Codestral then takes its place in your choices."
     )
-    (after,) = read_preferences(caller(desk, at)).notices
+    (after,) = read_preferences(caller(desk, at + LONG_BEFORE)).notices
     assert after.kind == "model_retired"
 
 

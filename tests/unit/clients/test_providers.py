@@ -65,6 +65,8 @@ PROVIDERS = [
     ("baseten", "https://inference.baseten.co/v1", "api_key", "openai",
      "https://inference.baseten.co/v1/chat/completions"),
     ("scaleway", "https://api.scaleway.ai/v1", "api_key", "openai", "https://api.scaleway.ai/v1/chat/completions"),
+    ("meta", "https://api.meta.ai/v1", "api_key", "openai", "https://api.meta.ai/v1/chat/completions"),
+    ("ai21", "https://api.ai21.com/studio/v1", "api_key", "openai", "https://api.ai21.com/studio/v1/chat/completions"),
     ("self_hosted", "", "optional_api_key", "openai", "http://localhost:11434/v1/chat/completions"),
 ]  # fmt: skip
 

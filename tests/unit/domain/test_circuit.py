@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stoa.domain.catalogue.model_facts import ALWAYS, OPTIONAL, ModelFacts
 from stoa.domain.providers.circuit import (
     FIRST_COOL_DOWN,
     LONGEST_COOL_DOWN,
@@ -147,7 +148,10 @@ def test_a_circuit_concerns_its_model_or_all_of_its_providers() -> None:
 def test_patience_with_models_that_think_and_with_those_in_trouble() -> None:
     patience, chat, thinker = Patience(30), offer(), offer(capabilities=("reasoning",))
     waits = [patience.first_token_timeout(one, probing=probing) for one in (chat, thinker) for probing in (False, True)]
-    assert waits == [30, 10, 60, 20]
+    assert waits == [30, 10, 180, 60]
+    facts = [ModelFacts(thinking=OPTIONAL), ModelFacts(patience_seconds=240), ModelFacts(thinking=ALWAYS)]
+    silent = [patience.first_token_timeout(offer(facts=one), probing=False) for one in facts]
+    assert silent == [60, 240, 180]
     assert [patience.verdict(chat, seconds) for seconds in (10, 10.1)] == [Outcome.OK, Outcome.SLOW]
     assert patience.verdict(thinker, 50) is Outcome.OK
 

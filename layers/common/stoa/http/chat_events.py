@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stoa.core.text import to_json
+from stoa.domain.catalogue.names import outer_id
 from stoa.domain.pricing.markup import money_text
 from stoa.http.answers import JSON_HEADERS, StreamingAnswer, error_body
 from stoa.http.headers import rate_limit_headers, retirement_headers
@@ -70,7 +71,7 @@ def whole_answer(events: Sequence[Event], request_id: str) -> StreamingAnswer:
 
 def _selection(event: Selection) -> dict[str, Any]:
     shown: dict[str, Any] = {
-        "modelId": event.model_id,
+        "modelId": outer_id(event.model_id),
         "modelName": event.model_name,
         "providerId": event.provider_id,
         "rule": event.rule,

@@ -7,6 +7,7 @@ from aws_lambda_powertools.event_handler import Depends, Request
 from msgspec.structs import replace
 
 from stoa.core.errors import Forbidden
+from stoa.core.language import preferred
 from stoa.core.settings import settings
 from stoa.database.pool import Database, database
 from stoa.identity.caller import Caller
@@ -21,7 +22,8 @@ def member(request: Request) -> Caller:
     principal = principal_from_event(event, settings())
     found = replace(members.get(database(), principal), principal=principal)
     request_id = (event.get("requestContext") or {}).get("requestId")
-    return Caller(database(), found, Actor(found.user_id, found.principal.email, request_id), _now())
+    actor = Actor(found.user_id, found.principal.email, request_id)
+    return Caller(database(), found, actor, _now(), preferred((event.get("headers") or {}).get("accept-language")))
 
 
 def admin(request: Request) -> Caller:

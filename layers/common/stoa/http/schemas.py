@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -16,11 +17,14 @@ from pydantic.alias_generators import to_camel
 
 from stoa.core.pages import Page
 from stoa.core.text import iso
+from stoa.domain.catalogue.names import outer_id
 from stoa.domain.pricing.markup import money_text
 from stoa.http.cursors import cursor_of
 
 # Forms of values in answers. Each also takes what already has its form.
 Id = Annotated[str, BeforeValidator(str)]
+# A model by the id that people know: of a tenant's own model the one that its admin typed.
+ModelId = Annotated[str, AfterValidator(outer_id)]
 Instant = Annotated[
     str,
     BeforeValidator(lambda value: iso(value) if isinstance(value, datetime) else value),

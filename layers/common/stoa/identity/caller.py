@@ -6,6 +6,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from stoa.core.errors import Conflict
+from stoa.core.language import DEFAULT_LANGUAGE
 from stoa.database.pool import Database, Scope
 from stoa.identity.members import Member
 from stoa.store.tenancy.audit import Actor
@@ -21,6 +22,7 @@ class Caller(Struct, frozen=True):
     member: Member
     actor: Actor
     now: datetime
+    language: str = DEFAULT_LANGUAGE  # in which the caller wants to read
 
     @property
     def tenant_id(self) -> UUID:

@@ -56,9 +56,9 @@ def successors(offers: Mapping[str, Offer], model_id: str) -> Iterator[Offer]:
         yield offer
     others = [one for one in offers.values() if one.provider_id == ended.provider_id and one.model_id not in seen]
 
-    def likeness(other: Offer) -> tuple[int, int, str]:
+    def likeness(other: Offer) -> tuple[int, bool, int, str]:
         distance = class_distance(ended.facts.model_class, other.facts.model_class)
-        return distance, other.display_order, other.model_id
+        return distance, other.deprecated_at is not None, other.display_order, other.model_id
 
     yield from sorted(others, key=likeness)
 

@@ -1,7 +1,8 @@
 """Facts of a model: its family and class, the calls that it takes, and what people should know of it."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
+from decimal import Decimal
 
 from msgspec import Struct, field
 
@@ -34,6 +35,8 @@ class ModelFacts(Struct, frozen=True):
     released_on: date | None = None
     never_offered: bool = False
     is_servable: bool = True
+    shown_cost: Decimal | None = None  # USD per 1M tokens, as an admin wants it shown; nothing is charged by it
+    updated_at: datetime | None = None
 
 
 NO_FACTS = ModelFacts()

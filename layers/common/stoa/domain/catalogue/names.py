@@ -8,8 +8,14 @@ from stoa.domain.catalogue.lifecycle import successors
 from stoa.domain.selection.offers import Aliases, Offer
 
 LATEST = "-latest"
+TYPED = "~~"  # stands between a tenant's slug and the id that its admin typed; no such id contains it
 # The system default moves on so long before its model ends, and nobody meets the end.
 DEFAULT_MOVES = timedelta(days=30)
+
+
+def outer_id(model_id: str) -> str:
+    """Returns the id by which people name the model: of a tenant's own the one that its admin typed."""
+    return model_id.partition(TYPED)[2] or model_id
 
 
 def resolved(model_id: str, offers: Mapping[str, Offer], aliases: Aliases, now: datetime) -> str:

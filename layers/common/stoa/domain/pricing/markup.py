@@ -174,6 +174,11 @@ def provider_cost(usage: TokenUsage, prices: Prices | None) -> Decimal:
     return cost.quantize(CHARGE_PLACES, ROUND_HALF_EVEN)
 
 
+def blended_price(input_price: Decimal, output_price: Decimal) -> Decimal:
+    """Returns one price to compare models by: three parts input to one part output, USD per 1,000,000 tokens."""
+    return ((3 * input_price + output_price) / 4).quantize(PRICE_PLACES, ROUND_HALF_EVEN).normalize()
+
+
 def money_text(amount: Decimal) -> str:
     """Returns the exact amount as text, never in scientific notation (`str` would write 0.000000001 as 1E-9)."""
     return format(amount, "f")

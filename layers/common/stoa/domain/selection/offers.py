@@ -88,6 +88,7 @@ class Offer(Struct, frozen=True):
     team: TeamShare | None = None
     facts: ModelFacts = NO_FACTS
     thinktank_enabled: bool = True  # False: the chat's picker leaves it out
+    own_words: str | None = None  # what an admin of the tenant wrote of it
     reachable: bool = True  # False: its provider refused our key, or does not know the model
 
     @property

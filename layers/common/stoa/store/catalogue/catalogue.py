@@ -69,12 +69,14 @@ SELECT present.version, CASE WHEN present.version IS DISTINCT FROM :known_versio
         ),
         array_to_json(o.fallback_model_ids),
         coalesce(o.thinktank_enabled, true),
+        CASE WHEN m.tenant_id IS NULL THEN o.known_for ELSE coalesce(o.known_for, m.known_for) END,
         json_build_object(
             'family', m.family, 'model_class', m.class, 'wire', m.wire, 'max_input_tokens', m.max_input_tokens,
             'thinking', m.thinking, 'patience_seconds', m.patience_seconds,
             'refused_parameters', m.refused_parameters, 'features', m.features, 'descriptions', m.descriptions,
             'best_for', CASE WHEN o.best_for IS NULL THEN m.best_for ELSE jsonb_build_object('en', o.best_for) END,
-            'released_on', m.released_on, 'never_offered', m.never_offered, 'is_servable', m.is_servable
+            'released_on', m.released_on, 'never_offered', m.never_offered, 'is_servable', m.is_servable,
+            'shown_cost', o.shown_cost::text, 'updated_at', greatest(m.updated_at, o.updated_at)
         )
     ))
     FROM models m
@@ -82,7 +84,12 @@ SELECT present.version, CASE WHEN present.version IS DISTINCT FROM :known_versio
     LEFT JOIN tenant_models o ON o.tenant_id = :tenant_id AND o.model_id = m.id
     WHERE (m.tenant_id IS NULL OR m.tenant_id = :tenant_id) AND (NOT m.added_by_sync OR o.model_id IS NOT NULL)
 ) END AS models, CASE WHEN present.version IS DISTINCT FROM :known_version THEN (
-    SELECT json_agg(json_build_array(l.alias, l.model_id)) FROM model_aliases l
+    SELECT json_agg(json_build_array(l.alias, l.model_id)) FROM (
+        SELECT alias, model_id FROM model_aliases
+        UNION ALL
+        SELECT split_part(w.id, '~~', 2), w.id FROM models w
+        WHERE w.tenant_id = :tenant_id AND w.id LIKE '%~~%'
+    ) AS l
 ) END AS aliases, CASE WHEN present.version IS DISTINCT FROM :known_version THEN (
     SELECT array_to_json(d.model_ids) FROM default_models d
     WHERE (d.tenant_id IS NULL OR d.tenant_id = :tenant_id) AND d.model_ids IS NOT NULL
@@ -93,7 +100,7 @@ FROM present
 """
 
 _MODALITIES, _CAPABILITIES, _DEPRECATED_AT, _TRIAL_MESSAGES, _TIMELINE = 7, 8, 18, 23, 24
-_FALLBACKS, _SHOWN, _FACTS = 25, 26, 27
+_FALLBACKS, _SHOWN, _WORDS, _FACTS = 25, 26, 27, 28
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 _END = datetime.max.replace(tzinfo=UTC)
 
@@ -192,6 +199,8 @@ def _facts(told: Mapping[str, Any]) -> ModelFacts:
             "features": tuple(told["features"]),
             "best_for": {language: tuple(phrases) for language, phrases in told["best_for"].items()},
             "released_on": released_on and date.fromisoformat(released_on),
+            "shown_cost": None if told["shown_cost"] is None else Decimal(told["shown_cost"]),
+            "updated_at": datetime.fromisoformat(told["updated_at"]),
         }
     )
 
@@ -207,7 +216,12 @@ def _priced(fields: Sequence[Any]) -> _Priced:
     values = [*values[:_TRIAL_MESSAGES], 0, values[_TRIAL_MESSAGES], 0, None, None, None, fallbacks]
     timeline = fields[_TIMELINE] or ()
     return _Priced(
-        offer=replace(Offer(*values), facts=_facts(fields[_FACTS]), thinktank_enabled=fields[_SHOWN]),
+        offer=replace(
+            Offer(*values),
+            facts=_facts(fields[_FACTS]),
+            thinktank_enabled=fields[_SHOWN],
+            own_words=fields[_WORDS] or None,
+        ),
         begins=tuple(datetime.fromisoformat(row[0]) for row in timeline),
         prices=tuple(_prices(row) for row in timeline),
     )

@@ -1,7 +1,7 @@
 """Models as a tenant's admins see them: the registry's with the tenant's overlay, and the tenant's own."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from stoa.database.pool import Connection, json_parameter
+from stoa.domain.catalogue.names import TYPED
 from stoa.domain.catalogue.overlay import DECIDED, Decisions, Overlay, decided_limit
 from stoa.domain.pricing.rates import Rates
 from stoa.store.pricing import base_prices
@@ -18,7 +19,13 @@ SELECT
     m.id, m.tenant_id IS NOT NULL AS is_own, m.provider_id, p.display_name AS provider_name, m.provider_model,
     coalesce(o.context_window, m.context_window) AS context_window,
     coalesce(o.max_output_tokens, m.max_output_tokens) AS max_output_tokens,
-    m.modalities, m.capabilities, m.is_novel, m.category, m.speed, m.quality,
+    m.modalities, m.capabilities, m.is_novel, m.category,
+    coalesce(o.speed, m.speed) AS speed, coalesce(o.quality, m.quality) AS quality,
+    coalesce(to_jsonb(o.best_for), m.best_for -> 'en', '[]') AS best_for, o.shown_cost,
+    coalesce(o.thinktank_enabled, true) AS thinktank_enabled,
+    m.family, m.class AS model_class, m.wire, m.thinking, m.features, m.refused_parameters, m.max_input_tokens,
+    m.descriptions, m.further_prices, m.released_on, m.end_announced_on, m.never_offered, m.is_servable,
+    greatest(m.updated_at, o.updated_at) AS updated_at,
     {base_prices.INPUT_PRICE} AS base_input_price,
     {base_prices.OUTPUT_PRICE} AS base_output_price,
     {base_prices.RATES} AS base_rates,
@@ -79,6 +86,12 @@ UPDATE tenant_models o SET
     successor_id = CASE WHEN g.given ? 'successor_id' THEN r.successor_id ELSE o.successor_id END,
     fallback_model_ids = CASE WHEN g.given ? 'fallback_model_ids' THEN r.fallback_model_ids
         ELSE o.fallback_model_ids END,
+    speed = CASE WHEN g.given ? 'speed' THEN r.speed ELSE o.speed END,
+    quality = CASE WHEN g.given ? 'quality' THEN r.quality ELSE o.quality END,
+    best_for = CASE WHEN g.given ? 'best_for' THEN r.best_for ELSE o.best_for END,
+    shown_cost = CASE WHEN g.given ? 'shown_cost' THEN r.shown_cost ELSE o.shown_cost END,
+    thinktank_enabled = CASE WHEN g.given ? 'thinktank_enabled' THEN r.thinktank_enabled
+        ELSE o.thinktank_enabled END,
     own_facts = ARRAY(SELECT unnest(o.own_facts) UNION SELECT unnest(r.own_facts)),
     version = o.version + 1,
     updated_at = now()
@@ -87,7 +100,7 @@ CROSS JOIN LATERAL jsonb_to_record(g.given) AS r (
     enabled boolean, access_tier text, unlock_price_cents int, has_daily_limit boolean, daily_limit int,
     trial_messages int, display_order int, display_name text, known_for text, context_window int,
     max_output_tokens int, deprecated_at timestamptz, successor_id text, fallback_model_ids text[],
-    own_facts text[]
+    own_facts text[], speed text, quality text, best_for text[], shown_cost numeric, thinktank_enabled boolean
 )
 WHERE o.tenant_id = :tenant_id ::uuid AND o.model_id = :model_id
 """
@@ -101,8 +114,7 @@ UPDATE models m SET
     capabilities = CASE WHEN g.given ? 'capabilities' THEN r.capabilities ELSE m.capabilities END,
     is_novel = CASE WHEN g.given ? 'is_novel' THEN r.is_novel ELSE m.is_novel END,
     category = CASE WHEN g.given ? 'category' THEN r.category ELSE m.category END,
-    speed = CASE WHEN g.given ? 'speed' THEN r.speed ELSE m.speed END,
-    quality = CASE WHEN g.given ? 'quality' THEN r.quality ELSE m.quality END,
+    provider_id = CASE WHEN g.given ? 'provider_id' THEN r.provider_id ELSE m.provider_id END,
     base_input_price = CASE WHEN g.given ? 'base_input_price' THEN r.base_input_price ELSE m.base_input_price END,
     base_output_price = CASE WHEN g.given ? 'base_output_price' THEN r.base_output_price
         ELSE m.base_output_price END,
@@ -113,7 +125,7 @@ UPDATE models m SET
 FROM (SELECT :given ::jsonb AS given) AS g
 CROSS JOIN LATERAL jsonb_to_record(g.given) AS r (
     provider_model text, context_window int, max_output_tokens int, modalities text[], capabilities text[],
-    is_novel boolean, category text, speed text, quality text, base_input_price numeric, base_output_price numeric,
+    is_novel boolean, category text, provider_id text, base_input_price numeric, base_output_price numeric,
     base_rates jsonb, deprecated_at timestamptz, successor_id text
 )
 WHERE m.tenant_id = :tenant_id ::uuid AND m.id = :model_id
@@ -163,6 +175,27 @@ WHERE NOT EXISTS (
 
 SEPARATOR = "~"  # no slug and no id of the registry contains it, and no client has to escape it in an address
 
+# An id may not differ from another one in its letters' case only.
+_TWIN = """
+SELECT m.id FROM models m
+WHERE (m.tenant_id IS NULL AND lower(m.id) = lower(:typed ::text))
+    OR (m.tenant_id = :tenant_id ::uuid AND lower(split_part(m.id, '~~', 2)) = lower(:typed))
+LIMIT 1
+"""
+
+# What the registry knows of a provider's model, else what the feeds do.
+_KNOWN = """
+SELECT m.context_window, m.max_output_tokens, m.base_input_price, m.base_output_price, m.base_rates, m.modalities,
+    m.capabilities, m.category, m.known_for, m.speed, m.quality
+FROM models m
+WHERE m.tenant_id IS NULL AND m.provider_id = :provider_id ::text AND m.provider_model = :provider_model ::text
+UNION ALL
+SELECT f.context_window, f.max_output_tokens, f.input_price, f.output_price, f.rates, NULL, NULL, NULL, NULL, NULL, NULL
+FROM feed_models f
+WHERE f.provider_id = :provider_id AND f.provider_model = :provider_model
+LIMIT 1
+"""
+
 
 class TenantModel(Struct, frozen=True, kw_only=True):
     """A model with what the registry says of it and what the tenant decided. Prices in USD per one million tokens.
@@ -184,6 +217,23 @@ class TenantModel(Struct, frozen=True, kw_only=True):
     category: str
     speed: str
     quality: str
+    best_for: list[str]
+    shown_cost: Decimal | None
+    thinktank_enabled: bool
+    family: str | None
+    model_class: str | None
+    wire: str | None
+    thinking: str
+    features: list[str]
+    refused_parameters: list[str]
+    max_input_tokens: int | None
+    descriptions: Mapping[str, str]
+    further_prices: Mapping[str, Any]
+    released_on: date | None
+    end_announced_on: date | None
+    never_offered: bool
+    is_servable: bool
+    updated_at: datetime
     is_available: bool
     deprecated_at: datetime | None
     successor_id: str | None
@@ -197,6 +247,22 @@ class TenantModel(Struct, frozen=True, kw_only=True):
     registry: Decisions
     overlay: Overlay
     version: int
+
+
+class KnownModel(Struct, frozen=True):
+    """What is known of a provider's model. Prices are USD per one million tokens; None: not known."""
+
+    context_window: int | None
+    max_output_tokens: int | None
+    base_input_price: Decimal | None
+    base_output_price: Decimal | None
+    base_rates: Mapping[str, Any]
+    modalities: list[str] | None
+    capabilities: list[str] | None
+    category: str | None
+    known_for: str | None
+    speed: str | None
+    quality: str | None
 
 
 class OwnModel(Struct, frozen=True, kw_only=True):
@@ -259,11 +325,37 @@ def save_own_model(connection: Connection, tenant_id: UUID, model_id: str, given
     connection.run(_SAVE_OWN_MODEL, tenant_id=tenant_id, model_id=model_id, given=json_parameter(given))
 
 
-def create(connection: Connection, tenant_id: UUID, name: str, model: OwnModel) -> str | None:
-    """Makes a model of the tenant's own and returns its id. None: the tenant has a model of that name."""
+def create(connection: Connection, tenant_id: UUID, name: str, model: OwnModel, *, typed: bool = False) -> str | None:
+    """Makes a model of the tenant's own and returns its id. None: the tenant has a model of that name.
+
+    With `typed` the name is the id that everyone in the tenant uses.
+    """
     values = json_parameter(model.columns())
-    rows = connection.run(_CREATE, tenant_id=tenant_id, separator=SEPARATOR, name=name, model=values)
+    separator = TYPED if typed else SEPARATOR
+    rows = connection.run(_CREATE, tenant_id=tenant_id, separator=separator, name=name, model=values)
     return rows[0]["id"] if rows else None
+
+
+def named(connection: Connection, name: str) -> str:
+    """Returns the id of the model that the tenant means by a name; a name that fits none as it is."""
+    return str(connection.run("SELECT model_named(:name ::text) AS id", name=name)[0]["id"])
+
+
+def all_named(connection: Connection, names: Sequence[str]) -> dict[str, str]:
+    """Returns the ids of the models that the tenant means, by the names."""
+    sql = "SELECT n.name, model_named(n.name) AS id FROM unnest(:names ::text[]) AS n (name)"
+    return {row["name"]: row["id"] for row in connection.run(sql, names=list(names))}
+
+
+def twin(connection: Connection, tenant_id: UUID, typed: str) -> str | None:
+    """Returns the id of a model whose id is the same but for the case of its letters. None: there is none."""
+    rows = connection.run(_TWIN, tenant_id=tenant_id, typed=typed)
+    return str(rows[0]["id"]) if rows else None
+
+
+def known(connection: Connection, provider_id: str, provider_model: str) -> KnownModel | None:
+    """Returns what the registry, else the feeds, know of a provider's model. None: neither knows it."""
+    return connection.fetch_one(KnownModel, _KNOWN, provider_id=provider_id, provider_model=provider_model)
 
 
 def has_provider(connection: Connection, tenant_id: UUID, provider_id: str) -> bool:

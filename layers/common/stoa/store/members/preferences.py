@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct
-
 from stoa.database.pool import Connection, json_parameter
 from stoa.domain.selection.offers import Preferences
 from stoa.store.selection.snapshots import preferences_from_row
@@ -53,42 +51,23 @@ WHERE f.tenant_id = :tenant_id ::uuid AND f.user_id = :user_id
     AND (
         :model_id = ANY (f.favorite_models)
         OR cardinality(f.favorite_models) < :most ::int
-        AND EXISTS (
-            SELECT FROM models m WHERE m.id = :model_id AND (m.tenant_id IS NULL OR m.tenant_id = :tenant_id)
-        )
     )
 RETURNING f.favorite_models
 """
 
 # What was saved once may be sent again: clients send back the whole object that they were given.
-_UNKNOWN = """
-SELECT
-    ARRAY(
-        SELECT asked.id FROM unnest(:model_ids ::text[]) AS asked (id)
-        WHERE NOT EXISTS (
-            SELECT FROM models m WHERE m.id = asked.id AND (m.tenant_id IS NULL OR m.tenant_id = :tenant_id ::uuid)
-        )
-    ) AS models,
-    ARRAY(
-        SELECT asked.id FROM unnest(:persona_ids ::text[]) AS asked (id)
-        WHERE NOT EXISTS (
-            SELECT FROM personas p
-            WHERE p.id = asked.id
-                AND (p.tenant_id IS NULL OR p.tenant_id = :tenant_id AND (p.is_public OR p.owner_id = :user_id ::uuid))
-        )
-        AND NOT EXISTS (
-            SELECT FROM user_preferences f
-            WHERE f.tenant_id = :tenant_id AND f.user_id = :user_id AND jsonb_exists(f.persona_overrides, asked.id)
-        )
-    ) AS personas
+_UNKNOWN_PERSONAS = """
+SELECT asked.id FROM unnest(:persona_ids ::text[]) AS asked (id)
+WHERE NOT EXISTS (
+    SELECT FROM personas p
+    WHERE p.id = asked.id
+        AND (p.tenant_id IS NULL OR p.tenant_id = :tenant_id ::uuid AND (p.is_public OR p.owner_id = :user_id ::uuid))
+)
+AND NOT EXISTS (
+    SELECT FROM user_preferences f
+    WHERE f.tenant_id = :tenant_id AND f.user_id = :user_id AND jsonb_exists(f.persona_overrides, asked.id)
+)
 """
-
-
-class Unknown(Struct, frozen=True):
-    """The ids that this member cannot refer to, among those that were asked about."""
-
-    models: frozenset[str]
-    personas: frozenset[str]
 
 
 def get(connection: Connection, tenant_id: UUID, user_id: UUID) -> Preferences:
@@ -132,11 +111,9 @@ def toggle_favorite(
     return list(rows[0]["favorite_models"]) if rows else None
 
 
-def unknown(
-    connection: Connection, tenant_id: UUID, user_id: UUID, model_ids: Sequence[str], persona_ids: Sequence[str]
-) -> Unknown:
-    """Returns the ids that are no models of this tenant's catalogue or no personas that the member may use."""
-    rows = connection.run(
-        _UNKNOWN, tenant_id=tenant_id, user_id=user_id, model_ids=list(model_ids), persona_ids=list(persona_ids)
-    )
-    return Unknown(frozenset(rows[0]["models"]), frozenset(rows[0]["personas"]))
+def unknown_personas(
+    connection: Connection, tenant_id: UUID, user_id: UUID, persona_ids: Sequence[str]
+) -> frozenset[str]:
+    """Returns the ids that are no personas that the member may use, or chose once."""
+    rows = connection.run(_UNKNOWN_PERSONAS, tenant_id=tenant_id, user_id=user_id, persona_ids=list(persona_ids))
+    return frozenset(row["id"] for row in rows)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from stoa.database.pool import Statement
 from stoa.domain.catalogue.access import SOURCE_TEAM
+from stoa.domain.catalogue.names import resolved
 from stoa.domain.providers.circuit import Circuit
 from stoa.domain.selection.offers import Aliases, Offer, Preferences
 from stoa.domain.teams.team_tokens import TeamShare, paying_team
@@ -71,6 +72,10 @@ class MemberSnapshot(Struct, frozen=True):
     aliases: Aliases
     has_expired_reservations: bool
     circuits: Sequence[Circuit] = ()  # those that are not closed
+
+    def named(self, name: str, now: datetime) -> Offer | None:
+        """Returns the model that a name means: our id, another spelling or the newest of a family. None: no model."""
+        return self.offers.get(resolved(name, self.offers, self.aliases, now))
 
     def probes(self, offer: Offer, now: datetime) -> tuple[Circuit, ...]:
         """Returns the half-open circuits that a call to this model would try, on everybody's behalf."""

@@ -93,7 +93,7 @@ def _product(wanted: Wanted, view: MemberSnapshot, terms: Terms, now: datetime) 
     owned = set(terms.owned_models or ())
     if wanted.product_type == "bundle":
         return _bundle(view, terms, owned, now)
-    offer = view.offers.get(wanted.product_id)
+    offer = view.named(wanted.product_id, now)
     if offer is None or not is_on_offer(offer, now):
         raise NotFound("model")
     _refuse_while_paused(terms)

@@ -1,21 +1,24 @@
 """The catalogue as a member sees it: what is on offer, under which access, at which price, with which counters."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from msgspec import Struct
 
 from stoa.core.errors import NotFound
+from stoa.core.language import DEFAULT_LANGUAGE
 from stoa.domain.catalogue.access import (
     TIER_FREE,
     is_on_offer,
+    lifecycle,
     purchase_status,
     standing_access,
     trial_state,
 )
+from stoa.domain.pricing.markup import blended_price
 from stoa.domain.pricing.rates import Rates
-from stoa.domain.selection.offers import Offer, PendingPrices, Preferences
+from stoa.domain.selection.offers import Offer, PendingPrices, Preferences, Prices
 from stoa.domain.selection.quota import next_reset
 from stoa.identity.caller import Caller
 from stoa.store.selection.snapshots import MemberSnapshot
@@ -37,6 +40,16 @@ class PendingPrice(Struct, frozen=True):
     rates: Rates
     minimum_charge: Decimal
     effective_from: datetime
+
+
+class Metadata(Struct, frozen=True):
+    """The facts that clients show on a model's card. `cost_per_1m_tok` is USD per 1,000,000 tokens."""
+
+    speed: str
+    quality: str
+    context_window: int
+    cost_per_1m_tok: Decimal
+    best_for: tuple[str, ...]
 
 
 class ListedModel(Struct, frozen=True):
@@ -72,6 +85,15 @@ class ListedModel(Struct, frozen=True):
     usage_today: UsageToday
     deprecated_at: datetime | None
     successor_id: str | None
+    lifecycle: str
+    family: str | None
+    model_class: str | None
+    thinking: str
+    features: tuple[str, ...]
+    released_on: date | None
+    updated_at: datetime | None
+    metadata: Metadata
+    currency: str
     purchased: bool
     purchase_status: str
     trial_messages_remaining: int
@@ -115,7 +137,9 @@ def list_models(caller: Caller) -> ModelLists:
     view = load_member_view(caller.database, caller.member, caller.now)
     preferences = view.preferences
     listed = [
-        _listed_model(offer, preferences) for offer in in_order(view.offers.values()) if is_on_offer(offer, caller.now)
+        _listed_model(offer, preferences, view, caller)
+        for offer in in_order(view.offers.values())
+        if is_on_offer(offer, caller.now)
     ]
     return ModelLists(
         free=[model for model in listed if model.access_tier == TIER_FREE],
@@ -128,9 +152,9 @@ def list_chat_models(caller: Caller) -> list[ListedModel]:
     """Returns what the chat's picker shows: models that answer in text, of the kinds the caller wants to see."""
     view = load_member_view(caller.database, caller.member, caller.now)
     return [
-        _listed_model(offer, view.preferences)
+        _listed_model(offer, view.preferences, view, caller)
         for offer in in_order(view.offers.values())
-        if is_on_offer(offer, caller.now) and offer.can_chat and _is_shown(offer, view.preferences)
+        if is_on_offer(offer, caller.now) and _is_shown(offer, view.preferences)
     ]
 
 
@@ -159,19 +183,23 @@ def in_order(offers: Iterable[Offer]) -> list[Offer]:
 
 
 def _is_shown(offer: Offer, preferences: Preferences) -> bool:
+    if not offer.thinktank_enabled:
+        return False
+    if offer.model_id in preferences.favorite_models:
+        return True  # also of a group that the member hides
     if offer.is_self_hosted and not preferences.show_self_hosted_models:
         return False
     return preferences.show_novel_models if offer.is_novel else preferences.show_standard_models
 
 
 def _listed(view: MemberSnapshot, model_id: str, now: datetime) -> Offer:
-    offer = view.offers.get(model_id)
+    offer = view.named(model_id, now)
     if offer is None or not is_on_offer(offer, now):
         raise NotFound("model")
     return offer
 
 
-def _listed_model(offer: Offer, preferences: Preferences) -> ListedModel:
+def _listed_model(offer: Offer, preferences: Preferences, view: MemberSnapshot, caller: Caller) -> ListedModel:
     prices, is_premium = offer.prices, offer.access_tier != TIER_FREE
     assert prices is not None  # only models with a price are listed
     return ListedModel(
@@ -179,7 +207,7 @@ def _listed_model(offer: Offer, preferences: Preferences) -> ListedModel:
         display_name=offer.display_name,
         provider_id=offer.provider_id,
         provider_name=offer.provider_name,
-        description=offer.known_for,
+        description=description_of(offer, caller.language),
         category=offer.category,
         is_novel=offer.is_novel,
         is_self_hosted=offer.is_self_hosted,
@@ -202,11 +230,39 @@ def _listed_model(offer: Offer, preferences: Preferences) -> ListedModel:
         usage_today=UsageToday(offer.used_today, offer.daily_limit),
         deprecated_at=offer.deprecated_at,
         successor_id=offer.successor_id,
+        lifecycle=lifecycle(offer, caller.now),
+        family=offer.facts.family,
+        model_class=offer.facts.model_class,
+        thinking=offer.facts.thinking,
+        features=offer.facts.features,
+        released_on=offer.facts.released_on,
+        updated_at=offer.facts.updated_at,
+        metadata=_metadata(offer, prices, caller.language),
+        currency=view.currency,
         purchased=is_premium and standing_access(offer) is not None,
         purchase_status=purchase_status(offer),
         trial_messages_remaining=trial_state(offer).remaining,
         price_cents=offer.unlock_price_cents if is_premium else None,
     )
+
+
+def _metadata(offer: Offer, prices: Prices, language: str) -> Metadata:
+    facts = offer.facts
+    return Metadata(
+        speed=offer.speed,
+        quality=offer.quality,
+        context_window=offer.context_window,
+        cost_per_1m_tok=facts.shown_cost or blended_price(prices.input_price, prices.output_price),
+        best_for=facts.best_for.get(language) or facts.best_for.get(DEFAULT_LANGUAGE, ()),
+    )
+
+
+def description_of(offer: Offer, language: str) -> str:
+    """Returns what an admin wrote of the model, else its description in the language, else in English."""
+    if offer.own_words is not None:
+        return offer.own_words
+    described = offer.facts.descriptions
+    return described.get(language) or described.get(DEFAULT_LANGUAGE) or offer.known_for
 
 
 def _pending(pending: PendingPrices) -> PendingPrice:

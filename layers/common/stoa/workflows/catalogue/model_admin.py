@@ -14,14 +14,17 @@ from stoa.identity.caller import Caller, check_version
 from stoa.store.catalogue import model_usage
 from stoa.store.catalogue import tenant_models as store
 from stoa.store.catalogue.model_usage import ModelUsage
-from stoa.store.catalogue.tenant_models import OwnModel, TenantModel
+from stoa.store.catalogue.tenant_models import TenantModel
 from stoa.store.tenancy import audit
-from stoa.workflows.catalogue.model_view import ModelView, outer_name, view_of
+from stoa.workflows.catalogue.model_view import ModelView, can_be_used, outer_name, view_of
+from stoa.workflows.catalogue.new_model import AskedModel, completed
 from stoa.workflows.pricing.price_planning import replan
 
 TOP_USERS = 10
 
 _FALLBACKS = "fallback_model_ids"
+# Further columns of the overlay: how the model is shown.
+_OVERLAY = (*DECIDED, _FALLBACKS, "speed", "quality", "best_for", "shown_cost", "thinktank_enabled")
 _PRICES = ("base_input_price", "base_output_price")
 _PRICED = frozenset({*_PRICES, "base_rates"})
 
@@ -29,36 +32,55 @@ _PRICED = frozenset({*_PRICES, "base_rates"})
 def list_models(caller: Caller, *, enabled: bool | None) -> list[ModelView]:
     """Returns every model of the registry and of the tenant, also those that are disabled or have no price.
 
-    `enabled` narrows the list to models that are offered, or to those that are not.
+    `enabled` narrows the list to models that members can use, or to those that they cannot.
     """
     with caller.database.autocommit(caller.tenant_scope) as connection:
         models = store.offered(connection, caller.tenant_id, caller.now)
-    views = [view_of(model) for model in models]
-    return [view for view in views if enabled is None or view.enabled is enabled]
+    views = [view_of(model, caller.now) for model in models]
+    return [view for view in views if enabled is None or can_be_used(view) is enabled]
 
 
-def create_model(caller: Caller, name: str, model: OwnModel) -> ModelView:
+def read_model(caller: Caller, model_id: str) -> ModelView:
+    """Returns one model. Raises NotFound."""
+    with caller.database.autocommit(caller.tenant_scope) as connection:
+        return _read(connection, caller, store.named(connection, model_id))
+
+
+def create_model(caller: Caller, asked: AskedModel) -> ModelView:
     """Makes a model of the tenant's own: a fine-tune or a self-hosted one. It is sold as soon as its prices are known.
 
-    Raises InvalidFields for an unknown provider or a premium model without a price, Conflict for a name that is taken.
+    Facts that were not given come from the registry, else from the feeds. Raises InvalidFields for an unknown provider,
+    a fact that nobody knows or a premium model without a price, Conflict for an id that is taken.
     """
-    _check_unlock_price(model.access_tier, model.unlock_price_cents)
-    if (model.base_input_price is None) != (model.base_output_price is None):
-        raise InvalidFields(
-            [FieldProblem("baseOutputPrice", "send both base prices, or null for both (then it is not sold)")]
-        )
     with caller.database.transaction(caller.tenant_scope) as connection:
-        if not store.has_provider(connection, caller.tenant_id, model.provider_id):
+        if not store.has_provider(connection, caller.tenant_id, asked.provider_id):
             raise InvalidFields([FieldProblem("providerId", "there is no such provider")])
-        model_id = store.create(connection, caller.tenant_id, name, model)
+        model = completed(asked, store.known(connection, asked.provider_id, asked.provider_model))
+        _check_unlock_price(model.access_tier, model.unlock_price_cents)
+        if asked.is_typed and store.twin(connection, caller.tenant_id, asked.name) is not None:
+            raise _exists(asked.name)
+        model_id = store.create(connection, caller.tenant_id, asked.name, model, typed=asked.is_typed)
         if model_id is None:
-            raise Conflict("MODEL_EXISTS", f"You have a model named {name!r} already. Choose another name.")
+            raise _exists(asked.name)
+        if asked.shown:
+            store.locked(connection, caller.tenant_id, caller.now, model_id)
+            store.save_overlay(connection, caller.tenant_id, model_id, asked.shown)
         if model.base_input_price is not None:
             _replan(connection, caller, model_id, source="initial")
-        _record(connection, caller, "model.create", model_id, None, model.columns())
+        _record(connection, caller, "model.create", model_id, None, {**model.columns(), **asked.shown})
         created = _read(connection, caller, model_id)
-    emit("admin_model_created", modelId=model_id, providerId=model.provider_id)
+    emit(
+        "admin_model_created",
+        modelId=model_id,
+        providerId=model.provider_id,
+        tier=model.access_tier,
+        priceCents=model.unlock_price_cents,
+    )
     return created
+
+
+def _exists(name: str) -> Conflict:
+    return Conflict("MODEL_EXISTS", f"There is a model named {name!r} already. Choose another name.")
 
 
 def change_model(caller: Caller, model_id: str, given: Mapping[str, Any], *, version: int | None) -> ModelView:
@@ -66,15 +88,16 @@ def change_model(caller: Caller, model_id: str, given: Mapping[str, Any], *, ver
 
     Raises NotFound, Conflict when `version` is not the present one, or InvalidFields, e.g. for a field of the registry.
     """
-    overlay = {name: value for name, value in given.items() if name in (*DECIDED, _FALLBACKS)}
+    overlay = {name: value for name, value in given.items() if name in _OVERLAY}
     if "daily_limit" in given:
         overlay |= limit_columns(given["daily_limit"])
-    own = {name: value for name, value in given.items() if name not in (*DECIDED, _FALLBACKS)}
+    own = {name: value for name, value in given.items() if name not in _OVERLAY}
     with caller.database.transaction(caller.tenant_scope) as connection:
+        model_id = store.named(connection, model_id)
         model = _locked(connection, caller, model_id)
         check_version(model.version, version, "this model")
         if not given:
-            return view_of(model)
+            return view_of(model, caller.now)
         _check_decision(model, given)
         _check_fallbacks(connection, caller, model_id, given.get(_FALLBACKS) or ())
         if own:
@@ -93,6 +116,7 @@ def change_model(caller: Caller, model_id: str, given: Mapping[str, Any], *, ver
 def switch_model(caller: Caller, model_id: str, *, enabled: bool) -> bool:
     """Starts or stops offering the model, and returns whether it is offered now. Raises NotFound."""
     with caller.database.transaction(caller.tenant_scope) as connection:
+        model_id = store.named(connection, model_id)
         model = _locked(connection, caller, model_id)
         store.save_overlay(connection, caller.tenant_id, model_id, {"enabled": enabled})
         action = "model.enable" if enabled else "model.disable"
@@ -104,6 +128,7 @@ def switch_model(caller: Caller, model_id: str, *, enabled: bool) -> bool:
 def read_usage_stats(caller: Caller, model_id: str) -> ModelUsage:
     """Returns how many members use a model, how much, and the members who use it most. Raises NotFound."""
     with caller.database.autocommit(caller.tenant_scope) as connection:
+        model_id = store.named(connection, model_id)
         if not store.has_model(connection, caller.tenant_id, model_id):
             raise NotFound("model")
         return model_usage.stats(connection, caller.tenant_id, model_id, caller.now, top=TOP_USERS)
@@ -120,7 +145,7 @@ def _read(connection: Connection, caller: Caller, model_id: str) -> ModelView:
     model = store.get(connection, caller.tenant_id, caller.now, model_id)
     if model is None:
         raise NotFound("model")
-    return view_of(model)
+    return view_of(model, caller.now)
 
 
 def _replan(connection: Connection, caller: Caller, model_id: str, *, source: str) -> None:

@@ -1,16 +1,32 @@
 """A model as admins see it: the registry's values, the tenant's decisions, and the values that hold."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
+
+from msgspec import Struct
 
 from stoa.core.text import camel_case
 from stoa.domain.catalogue.overlay import Decisions, Overlay, in_effect
+from stoa.domain.pricing.markup import blended_price
 from stoa.domain.pricing.rates import Rates
+from stoa.domain.selection.offers import gives_text
 from stoa.store.catalogue.tenant_models import TenantModel
 
 SELF_HOSTED = "self_hosted"
 
 _OUTER = {"known_for": "description"}
+
+
+class ModelMetadata(Struct, frozen=True):
+    """The facts of a model's card. `cost_per_1m_tok` is USD per one million tokens; None: no price is known."""
+
+    speed: str
+    quality: str
+    context_window: int
+    cost_per_1m_tok: Decimal | None
+    best_for: list[str]
 
 
 class ModelView(Decisions, frozen=True, kw_only=True):
@@ -33,6 +49,21 @@ class ModelView(Decisions, frozen=True, kw_only=True):
     capabilities: list[str]
     speed: str
     quality: str
+    metadata: ModelMetadata
+    thinktank_enabled: bool
+    lifecycle: str
+    family: str | None
+    model_class: str | None
+    wire: str | None
+    thinking: str
+    features: list[str]
+    refused_parameters: list[str]
+    max_input_tokens: int | None
+    further_prices: Mapping[str, Any]
+    released_on: date | None
+    end_announced_on: date | None
+    is_servable: bool
+    updated_at: datetime
     is_available: bool
     deprecated_at: datetime | None
     successor_id: str | None
@@ -54,7 +85,7 @@ def outer_name(name: str) -> str:
     return camel_case(_OUTER.get(name, name))
 
 
-def view_of(model: TenantModel) -> ModelView:
+def view_of(model: TenantModel, now: datetime) -> ModelView:
     """Returns the model with the values that hold beside those of the registry and of the overlay."""
     holds = in_effect(model.registry, model.overlay)
     return ModelView(
@@ -80,6 +111,21 @@ def view_of(model: TenantModel) -> ModelView:
         capabilities=model.capabilities,
         speed=model.speed,
         quality=model.quality,
+        metadata=_metadata(model),
+        thinktank_enabled=model.thinktank_enabled,
+        lifecycle=_lifecycle(model, now),
+        family=model.family,
+        model_class=model.model_class,
+        wire=model.wire,
+        thinking=model.thinking,
+        features=model.features,
+        refused_parameters=model.refused_parameters,
+        max_input_tokens=model.max_input_tokens,
+        further_prices=model.further_prices,
+        released_on=model.released_on,
+        end_announced_on=model.end_announced_on,
+        is_servable=model.is_servable,
+        updated_at=model.updated_at,
         is_available=model.is_available,
         deprecated_at=model.deprecated_at,
         successor_id=model.successor_id,
@@ -95,3 +141,24 @@ def view_of(model: TenantModel) -> ModelView:
         overlay=model.overlay,
         version=model.version,
     )
+
+
+def can_be_used(view: ModelView) -> bool:
+    """Returns whether members can use the model: it is offered, has a price, chats and has not ended."""
+    chats = view.is_servable and gives_text(view.max_output_tokens, view.capabilities)
+    return view.enabled and view.is_sold and chats and view.lifecycle in ("listed", "retiring")
+
+
+def _metadata(model: TenantModel) -> ModelMetadata:
+    cost = model.shown_cost
+    if cost is None and model.user_input_price is not None and model.user_output_price is not None:
+        cost = blended_price(model.user_input_price, model.user_output_price)
+    return ModelMetadata(model.speed, model.quality, model.context_window, cost, model.best_for)
+
+
+def _lifecycle(model: TenantModel, now: datetime) -> str:
+    if model.never_offered:
+        return "never_offered"
+    if model.deprecated_at is None:
+        return "listed"
+    return "retired" if model.deprecated_at <= now else "retiring"

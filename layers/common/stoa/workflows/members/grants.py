@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from stoa.core.errors import Conflict, FieldProblem, InvalidFields, NotFound
 from stoa.core.observe import emit
@@ -48,6 +49,7 @@ def grant_model(caller: Caller, given: GivenAccess) -> Granted:
     _check_worth(given, caller.now)
     with caller.database.transaction(caller.tenant_scope) as connection:
         member_id = _member(connection, caller, given)
+        given = replace(given, model_id=tenant_models.named(connection, given.model_id))
         if not tenant_models.has_model(connection, caller.tenant_id, given.model_id):
             raise NotFound("model")
         grant = Grant(

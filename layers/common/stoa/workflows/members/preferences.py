@@ -1,7 +1,7 @@
 """Preferences of a member: read, changed in part, favourites toggled. A saved choice outlives its model."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,15 +9,17 @@ from msgspec import Struct
 
 from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.core.observe import emit
-from stoa.domain.catalogue.lifecycle import retirements
+from stoa.domain.catalogue.choosing import chosen
+from stoa.domain.catalogue.lifecycle import chosen_models, retirements
 from stoa.domain.selection.offers import Preferences
 from stoa.domain.selection.selection import AUTO
 from stoa.identity.caller import Caller
 from stoa.store.chat import ledger
 from stoa.store.members import preferences as store
+from stoa.store.selection.snapshots import MemberSnapshot
 from stoa.workflows.catalogue import retirement_words
 from stoa.workflows.catalogue.retirement_words import Notice
-from stoa.workflows.selection.member_view import load_with
+from stoa.workflows.selection.member_view import load_member_view, load_with
 
 MAX_FAVORITES = 200
 NOTICE = timedelta(days=90)  # how long before a chosen model's end the client is told
@@ -100,35 +102,40 @@ def put_preferences(caller: Caller, given: Mapping[str, Any]) -> ShownPreference
 def toggle_favorite(caller: Caller, model_id: str) -> list[str]:
     """Stars the model, or takes its star away, and returns the favourites.
 
-    Raises InvalidFields when the model cannot be added.
+    Raises InvalidFields when the model cannot be added. One that has ended can still lose its star.
     """
+    view = load_member_view(caller.database, caller.member, caller.now)
+    starred = model_id in view.preferences.favorite_models
+    kept = model_id if starred else _checked(view, [("modelId", model_id)], caller.now)[model_id]
     with caller.database.autocommit(caller.own_scope) as connection:
-        favorites = store.toggle_favorite(connection, caller.tenant_id, caller.user_id, model_id, MAX_FAVORITES)
-        if favorites is None:
-            unknown = store.unknown(connection, caller.tenant_id, caller.user_id, [model_id], [])
-            full = f"you have {MAX_FAVORITES} favourites; take the star from one first"
-            reason = _no_model(model_id) if unknown.models else full
-            raise InvalidFields([FieldProblem("modelId", reason)])
+        favorites = store.toggle_favorite(connection, caller.tenant_id, caller.user_id, kept, MAX_FAVORITES)
+    if favorites is None:
+        full = f"you have {MAX_FAVORITES} favourites; take the star from one first"
+        raise InvalidFields([FieldProblem("modelId", full)])
     return favorites
 
 
 def _save(caller: Caller, changes: Mapping[str, Any], persona_changes: Mapping[str, str | None]) -> Preferences:
-    references = list(_references(changes, persona_changes))
+    references = [one for one in _references(changes, persona_changes) if one[1] != AUTO]
     personas = [(f"{_PERSONAS}.{key}", key) for key, model_id in persona_changes.items() if model_id is not None]
+    kept: dict[str, str] = {}
+    if references:
+        view = load_member_view(caller.database, caller.member, caller.now)
+        known = {*chosen_models(view.preferences)}  # what was saved once may be sent again
+        kept = _checked(view, [one for one in references if one[1] not in known], caller.now)
     with caller.database.autocommit(caller.own_scope) as connection:
-        if references or personas:
-            unknown = store.unknown(
-                connection, caller.tenant_id, caller.user_id, _ids(references, allowed=AUTO), _ids(personas)
-            )
-            problems = [(path, _no_model(key)) for path, key in references if key in unknown.models]
-            problems += [
-                (path, f"there is no persona {key!r}; see GET /api/personas")
+        if personas:
+            ids = sorted({key for _, key in personas})
+            unknown = store.unknown_personas(connection, caller.tenant_id, caller.user_id, ids)
+            problems = [
+                FieldProblem(path, f"there is no persona {key!r}; see GET /api/personas")
                 for path, key in personas
-                if key in unknown.personas
+                if key in unknown
             ]
             if problems:
-                raise InvalidFields([FieldProblem(path, reason) for path, reason in problems])
-        saved = store.save(connection, caller.tenant_id, caller.user_id, changes, persona_changes)
+                raise InvalidFields(problems)
+        changed, overrides = _renamed(changes, persona_changes, kept)
+        saved = store.save(connection, caller.tenant_id, caller.user_id, changed, overrides)
     count = len(saved.persona_overrides) + len(saved.domain_overrides)
     emit(
         "model_preference_saved",
@@ -137,6 +144,34 @@ def _save(caller: Caller, changes: Mapping[str, Any], persona_changes: Mapping[s
         overrideCount=count,
     )
     return saved
+
+
+def _checked(view: MemberSnapshot, references: Sequence[Reference], now: datetime) -> dict[str, str]:
+    """Returns the ids that are kept, by the names that were sent. Raises InvalidFields naming what cannot be."""
+    choices = {name: chosen(name, view.offers, view.aliases, now) for _, name in references}
+    problems = [FieldProblem(path, choices[name].problem or "") for path, name in references if choices[name].problem]
+    if problems:
+        raise InvalidFields(problems)
+    return {name: choice.kept for name, choice in choices.items()}
+
+
+def _renamed(
+    changes: Mapping[str, Any], persona_changes: Mapping[str, str | None], kept: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, str | None]]:
+    """Returns the changes with our ids in the places of other spellings."""
+
+    def ours(name: str | None) -> str | None:
+        return None if name is None else kept.get(name, name)
+
+    changed = dict(changes)
+    if "default_model_id" in changed:
+        changed["default_model_id"] = ours(changed["default_model_id"])
+    if "favorite_models" in changed:
+        changed["favorite_models"] = list(dict.fromkeys(kept.get(name, name) for name in changed["favorite_models"]))
+    for column in ("domain_overrides", "persona_overrides"):
+        if changed.get(column):
+            changed[column] = {key: ours(name) for key, name in changed[column].items()}
+    return changed, {key: ours(name) for key, name in persona_changes.items()}
 
 
 def _references(changes: Mapping[str, Any], persona_changes: Mapping[str, str | None]) -> Iterator[Reference]:
@@ -153,14 +188,6 @@ def _references(changes: Mapping[str, Any], persona_changes: Mapping[str, str | 
     for persona_id, override in persona_changes.items():
         if override is not None:
             yield f"{_PERSONAS}.{persona_id}", override
-
-
-def _ids(references: Iterable[Reference], allowed: str | None = None) -> list[str]:
-    return sorted({key for _, key in references if key != allowed})
-
-
-def _no_model(model_id: str) -> str:
-    return f"there is no model {model_id!r}; see GET /api/models"
 
 
 def _shown(saved: Preferences, recent: list[str], notices: list[Notice]) -> ShownPreferences:

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from stoa.core.errors import Conflict, FieldProblem, InvalidFields, NotFound, StoaError
 from stoa.core.text import iso
@@ -16,6 +16,7 @@ from stoa.domain.pricing.markup import check_markup
 from stoa.domain.pricing.price_book import NO_OVERRIDE, SOURCE_OVERRIDE, SOURCE_OVERRIDE_END, Override
 from stoa.domain.pricing.timeline import Timeline
 from stoa.identity.caller import Caller, check_version
+from stoa.store.catalogue import tenant_models
 from stoa.store.pricing import price_overrides, prices, pricing_configs
 from stoa.store.pricing.price_overrides import OverrideChange
 from stoa.store.pricing.prices import ModelPricing
@@ -96,6 +97,8 @@ def apply_edits(
     Returns the outcome of each edit: an error where it is refused, None where it was not tried because another one is
     refused. The caller of this function then has to raise, so that nothing stays written.
     """
+    ids = tenant_models.all_named(connection, sorted({edit.model_id for edit in edits}))
+    edits = [replace(edit, model_id=ids[edit.model_id]) for edit in edits]
     settings = pricing_configs.lock(connection, caller.tenant_id)
     zone = ZoneInfo(prices.time_zone(connection, caller.tenant_id))
     asked = sorted({edit.model_id for edit in edits})
@@ -130,6 +133,7 @@ def apply_edits(
 
 def clear_override(connection: Connection, caller: Caller, removal: OverrideRemoval) -> SavedOverride:
     """Does what `delete_override` does, within a transaction."""
+    removal = replace(removal, model_id=tenant_models.named(connection, removal.model_id))
     pricing_configs.lock(connection, caller.tenant_id)
     found = prices.models(connection, caller.tenant_id, [removal.model_id], caller.now)
     if not found:
