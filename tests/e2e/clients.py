@@ -17,6 +17,7 @@ from dev.practice import PracticeProviders, practice_environment
 from stoa.database.dsn import parse_url
 from stoa.database.pool import Database, Row, Scope
 from tests.running_stack import Running
+from tests.small_catalogue import use_small_catalogue
 
 T = TypeVar("T")
 
@@ -103,10 +104,13 @@ class Stack:
 
 
 @contextmanager
-def running_stack(**environment: str) -> Iterator[Stack]:
-    """A stack with its own providers and data, stopped when the block ends."""
+def running_stack(*, todays_models: bool = False, **environment: str) -> Iterator[Stack]:
+    """A stack with its own providers and data, stopped when the block ends. Most stories are of the small catalogue."""
     with PracticeProviders() as practice, tempfile.TemporaryDirectory(prefix="stoa-e2e-") as folder:
         started = Stack(Path(folder) / ".stoa", practice, **environment)
+        if not todays_models:
+            with started.owner() as owner:
+                use_small_catalogue(owner)
         yield started
         started.running.stop(signal.SIGTERM)
 

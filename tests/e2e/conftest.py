@@ -44,3 +44,10 @@ def stack() -> Iterator[Stack]:
     """Starts a stack for all stories that need none of their own. Each story has a tenant or people of its own."""
     with running_stack(STRIPE_API_KEY="", STOA_CLIENT_URL="") as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def todays_stack() -> Iterator[Stack]:
+    """Starts a stack as `make run` does, with the models of today."""
+    with running_stack(todays_models=True, STRIPE_API_KEY="", STOA_CLIENT_URL="") as started:
+        yield started

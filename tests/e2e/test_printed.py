@@ -31,9 +31,9 @@ def commands(document: Path) -> list[str]:
     return [block for block in blocks if "curl" in block]
 
 
-def test_the_chat_in_the_readme_is_answered_as_it_shows(stack: Stack) -> None:
+def test_the_chat_in_the_readme_is_answered_as_it_shows(todays_stack: Stack) -> None:
     (chat,) = commands(ROOT / "README.md")
-    printed = paste(chat.replace("localhost:8787", f"localhost:{stack.port}"))
+    printed = paste(chat.replace("localhost:8787", f"localhost:{todays_stack.port}"))
     events = [line.removeprefix("event: ") for line in printed.splitlines() if line.startswith("event: ")]
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = re.findall(r"^event: (\w+)$", readme, re.MULTILINE)
