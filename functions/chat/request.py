@@ -5,9 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from stoa.http.request_schemas import Schema
-
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+from stoa.http.request_schemas import Identifier, Schema
 
 
 class ChatRequest(Schema):

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Self
 
 from msgspec import UNSET
 from pydantic import Field, StringConstraints, model_validator
+from pydantic.alias_generators import to_camel
 
 from functions.model_admin.models.client_names import BestFor, ClientNames, by_our_names
 from functions.model_admin.models.fields import (
@@ -79,7 +80,7 @@ class NewModel(ClientNames):
             raise at("id", "send either id or name")
         for theirs, ours in (("provider", "provider_id"), ("provider_model_id", "provider_model")):
             if getattr(self, theirs) is None and getattr(self, ours) is None:
-                raise at({"provider_id": "providerId"}.get(ours, "providerModel"), "is missing")
+                raise at(to_camel(ours), "is missing")
         return self
 
     def asked(self) -> AskedModel:
@@ -89,8 +90,6 @@ class NewModel(ClientNames):
         values: dict[str, Any] = {**defaults, **sent}
         if values["daily_limit"] == "unlimited":
             values["daily_limit"] = None
-        if values["access_tier"] == "free" and sent.get("unlock_price_cents") == 0:
-            values["unlock_price_cents"] = None
         for price in ("base_input_price", "base_output_price"):
             values[price] = sent.get(price, UNSET)
         return AskedModel(

@@ -12,7 +12,7 @@ from .fields import Email, Role, TeamType, Tokens
 
 
 class Invite(Schema):
-    """Whom to invite."""
+    """An invitation."""
 
     email: Email = Field(examples=["ben@example.com"])
     role: Literal["admin", "member"] = "member"

@@ -8,7 +8,7 @@ import pytest
 
 from stoa.database import wire
 from stoa.database.pool import Database, Scope
-from stoa.store.catalogue import model_usage, tenant_models
+from stoa.store.catalogue import model_usage, own_models, tenant_models
 from stoa.store.members import grants
 from stoa.store.operations import counters, day_close
 from stoa.store.tenancy import audit, tenant_settings
@@ -50,7 +50,7 @@ def test_no_admin_query_depends_on_its_own_conditions(
         assert theirs not in models
         assert models["gpt-4o"].overlay.display_name is None
         assert tenant_models.has_model(connection, mine, theirs) is False
-        tenant_models.save_own_model(connection, mine, theirs, {"category": "stolen"})
+        own_models.save_own_model(connection, mine, theirs, {"category": "stolen"})
         assert grants.page(connection, mine, now, grants.Filter(), before=None, rows=9) == []
         assert grants.members_by_email(connection, mine, "eve@example.test") == []
         assert grants.revoke(connection, mine, UUID(granted["id"]), mine, now) is False

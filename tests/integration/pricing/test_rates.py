@@ -10,7 +10,7 @@ from msgspec.structs import asdict
 from stoa.clients.wires.types import Call, Cancel, Finish, Text
 from stoa.domain.pricing.rates import Rates
 from stoa.identity.caller import Caller
-from stoa.store.catalogue.tenant_models import OwnModel
+from stoa.store.catalogue.own_models import OwnModel
 from stoa.store.tenancy.audit import Actor
 from stoa.workflows.catalogue import model_admin
 from stoa.workflows.catalogue.new_model import AskedModel

@@ -3,12 +3,12 @@
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from stoa.http.request_schemas import Identifier as Identifier
 from stoa.http.request_schemas import Schema, at, exact
 from stoa.http.schemas import NextPage as NextPage
 
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Version = Annotated[int, Field(ge=0, le=2_000_000_000)]
 Price = Annotated[
     Decimal,

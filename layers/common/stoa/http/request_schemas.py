@@ -64,6 +64,9 @@ EmailAddress = Annotated[
 ]
 
 
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
 class Schema(BaseModel):
     """camelCase outside, snake_case inside; unknown fields and wrong types are refused, nothing is coerced."""
 

@@ -14,15 +14,15 @@ list_path      path of the list of models; without it beside the chat's path, em
 completion_tokens   models (prefixes) that take `max_completion_tokens`, whatever `tokens_field` says
 """
 
-import json
 from collections.abc import Generator
 from typing import Any
 from urllib.parse import quote
 
-from stoa.clients.http.exchange import Exchange, Limits, Request
+from stoa.clients.http.exchange import Exchange
 from stoa.clients.http.sse import events, json_of
-from stoa.clients.wires.asking import base_headers, is_one_of, temperature_of
-from stoa.clients.wires.failures import cut, malformed, refused, told
+from stoa.clients.wires.asking import is_one_of, temperature_of
+from stoa.clients.wires.event_stream import asked
+from stoa.clients.wires.failures import cut, malformed, told
 from stoa.clients.wires.types import Call, Cancel, Citation, Endpoint, Finish, Text, token_count
 
 STOP_REASONS = {
@@ -43,14 +43,7 @@ STOP_REASONS = {
 def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | Finish, None, None]:
     """Streams an answer, as `stoa.clients.wires.stream` describes."""
     path = endpoint.options.get("chat_path", "/chat/completions").replace("{model}", quote(call.model, safe=""))
-    body = json.dumps(request_body(endpoint, call)).encode()
-    headers = base_headers(endpoint) | {"Content-Type": "application/json", "Accept": "text/event-stream"}
-    request = Request(endpoint.provider_id, "POST", endpoint.base_url + path, headers, body)
-    with Exchange(request, Limits.of(call), cancel) as exchange:
-        if exchange.status != 200:
-            raise refused(endpoint, exchange)
-        if "text/event-stream" not in exchange.headers.get("content-type", "text/event-stream"):
-            raise _not_a_stream(endpoint, exchange)
+    with asked(endpoint, path, request_body(endpoint, call), call, cancel) as exchange:
         yield from _read(endpoint, exchange)
 
 
@@ -100,17 +93,6 @@ def _read(endpoint: Endpoint, exchange: Exchange) -> Generator[Text | Finish, No
         raise cut(endpoint)
     yield answer.finish()
     exchange.finish(rest)
-
-
-def _not_a_stream(endpoint: Endpoint, exchange: Exchange) -> Exception:
-    try:
-        answer = json.loads(exchange.whole())
-    except ValueError:
-        return malformed(endpoint, "a page instead of an answer")
-    if isinstance(answer, list) and answer:  # Google wraps its errors in a list
-        answer = answer[0]
-    error = answer.get("error") if isinstance(answer, dict) else None
-    return told(endpoint, error) if error else malformed(endpoint, "not an event stream")
 
 
 class _ErrorEvent(Exception):

@@ -5,14 +5,14 @@ Nothing is kept at the provider (`store: false`): each call carries the whole co
 row: responses_path, where the path is not `/responses`; free_temperature and fixed_temperature as elsewhere.
 """
 
-import json
 from collections.abc import Generator
 from typing import Any
 
-from stoa.clients.http.exchange import Exchange, Limits, Request
+from stoa.clients.http.exchange import Exchange
 from stoa.clients.http.sse import events, json_of
-from stoa.clients.wires.asking import base_headers, temperature_of
-from stoa.clients.wires.failures import cut, malformed, refused, told
+from stoa.clients.wires.asking import temperature_of
+from stoa.clients.wires.event_stream import asked
+from stoa.clients.wires.failures import cut, malformed, told
 from stoa.clients.wires.types import Call, Cancel, Citation, Endpoint, Finish, Text, token_count
 
 # What an answer that the provider calls incomplete was stopped by.
@@ -23,14 +23,8 @@ _SIGNS = ("response.reasoning", "response.function_call", "response.web_search",
 
 def stream(endpoint: Endpoint, call: Call, cancel: Cancel) -> Generator[Text | Finish, None, None]:
     """Streams an answer, as `stoa.clients.wires.stream` describes."""
-    url = endpoint.base_url + endpoint.options.get("chat_path", "/responses")
-    headers = base_headers(endpoint) | {"Content-Type": "application/json", "Accept": "text/event-stream"}
-    request = Request(endpoint.provider_id, "POST", url, headers, json.dumps(request_body(endpoint, call)).encode())
-    with Exchange(request, Limits.of(call), cancel) as exchange:
-        if exchange.status != 200:
-            raise refused(endpoint, exchange)
-        if "text/event-stream" not in exchange.headers.get("content-type", "text/event-stream"):
-            raise _not_a_stream(endpoint, exchange)
+    path = endpoint.options.get("chat_path", "/responses")
+    with asked(endpoint, path, request_body(endpoint, call), call, cancel) as exchange:
         yield from _read(endpoint, exchange)
 
 
@@ -112,12 +106,3 @@ def _citation(annotation: Any) -> list[Citation]:
 
 def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _not_a_stream(endpoint: Endpoint, exchange: Exchange) -> Exception:
-    try:
-        answer = json.loads(exchange.whole())
-    except ValueError:
-        return malformed(endpoint, "a page instead of an answer")
-    error = answer.get("error") if isinstance(answer, dict) else None
-    return told(endpoint, error) if error else malformed(endpoint, "not an event stream")

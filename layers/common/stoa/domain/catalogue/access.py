@@ -29,13 +29,13 @@ def is_closing(offer: Offer, now: datetime) -> bool:
     return has_ended(offer, now) or (offer.deprecated_at is not None and offer.deprecated_at <= now + CLOSING)
 
 
-def lifecycle(offer: Offer, now: datetime) -> str:
-    """Returns the model's place in its life: listed, retiring, retired or never_offered."""
-    if offer.facts.never_offered:
+def lifecycle(*, never_offered: bool, deprecated_at: datetime | None, now: datetime) -> str:
+    """Returns a model's place in its life: listed, retiring, retired or never_offered."""
+    if never_offered:
         return "never_offered"
-    if offer.deprecated_at is None:
+    if deprecated_at is None:
         return "listed"
-    return "retired" if offer.deprecated_at <= now else "retiring"
+    return "retired" if deprecated_at <= now else "retiring"
 
 
 def is_on_offer(offer: Offer, now: datetime) -> bool:

@@ -16,7 +16,7 @@ NEAREST = {"search": STANDARD, "code": STANDARD, "embedding": SMALL, "realtime":
 
 
 class ModelFacts(Struct, frozen=True):
-    """What the registry knows of a model beside its prices and sizes. Texts are by language.
+    """Facts of a model beside its prices and sizes, from the registry. Texts are by language.
 
     `wire` None is the provider's own. `max_input_tokens` None: the window is the only limit. `patience_seconds` None:
     the longest silence follows from `thinking`. A request fails with one of the `refused_parameters`.

@@ -1,6 +1,6 @@
 """Names of models: other spellings, `<family>-latest`, and the models that answer where nobody chose one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from stoa.domain.catalogue.access import has_ended, is_on_offer
@@ -30,10 +30,12 @@ def resolved(model_id: str, offers: Mapping[str, Offer], aliases: Aliases, now: 
         family = model_id.removesuffix(LATEST)
         members = [offer for offer in offers.values() if offer.facts.family == family]
         if members:
-            return max(members, key=lambda offer: (is_on_offer(offer, now), _released(offer), *_early(offer))).model_id
+            return max(
+                members, key=lambda offer: (is_on_offer(offer, now), _released(offer), -offer.display_order)
+            ).model_id
     fitting = [offers[known] for known in aliases.get(model_id, ()) if known in offers]
     if fitting:
-        return max(fitting, key=lambda offer: (is_on_offer(offer, now), *_early(offer))).model_id
+        return max(fitting, key=lambda offer: (is_on_offer(offer, now), -offer.display_order)).model_id
     return model_id
 
 
@@ -54,12 +56,8 @@ def default_order(
     known = [offers[model_id] for model_id in named if model_id in offers]
     lasting = [offer.model_id for offer in known if _lasts(offer, now)]
     ending = [offer for offer in known if offer.model_id not in lasting]
-    heirs = [heir for offer in ending for heir in _lasting_heirs(offer, offers, now)]
+    heirs = [heir.model_id for offer in ending for heir in successors(offers, offer.model_id) if _lasts(heir, now)]
     return tuple(dict.fromkeys((*lasting, *heirs)))
-
-
-def _lasting_heirs(offer: Offer, offers: Mapping[str, Offer], now: datetime) -> Iterable[str]:
-    return (heir.model_id for heir in successors(offers, offer.model_id) if _lasts(heir, now))
 
 
 def _lasts(offer: Offer, now: datetime) -> bool:
@@ -70,7 +68,3 @@ def _lasts(offer: Offer, now: datetime) -> bool:
 
 def _released(offer: Offer) -> date:
     return offer.facts.released_on or date.min
-
-
-def _early(offer: Offer) -> tuple[int, int]:
-    return -offer.display_order, 0

@@ -11,7 +11,7 @@ from stoa.database.pool import Connection
 from stoa.domain.catalogue.overlay import DECIDED, in_effect, limit_columns
 from stoa.domain.pricing.rates import Rates
 from stoa.identity.caller import Caller, check_version
-from stoa.store.catalogue import model_usage
+from stoa.store.catalogue import model_usage, own_models
 from stoa.store.catalogue import tenant_models as store
 from stoa.store.catalogue.model_usage import ModelUsage
 from stoa.store.catalogue.tenant_models import TenantModel
@@ -55,11 +55,11 @@ def create_model(caller: Caller, asked: AskedModel) -> ModelView:
     with caller.database.transaction(caller.tenant_scope) as connection:
         if not store.has_provider(connection, caller.tenant_id, asked.provider_id):
             raise InvalidFields([FieldProblem("providerId", "there is no such provider")])
-        model = completed(asked, store.known(connection, asked.provider_id, asked.provider_model))
+        model = completed(asked, own_models.known(connection, asked.provider_id, asked.provider_model))
         _check_unlock_price(model.access_tier, model.unlock_price_cents)
-        if asked.is_typed and store.twin(connection, caller.tenant_id, asked.name) is not None:
+        if asked.is_typed and own_models.twin(connection, caller.tenant_id, asked.name) is not None:
             raise _exists(asked.name)
-        model_id = store.create(connection, caller.tenant_id, asked.name, model, typed=asked.is_typed)
+        model_id = own_models.create(connection, caller.tenant_id, asked.name, model, typed=asked.is_typed)
         if model_id is None:
             raise _exists(asked.name)
         if asked.shown:
@@ -102,7 +102,7 @@ def change_model(caller: Caller, model_id: str, given: Mapping[str, Any], *, ver
         _check_fallbacks(connection, caller, model_id, given.get(_FALLBACKS) or ())
         if own:
             _check_own(connection, caller, model, own)
-            store.save_own_model(connection, caller.tenant_id, model_id, own)
+            own_models.save_own_model(connection, caller.tenant_id, model_id, own)
         store.save_overlay(connection, caller.tenant_id, model_id, overlay)
         if not own.keys().isdisjoint(_PRICED):
             _replan(connection, caller, model_id, source="base")

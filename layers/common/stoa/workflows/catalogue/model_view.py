@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from stoa.core.text import camel_case
+from stoa.domain.catalogue.access import lifecycle
 from stoa.domain.catalogue.overlay import Decisions, Overlay, in_effect
 from stoa.domain.pricing.markup import blended_price
 from stoa.domain.pricing.rates import Rates
@@ -113,7 +114,7 @@ def view_of(model: TenantModel, now: datetime) -> ModelView:
         quality=model.quality,
         metadata=_metadata(model),
         thinktank_enabled=model.thinktank_enabled,
-        lifecycle=_lifecycle(model, now),
+        lifecycle=lifecycle(never_offered=model.never_offered, deprecated_at=model.deprecated_at, now=now),
         family=model.family,
         model_class=model.model_class,
         wire=model.wire,
@@ -154,11 +155,3 @@ def _metadata(model: TenantModel) -> ModelMetadata:
     if cost is None and model.user_input_price is not None and model.user_output_price is not None:
         cost = blended_price(model.user_input_price, model.user_output_price)
     return ModelMetadata(model.speed, model.quality, model.context_window, cost, model.best_for)
-
-
-def _lifecycle(model: TenantModel, now: datetime) -> str:
-    if model.never_offered:
-        return "never_offered"
-    if model.deprecated_at is None:
-        return "listed"
-    return "retired" if model.deprecated_at <= now else "retiring"

@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 from stoa.core.errors import FieldProblem, InvalidFields
 from stoa.domain.pricing.rates import Rates
-from stoa.store.catalogue.tenant_models import KnownModel, OwnModel
+from stoa.store.catalogue.own_models import KnownModel, OwnModel
 
 _NOTHING = KnownModel(None, None, None, None, {}, None, None, None, None, None, None)
 _CAUTIOUS_OUTPUT = 4096  # where nobody knows how long an answer may be

@@ -39,11 +39,7 @@ def own_team(connection: Connection, caller: Caller, team_id: UUID, *, lock: boo
 def coverable_models(database: Database, member: Member, now: datetime) -> list[str]:
     """Returns the premium models that the tenant sells now: what a plan covers where it names none."""
     offers = load_member_view(database, member, now).offers.values()
-    return sorted(
-        offer.model_id
-        for offer in offers
-        if offer.access_tier != TIER_FREE and offer.can_chat and is_on_offer(offer, now)
-    )
+    return sorted(offer.model_id for offer in offers if offer.access_tier != TIER_FREE and is_on_offer(offer, now))
 
 
 def check_models(database: Database, member: Member, model_ids: list[str], now: datetime) -> None:
