@@ -28,8 +28,8 @@ ALTER TABLE models
     ADD CONSTRAINT models_wire CHECK (wire IN ('openai', 'responses', 'anthropic', 'bedrock', 'replicate')) NOT VALID,
     ADD CONSTRAINT models_max_input_tokens CHECK (max_input_tokens > 0) NOT VALID,
     ADD CONSTRAINT models_patience_seconds CHECK (patience_seconds > 0) NOT VALID;
--- squawk-ignore ban-drop-constraint
 ALTER TABLE providers
+    -- squawk-ignore ban-drop-constraint
     DROP CONSTRAINT providers_wire_check,
     ADD CONSTRAINT providers_wire CHECK (wire IN ('openai', 'responses', 'anthropic', 'bedrock', 'replicate')) NOT VALID;
 
@@ -123,8 +123,8 @@ GRANT SELECT, INSERT, UPDATE ON default_models TO stoa_runtime;
 -- until a probe succeeds.
 ALTER TABLE circuits ADD COLUMN is_unreachable boolean NOT NULL DEFAULT false;
 -- The circuit of a tenant's own key: its subject is the tenant and the provider, "<tenant>/<provider>".
--- squawk-ignore ban-drop-constraint
 ALTER TABLE circuits
+    -- squawk-ignore ban-drop-constraint
     DROP CONSTRAINT circuits_kind_check,
     ADD CONSTRAINT circuits_kind CHECK (kind IN ('provider', 'model', 'provider_key')) NOT VALID;
 
